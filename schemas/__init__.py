@@ -1,0 +1,1 @@
+"""What flows: every event, header and topic, declared once. Imports nothing of ours outside this folder."""

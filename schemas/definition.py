@@ -1,0 +1,33 @@
+"""Definition: what an instrument is, and how its numbers are to be read."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from schemas.columns import U32, Nanos, Positive
+from schemas.document import Document, Text
+
+
+class Definition(Document, frozen=True, kw_only=True, tag="definition"):
+    """An instrument. Appended, never rewritten: a revision is a further document with a higher ``revision``."""
+
+    instrument_id: U32
+    instrument: Annotated[Text, Meta(description="market:symbol, the key of every topic, e.g. spot:BTCUSDT")]
+    venue: Text
+    market: Literal["spot", "linear", "inverse"]
+    symbol: Text
+    base: Text
+    quote: Text
+    settlement: Annotated[Text, Meta(description="currency in which profit and loss accrue")]
+    price_increment: Annotated[Positive, Meta(description="smallest price step, 1e-9")]
+    size_increment: Annotated[Positive, Meta(description="size of one unit of every size column, 1e-9 of the lot")]
+    multiplier: Annotated[
+        Positive,
+        Meta(description="1e-9; linear: base per unit of size 1.0; inverse: quote currency per contract"),
+    ] = 1_000_000_000
+    inverse: bool = False
+    calendar: Text = "24x7"
+    valid_from: Nanos = 0
+    revision: U32 = 1

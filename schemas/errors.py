@@ -1,0 +1,133 @@
+"""Every error Tapedeck raises on purpose, as one tree.
+
+::
+
+    TapedeckError                 what was got, what is allowed, where, what to do
+    ├── ConfigError               a file, flag or environment variable is wrong: nothing was started      exit 2
+    ├── BadInput                  one record cannot be used: it goes to the dead-letter topic, the run goes on
+    │   ├── BadFrame              the bytes are no frame of a known schema (truncated, unknown version)
+    │   ├── BadPayload            a venue's message is not what its shape says (NaN, negative, garbage)
+    │   └── UnknownInstrument     no definition for the instrument named
+    ├── BrokerError               Kafka cannot be reached, started or trusted                            exit 3
+    │   ├── DeliveryError         a record was not acknowledged within its bound
+    │   └── Fenced                another process took this task over: this one must end
+    ├── StateDiverged             recovery regenerated other bytes than the log holds: a broken promise  exit 4
+    ├── SnapshotError             a snapshot is torn, foreign, or its inputs are gone                     exit 4
+    └── TaskFailed                a task died more often than its supervisor allows                      exit 5
+
+A refused tick or order is an event with a reason; a broken promise is a crash.
+"""
+
+from __future__ import annotations
+
+
+class TapedeckError(Exception):
+    """Base of the tree; renders as one line.
+
+    Args:
+        message: What is wrong.
+        got: The offending value, shortened.
+        allowed: What would have been accepted.
+        where: Topic, partition and offset, or file and line, or flag.
+        fix: What the reader should do.
+    """
+
+    exit_code = 1
+    code = "error"
+
+    def __init__(self, message: str, *, got: str = "", allowed: str = "", where: str = "", fix: str = "") -> None:
+        super().__init__(message, got, allowed, where, fix)
+        self.message = message
+        self.got = got
+        self.allowed = allowed
+        self.where = where
+        self.fix = fix
+
+    def __str__(self) -> str:
+        parts = [f"{self.where}: {self.message}" if self.where else self.message]
+        if self.got:
+            parts.append(f"got {_short(self.got)}")
+        if self.allowed:
+            parts.append(f"allowed: {self.allowed}")
+        if self.fix:
+            parts.append(self.fix)
+        return "; ".join(parts).replace("\n", " ")
+
+
+class ConfigError(TapedeckError):
+    """A file, flag or environment variable is wrong; raised before anything starts."""
+
+    exit_code = 2
+    code = "config"
+
+
+class BadInput(TapedeckError):
+    """One record that cannot be used. The runner turns it into a dead letter."""
+
+    code = "bad_input"
+
+
+class BadFrame(BadInput):
+    """Bytes that are no frame, header or document of a known schema and version."""
+
+    code = "bad_frame"
+
+
+class BadPayload(BadInput):
+    """A venue message whose content is impossible: NaN, infinite, negative, absurd, or not the shape it claims."""
+
+    code = "bad_payload"
+
+
+class UnknownInstrument(BadInput):
+    """A message names an instrument that has no definition."""
+
+    code = "unknown_instrument"
+
+
+class BrokerError(TapedeckError):
+    """Kafka cannot be reached, started or trusted."""
+
+    exit_code = 3
+    code = "broker"
+
+
+class DeliveryError(BrokerError):
+    """A record was not acknowledged within its bound."""
+
+    code = "delivery"
+
+
+class Fenced(BrokerError):
+    """Another process has taken this task's transactional id: this one may write no more."""
+
+    code = "fenced"
+
+
+class StateDiverged(TapedeckError):
+    """Recovery regenerated something else than the log holds: determinism is broken."""
+
+    exit_code = 4
+    code = "state_diverged"
+
+
+class SnapshotError(TapedeckError):
+    """A snapshot is torn or foreign, or the inputs that follow it are gone."""
+
+    exit_code = 4
+    code = "snapshot"
+
+
+class TaskFailed(TapedeckError):
+    """A task died more often than its supervisor allows, or before it could start."""
+
+    exit_code = 5
+    code = "task_failed"
+
+
+TEXT_CHARS_MAX = 160
+"""Longest excerpt of an offending value shown in a message."""
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= TEXT_CHARS_MAX else text[:TEXT_CHARS_MAX] + f"… ({len(text)} characters)"

@@ -1,0 +1,43 @@
+"""Order intent: what a strategy wants, and the touch it saw."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta
+
+from schemas.columns import F64, U32, Nanos, Price, Size
+from schemas.document import Document, Root, Text
+
+
+class Touch(Document, frozen=True, kw_only=True):
+    """Best bid and offer as a strategy saw them, and since when."""
+
+    bid_price: Price
+    ask_price: Price
+    bid_size: Size
+    ask_size: Size
+    ts: Annotated[Nanos, Meta(description="log time of the message that set the touch")]
+
+
+class Intent(Document, frozen=True, kw_only=True, tag="intent"):
+    """An order a strategy would like to send. Nothing has been checked yet."""
+
+    client_order_id: Annotated[Text, Meta(description="derived from root: the same in every replay; idempotency key")]
+    root: Root
+    ts: Annotated[Nanos, Meta(description="log time: inherited from the root's tick")]
+    account: Text
+    strategy: Text
+    instrument_id: U32
+    instrument: Text
+    side: Literal["buy", "sell"]
+    quantity: Annotated[Size, Meta(description="units of size_increment, > 0")]
+    limit_price: Price
+    time_in_force: Literal["ioc"] = "ioc"
+    valid_until: Annotated[Nanos, Meta(description="log time after which the order must not leave")]
+    touch: Touch
+    score: Annotated[F64, Meta(description="the score that led here, basis points")]
+    position: Annotated[Size, Meta(description="signed position the strategy held")]
+    target: Annotated[Size, Meta(description="signed position it wants")]
+    model: Annotated[Text, Meta(description="sha256 of the model artefact")]
+    view: Annotated[Text, Meta(description="sha256 of the feature view")]

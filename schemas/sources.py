@@ -1,0 +1,8 @@
+"""Sources: who publishes. The number stands in rows, the name in documents and topic names."""
+
+from __future__ import annotations
+
+SOURCES: dict[str, int] = {"binance": 1, "simulator": 2}
+"""Publisher ids by source name. Numbers are wire format: never reused."""
+
+SOURCE_NAMES: dict[int, str] = {number: name for name, number in SOURCES.items()}

@@ -1,0 +1,69 @@
+"""The one table of topics: what each carries, who writes it, how long it is kept.
+
+Live topics have no prefix. Every other run has a namespace of its own: ``demo.<run>.``, ``replay.<run>.``.
+"""
+
+from __future__ import annotations
+
+from typing import Literal
+
+import msgspec
+
+from schemas.catalog import (
+    CLOCK, DEAD_LETTER, DECISION, DEFINITION, END, EXECUTION, FEATURE_SCHEMA, INTENT, ORDER, RAW, RUN, SCORE_SCHEMA,
+    SNAPSHOT, TICK_SCHEMA, Schema,
+)  # fmt: skip
+
+Kept = Literal["archive", "for ever", "compacted"]
+
+
+class Topic(msgspec.Struct, frozen=True, kw_only=True):
+    """One row of the table."""
+
+    name: str
+    schemas: tuple[Schema, ...]
+    key: str
+    written_by: str
+    kept: Kept = "archive"
+    transactional: bool = True
+    about: str = ""
+
+
+TOPICS: tuple[Topic, ...] = (
+    Topic(name="raw.<source>", schemas=(RAW, END), key="market:symbol", written_by="publishers", transactional=False,
+          about="payloads exactly as received, with ts_recv and source_seq: the only door for what comes from outside"),
+    Topic(name="ticks.<source>", schemas=(TICK_SCHEMA, END), key="none", written_by="normalise",
+          about="tick frames, same partitions as raw"),
+    Topic(name="definitions", schemas=(DEFINITION,), key="market:symbol", written_by="people, loaders",
+          kept="for ever", transactional=False, about="instruments: increments, multiplier, settlement; append-only"),
+    Topic(name="clock", schemas=(CLOCK,), key="none", written_by="clock", transactional=False,
+          about="live: wall time ten times a second, time as a record"),
+    Topic(name="features", schemas=(FEATURE_SCHEMA, END), key="none", written_by="feature",
+          about="feature vectors, row for row where deployed split; else of rows that led to an intent, and a sample"),
+    Topic(name="scores", schemas=(SCORE_SCHEMA, END), key="none", written_by="score", about="each score, row for row"),
+    Topic(name="orders.intent", schemas=(INTENT, END), key="market:symbol", written_by="strategy",
+          about="what a strategy wants; nothing has been checked yet"),
+    Topic(name="orders.decision", schemas=(DECISION, END), key="market:symbol", written_by="risk",
+          about="approved or denied, each check's value and limit"),
+    Topic(name="orders", schemas=(ORDER, END), key="market:symbol", written_by="risk",
+          about="approved orders, for execution systems"),
+    Topic(name="executions", schemas=(EXECUTION, END), key="market:symbol", written_by="venue",
+          about="acks, fills, rejects"),
+    Topic(name="control", schemas=(RUN,), key="none", written_by="people", kept="for ever", transactional=False,
+          about="opening of runs, halt, resume, limits, model activations, releases"),
+    Topic(name="state", schemas=(SNAPSHOT,), key="task", written_by="every task", kept="compacted",
+          about="agents' snapshots, committed with the outputs they stand for"),
+    Topic(name="dlq", schemas=(DEAD_LETTER,), key="as the input's", written_by="every task",
+          about="every rejected input, whole, with reason and place"),
+)  # fmt: skip
+
+
+def topic_name(namespace: str, name: str, source: str = "") -> str:
+    """Full Kafka name of a topic of the table.
+
+    >>> topic_name("demo.r1.", "ticks.<source>", "binance")
+    'demo.r1.ticks.binance'
+    >>> topic_name("", "orders")
+    'orders'
+    """
+    return namespace + name.replace("<source>", source)
