@@ -1,0 +1,420 @@
+"""The runner: everything impure around agents. One task = a chain of fused agents on one input partition.
+
+Per turn: read, decode, step, number, append; now and then commit. A commit holds, in one transaction, the outputs, the
+input positions and the agents' state, so that whatever dies, the newest snapshot and the log agree. Recovery takes the
+transactional id over (Kafka fences the former holder), restores the newest committed snapshot, reads back what was left
+uncommitted beyond it, replays the inputs and compares what it regenerates. Determinism does the rest.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+
+from schemas.catalog import FEATURE_SCHEMA, SCORE_SCHEMA, TICK_SCHEMA, Schema
+from schemas.control import End
+from schemas.dead_letter import DeadLetter
+from schemas.errors import BadInput
+from schemas.header import HOP_NUMBER, Side, no_stamps
+from streams.agent import Agent, Batch, DocumentOut, Out, Payload
+from streams.clock import monotonic_s, wall_ns
+from streams.frame import FRAME_ROWS_DEFAULT
+from streams.inputs import RECORDS_MAX, BadRecord, Input
+from streams.log import Log, Writer
+from streams.outputs import Output
+from streams.sides import Sides
+from streams.snapshot import TaskState, newest, record_header, to_bytes
+
+COMMIT_INTERVAL_S = 2.0
+"""Longest time between commits of a task that does not commit every batch."""
+ROW_SCHEMAS: dict[str, Schema] = {"ticks.<source>": TICK_SCHEMA, "features": FEATURE_SCHEMA, "scores": SCORE_SCHEMA}
+DLQ = "dlq"
+STATE = "state"
+FEATURE_SAMPLE = 64
+"""Of feature rows that led to no intent, one in this many (by root_seq) is published where feature and score are fused."""
+
+Failpoint = Callable[[str, int], None]
+"""Called with (name, inputs consumed) at polled, produced, committing, committed: where tests and drills kill a task."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPlan:
+    """What a task is, beside its agents.
+
+    Attributes:
+        name: Writer name in headers, and suffix of the transactional id.
+        namespace: Topic prefix of the run.
+        source: Source whose raw and tick topics are meant by ``<source>``.
+        run: Run id, for end records.
+        mode: ``play``: sides are read only when an agent waits for them. ``live``: they are applied as they come,
+            and the place of each is recorded.
+        partition: Partition of the primary input and of every output.
+        state_partition: Partition of ``state`` that is this task's alone.
+        commit_every_batch: Commit after every batch instead of every ``commit_interval_s``.
+        records_max: Records taken from the log in one read.
+        frame_rows: Rows in a frame, at most. Neither changes what is written, only how it is cut.
+    """
+
+    name: str
+    namespace: str
+    source: str
+    run: str
+    mode: Literal["live", "play"] = "play"
+    partition: int = 0
+    state_partition: int = 0
+    commit_every_batch: bool = False
+    commit_interval_s: float = COMMIT_INTERVAL_S
+    records_max: int = RECORDS_MAX
+    frame_rows: int = FRAME_ROWS_DEFAULT
+
+    def topic(self, table_name: str) -> str:
+        """Full topic name of a table name in this run."""
+        return self.namespace + table_name.replace("<source>", self.source)
+
+
+class Task:
+    """A running task: call :meth:`turn` until :attr:`done`."""
+
+    def __init__(
+        self, plan: TaskPlan, stages: Sequence[Agent], log: Log, *, failpoint: Failpoint | None = None,
+        on_reject: Callable[[DeadLetter], None] | None = None, monotonic: Callable[[], float] = monotonic_s,
+    ) -> None:  # fmt: skip
+        self.plan = plan
+        self.done = False
+        self.stages = tuple(stages)
+        self._log = log
+        self._failpoint = failpoint or (lambda _name, _n: None)
+        self._on_reject = on_reject or (lambda _letter: None)
+        self._monotonic = monotonic
+        self._states: list[Any] = []
+        self._queues: list[Batch | None] = [None] * len(self.stages)
+        self._waits: tuple[str, ...] = ()
+        self._end: End | None = None
+        self._finished = 0
+        self._dirty = False
+        self._in_transaction = False
+        self._snapshots = 0
+        self._cause_max = -1
+        self._committed_at = monotonic()
+        raw_source = plan.source if stages[0].reads.startswith("raw.") else ""
+        primary = plan.topic(stages[0].reads)
+        self._input = Input(
+            log, primary, plan.partition, source=raw_source, gapless=not raw_source, records_max=plan.records_max
+        )
+        self._sides = Sides(log, plan, self.stages)
+        self._outputs = {
+            name: Output(plan.topic(name), plan.partition, plan.name, frame_rows=plan.frame_rows)
+            for name in self._written()
+        }
+        self._writer: Writer = log.writer(plan.namespace + plan.name)
+        self._recover()
+
+    @property
+    def inputs(self) -> int:
+        """Inputs consumed since the task began, over all its lives."""
+        return self._input.ordinal
+
+    def turn(self, wait_s: float) -> bool:
+        """Do one piece of work, waiting up to ``wait_s`` for input; False when there was none."""
+        self._writer.serve()
+        progressed = self._step_queues() or self._read_sides(wait_s) or self._read(wait_s)
+        if self._dirty and not self.done and self._commit_due():
+            self.commit()
+        return progressed
+
+    def commit(self) -> None:
+        """Commit outputs, positions and state in one transaction."""
+        self._begin()
+        self._failpoint("committing", self.inputs)
+        data = to_bytes(self._task_state())
+        header = record_header(self.plan.name, self._snapshots, 0)
+        self._writer.append(self.plan.topic(STATE), self.plan.state_partition, self.plan.name.encode(), data, header)
+        self._writer.commit()
+        self._in_transaction = False
+        self._dirty = False
+        self._sides.committed()
+        self._committed_at = self._monotonic()
+        self._failpoint("committed", self.inputs)
+
+    def close(self) -> None:
+        """Release readers and the writer; what is uncommitted is left for the next life."""
+        self._input.close()
+        self._sides.close()
+        self._writer.close()
+
+    # ---- one turn -------------------------------------------------------------------------------------------------
+
+    def _read(self, wait_s: float) -> bool:
+        if self._end is not None or self._waits:
+            return False
+        if not self._input.fill(wait_s):
+            return False
+        self._sides.apply_live(self.stages, self._states, self._input.ordinal)
+        arrival = self._input.take(self._sides.room(self._input.ordinal))
+        if arrival is None:
+            return False
+        self._dirty = True
+        if isinstance(arrival, End):
+            self._end = arrival
+            self._finish()
+        elif isinstance(arrival, BadRecord):
+            self._dead_letter_record(arrival)
+        else:
+            arrival.arrived_ns = wall_ns()
+            self._queues[0] = arrival
+            self._step_queues()
+        return True
+
+    def _read_sides(self, wait_s: float) -> bool:
+        if not self._waits or not self._sides.read(self._waits, self.stages, self._states, wait_s):
+            return False
+        self._dirty = True
+        self._waits = ()
+        if not any(self._queues) and self._end is not None:
+            self._finish()
+        else:
+            self._step_queues()
+        return True
+
+    def _step_queues(self) -> bool:
+        """Step every stage that has items, the last first, so that what is older leaves first."""
+        if self._waits:
+            return False
+        stepped = False
+        late: list[Callable[[], None]] = []
+        for i in reversed(range(len(self.stages))):
+            if self._queues[i] is not None:
+                stepped = True
+                for j in range(i, len(self.stages)):
+                    self._step(j, late)
+                break
+        for publish in late:
+            publish()
+        if stepped:
+            self._failpoint("produced", self.inputs)
+            if self.plan.commit_every_batch and self._in_transaction:
+                self.commit()
+        return stepped
+
+    def _step(self, i: int, late: list[Callable[[], None]]) -> None:
+        batch = self._queues[i]
+        if batch is None or self._waits:
+            return
+        out = self.stages[i].step(self._states[i], batch)
+        self._waits = out.waits
+        self._queues[i] = batch.tail(out.consumed) if out.consumed < len(batch) else None
+        self._emit(i, batch, out, late)
+
+    def _finish(self) -> None:
+        while self._finished < len(self.stages):
+            i = self._finished
+            out = self.stages[i].finish(self._states[i])
+            late: list[Callable[[], None]] = []
+            self._emit(i, _END_BATCH, out, late)
+            for publish in late:
+                publish()
+            self._waits = out.waits
+            if out.waits:
+                return
+            self._finished += 1
+        if self._end is None:
+            raise AssertionError("finish without an end")
+        end = End(run=self.plan.run, ts=self._end.ts, inputs=self.inputs)
+        self._begin()
+        for name, output in self._outputs.items():
+            if name != DLQ:
+                output.append_document(self._writer, b"", end, no_stamps(), self.inputs, (), self._sides.recorded())
+        self.commit()
+        self.done = True
+
+    # ---- outputs --------------------------------------------------------------------------------------------------
+
+    def _emit(self, i: int, batch: Batch, out: Out, late: list[Callable[[], None]]) -> None:
+        """Publish a stage's outputs: documents now, rows once the last stage has had its turn."""
+        left_ns = wall_ns()
+        hops = (*batch.hops, HOP_NUMBER[self.stages[i].name])
+        fused_next = self.stages[i + 1].reads if i + 1 < len(self.stages) else ""
+        if out.documents or out.rows or out.rejects:
+            self._dirty = True
+            self._begin()
+        for document in out.documents:
+            self._emit_document(document, batch, hops, left_ns)
+        if out.rejects:
+            for reject in out.rejects:
+                self._dead_letter_item(batch, reject.index, reject.error)
+        for rows_out in out.rows:
+            if not len(rows_out.rows):
+                continue
+            index = np.arange(len(rows_out.rows)) if rows_out.index is None else rows_out.index
+            stamps = _passed(batch.stamps[index], batch.arrived_ns, left_ns)
+            origins = batch.origins[index]
+            if rows_out.topic == fused_next:
+                queued = Batch(rows_out.rows, origins, hops, stamps, left_ns)
+                queued.carried = rows_out.rows if self._sampled(i) else _picked(batch.carried, index)
+                self._queues[i + 1] = queued
+                if self._sampled(i):
+                    continue
+            late.append(self._publisher(rows_out.topic, rows_out.rows, stamps, origins["ordinal"], hops))
+        if batch.carried is not None and not fused_next:
+            self._publish_carried(batch, out, late)
+
+    def _publisher(self, topic: str, rows: Any, stamps: Any, ordinals: Any, hops: Any) -> Callable[[], None]:
+        def publish() -> None:
+            self._outputs[topic].append_rows(
+                self._writer, ROW_SCHEMAS[topic], rows, stamps, ordinals, hops, self._sides.recorded()
+            )
+
+        return publish
+
+    def _sampled(self, i: int) -> bool:
+        """Whether stage ``i`` makes feature rows whose publication waits for a later stage's verdict."""
+        return self.stages[i].name == "feature" and i + 2 < len(self.stages)
+
+    def _publish_carried(self, batch: Batch, out: Out, late: list[Callable[[], None]]) -> None:
+        """Of the feature rows behind what the last stage consumed: those that led to an intent, and a sample."""
+        if batch.carried is None or not out.consumed:
+            return
+        rows = batch.carried[: out.consumed]
+        keep = rows["root_seq"] % FEATURE_SAMPLE == 0
+        keep[[d.index for d in out.documents]] = True
+        kept = np.flatnonzero(keep)
+        if len(kept):
+            ordinals = batch.origins["ordinal"][kept]
+            hops = batch.hops[: batch.hops.index(HOP_NUMBER["feature"]) + 1]
+            columns = 1 + 2 * len(hops)
+            late.append(self._publisher("features", rows[kept], batch.stamps[kept, :columns], ordinals, hops))
+
+    def _emit_document(self, document: DocumentOut, batch: Batch, hops: tuple[int, ...], left_ns: int) -> None:
+        at = document.index
+        stamps = _passed(batch.stamps[at : at + 1], batch.arrived_ns, left_ns)
+        self._outputs[document.topic].append_document(
+            self._writer, document.key, document.document, stamps, int(batch.origins["ordinal"][at]), hops,
+            self._sides.recorded(),
+        )  # fmt: skip
+
+    def _dead_letter_record(self, bad: BadRecord) -> None:
+        record = bad.record
+        self._dead_letter(
+            bad.error, record.offset, bad.writer, bad.seq, 0, record.key or b"", record.value, bad.ordinal
+        )
+
+    def _dead_letter_item(self, batch: Batch, index: int, error: BadInput) -> None:
+        item, origin = batch.items[index], batch.origins[index]
+        key, value, ts, writer = b"", b"", 0, ""
+        if isinstance(item, Payload):
+            key, value, ts, writer = item.key, item.value, item.ts_recv, item.source
+        elif isinstance(item, np.void):
+            value, ts = item.tobytes(), int(item["ts_log"])
+        self._dead_letter(
+            error, int(origin["offset"]), writer, int(origin["seq"]), ts, key, value, int(origin["ordinal"])
+        )
+
+    def _dead_letter(
+        self, error: BadInput, offset: int, writer: str, seq: int, ts: int, key: bytes, value: bytes, ordinal: int
+    ) -> None:
+        letter = DeadLetter(
+            code=error.code, reason=str(error), task=self.plan.name, topic=self._input.topic,
+            partition=self.plan.partition, offset=offset, writer=writer, seq=seq, ts=ts,
+            key=base64.b64encode(key).decode(), payload=base64.b64encode(value).decode(),
+        )  # fmt: skip
+        self._begin()
+        self._outputs[DLQ].append_document(
+            self._writer, key, letter, no_stamps(), ordinal, (), self._sides.recorded()
+        )
+        self._on_reject(letter)
+
+    # ---- transactions and recovery --------------------------------------------------------------------------------
+
+    def _begin(self) -> None:
+        if not self._in_transaction:
+            self._writer.begin()
+            self._in_transaction = True
+
+    def _commit_due(self) -> bool:
+        return self._monotonic() - self._committed_at >= self.plan.commit_interval_s
+
+    def _task_state(self) -> TaskState:
+        self._snapshots += 1
+        values = {
+            "task": self.plan.name,
+            "stages": [s.name for s in self.stages],
+            "input": _position(self._input),
+            "sides": self._sides.positions(),
+            "outputs": {name: [o.seq, self._since(o)] for name, o in self._outputs.items()},
+            "snapshots": self._snapshots,
+            "waits": list(self._waits),
+            "end": None if self._end is None else self._end.ts,
+            "finished": self._finished,
+            "done": self._end is not None and self._finished == len(self.stages),
+        }
+        agents = [s.snapshot(state) for s, state in zip(self.stages, self._states, strict=True)]
+        return TaskState(values, agents, list(self._queues))
+
+    def _since(self, output: Output) -> int:
+        """From where the next life must read this task's own outputs back.
+
+        While this life has not passed all that its forerunners left uncommitted, those records, which readers have
+        seen, must stay in reach: a commit in mid-recovery does not move the mark.
+        """
+        if self.inputs <= self._cause_max or any(o.recalls for o in self._outputs.values()):
+            return output.since
+        return max(output.since, self._writer.delivered(output.topic, output.partition) + 1)
+
+    def _recover(self) -> None:
+        """Take up where the newest committed snapshot stands; remember what lies beyond it in the log."""
+        snapshot = newest(self._log, self.plan.topic(STATE), self.plan.state_partition, self.plan.name)
+        if snapshot is None:
+            self._states = [s.start() for s in self.stages]
+        else:
+            self._restore(snapshot)
+        cause_max = -1
+        sides: set[Side] = set()
+        if not self.done:
+            for output in self._outputs.values():
+                recorded = output.recall(self._log)
+                sides |= recorded.sides
+                cause_max = max(cause_max, recorded.cause_max)
+        self._cause_max = cause_max
+        self._sides.recall(sides, cause_max)
+
+    def _restore(self, snapshot: TaskState) -> None:
+        values = snapshot.values
+        self._states = [s.restore(data) for s, data in zip(self.stages, snapshot.agents, strict=True)]
+        self._queues = snapshot.queues
+        self._input.offset, self._input.ordinal = values["input"]["offset"], values["input"]["ordinal"]
+        self._input.seqs = dict(values["input"]["seqs"])
+        self._sides.restore(values["sides"])
+        for name, (seq, since) in values["outputs"].items():
+            self._outputs[name].seq, self._outputs[name].since = seq, since
+        self._snapshots = values["snapshots"]
+        self._waits = tuple(values["waits"])
+        self._end = None if values["end"] is None else End(run=self.plan.run, ts=values["end"], inputs=0)
+        self._finished = values["finished"]
+        self.done = values["done"]
+
+    def _written(self) -> list[str]:
+        return [name for stage in self.stages for name in stage.writes] + [DLQ]
+
+
+_END_BATCH = Batch.of([None])
+
+
+def _position(source: Input) -> dict[str, Any]:
+    return {"offset": source.offset, "ordinal": source.ordinal, "seqs": source.seqs}
+
+
+def _passed(stamps: Any, in_ns: int, out_ns: int) -> Any:
+    """Stamps with this hop's (in, out) appended."""
+    grown = np.empty((len(stamps), stamps.shape[1] + 2), dtype=np.int64)
+    grown[:, :-2] = stamps
+    grown[:, -2] = in_ns
+    grown[:, -1] = out_ns
+    return grown
+
+
+def _picked(carried: Any, index: Any) -> Any:
+    return None if carried is None else carried[index]

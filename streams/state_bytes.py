@@ -1,0 +1,71 @@
+"""Agent state as bytes: named numpy arrays and small JSON values, deterministic, checked, no pickle.
+
+Layout: magic ``TDS1``, u32 length of a JSON index, the index, then the arrays' bytes, then crc32 of all before it.
+"""
+
+from __future__ import annotations
+
+import struct
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from schemas.errors import SnapshotError
+
+MAGIC = b"TDS1"
+_LENGTH = struct.Struct("<I")
+
+
+def dump(kind: str, arrays: Mapping[str, npt.NDArray[Any]], values: Mapping[str, Any]) -> bytes:
+    """Bytes of a state.
+
+    Args:
+        kind: Name and version of the owner, e.g. ``"risk/1"``; ``load`` refuses another.
+        arrays: C-contiguous arrays by name, any dtype without objects.
+        values: JSON-able values by name (int64 exact; floats by shortest repr, which is exact).
+    """
+    index: dict[str, Any] = {
+        "kind": kind,
+        "values": dict(values),
+        "arrays": [[name, _descr(a.dtype), list(a.shape)] for name, a in arrays.items()],
+    }
+    head = orjson.dumps(index)
+    body = b"".join(np.ascontiguousarray(a).tobytes() for a in arrays.values())
+    data = b"".join((MAGIC, _LENGTH.pack(len(head)), head, body))
+    return data + _LENGTH.pack(zlib.crc32(data))
+
+
+def load(kind: str, data: bytes) -> tuple[dict[str, npt.NDArray[Any]], dict[str, Any]]:
+    """Arrays (fresh, writable) and values from bytes.
+
+    Raises:
+        SnapshotError: Torn, or of another kind.
+    """
+    if len(data) < 12 or data[:4] != MAGIC or zlib.crc32(data[:-4]) != _LENGTH.unpack(data[-4:])[0]:
+        raise SnapshotError("a snapshot is torn", got=f"{len(data)} bytes", allowed="bytes whose checksum holds")
+    (n,) = _LENGTH.unpack_from(data, 4)
+    index = orjson.loads(data[8 : 8 + n])
+    if index["kind"] != kind:
+        raise SnapshotError("a snapshot is foreign", got=index["kind"], allowed=kind)
+    at = 8 + n
+    arrays: dict[str, npt.NDArray[Any]] = {}
+    for name, descr, shape in index["arrays"]:
+        dtype = _dtype(descr)
+        count = int(np.prod(shape, dtype=np.int64))
+        arrays[name] = np.frombuffer(data, dtype=dtype, count=count, offset=at).reshape(shape).copy()
+        at += count * dtype.itemsize
+    return arrays, index["values"]
+
+
+def _descr(dtype: np.dtype[Any]) -> Any:
+    return dtype.str if dtype.names is None else [list(field) for field in dtype.descr]
+
+
+def _dtype(descr: Any) -> np.dtype[Any]:
+    if isinstance(descr, str):
+        return np.dtype(descr)
+    return np.dtype([(f[0], f[1], tuple(f[2])) if len(f) > 2 else (f[0], f[1]) for f in descr])
