@@ -72,14 +72,35 @@ class Input:
 
     def fill(self, timeout_s: float) -> bool:
         """Make sure something is buffered, waiting up to ``timeout_s``; False when nothing came."""
-        if self._at < len(self._records):
+        if self.buffered:
             return True
+        self.open()
+        if self._reader is not None:
+            self.push(self._reader.read(self._records_max, timeout_s))
+        return self.buffered
+
+    @property
+    def buffered(self) -> bool:
+        """Whether records are at hand that have not been handed out."""
+        return self._at < len(self._records)
+
+    def open(self) -> None:
+        """Start fetching ahead."""
         if self._reader is None:
             self._reader = self._log.reader({(self.topic, self.partition): self.offset})
-        self._records = self._reader.read(self._records_max, timeout_s)
-        self._headers = [_header(r) for r in self._records]
+
+    def push(self, records: list[Record]) -> None:
+        """Take over records that someone else has read, once the buffer is used up."""
+        self._records = records
+        self._headers = [_header(r) for r in records]
         self._at = 0
-        return bool(self._records)
+
+    def add(self, record: Record) -> None:
+        """Take over one more record behind those at hand."""
+        if not self.buffered:
+            self.push([])
+        self._records.append(record)
+        self._headers.append(_header(record))
 
     def take(self, items_max: int = ITEMS_MAX) -> Arrival | None:
         """The next run of like records as one batch, or a bad record, or the end; None when the buffer is used up.

@@ -112,6 +112,8 @@ class Task:
         }
         self._writer: Writer = log.writer(plan.namespace + plan.name)
         self._recover()
+        self._input.open()
+        self._sides.open()
 
     @property
     def inputs(self) -> int:
@@ -170,7 +172,7 @@ class Task:
         return True
 
     def _read_sides(self, wait_s: float) -> bool:
-        if not self._waits or not self._sides.read(self._waits, self.stages, self._states, wait_s):
+        if not self._waits or not self._sides.read(self.stages, self._states, wait_s):
             return False
         self._dirty = True
         self._waits = ()
@@ -238,9 +240,6 @@ class Task:
         left_ns = wall_ns()
         hops = (*batch.hops, HOP_NUMBER[self.stages[i].name])
         fused_next = self.stages[i + 1].reads if i + 1 < len(self.stages) else ""
-        if out.documents or out.rows or out.rejects:
-            self._dirty = True
-            self._begin()
         for document in out.documents:
             self._emit_document(document, batch, hops, left_ns)
         if out.rejects:
@@ -264,6 +263,7 @@ class Task:
 
     def _publisher(self, topic: str, rows: Any, stamps: Any, ordinals: Any, hops: Any) -> Callable[[], None]:
         def publish() -> None:
+            self._begin()
             self._outputs[topic].append_rows(
                 self._writer, ROW_SCHEMAS[topic], rows, stamps, ordinals, hops, self._sides.recorded()
             )
@@ -291,6 +291,7 @@ class Task:
     def _emit_document(self, document: DocumentOut, batch: Batch, hops: tuple[int, ...], left_ns: int) -> None:
         at = document.index
         stamps = _passed(batch.stamps[at : at + 1], batch.arrived_ns, left_ns)
+        self._begin()
         self._outputs[document.topic].append_document(
             self._writer, document.key, document.document, stamps, int(batch.origins["ordinal"][at]), hops,
             self._sides.recorded(),
@@ -333,6 +334,7 @@ class Task:
         if not self._in_transaction:
             self._writer.begin()
             self._in_transaction = True
+            self._dirty = True
 
     def _commit_due(self) -> bool:
         return self._monotonic() - self._committed_at >= self.plan.commit_interval_s

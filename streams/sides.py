@@ -17,11 +17,16 @@ from schemas.control import End
 from schemas.errors import SnapshotError
 from schemas.header import Side
 from streams.agent import Agent
-from streams.inputs import ITEMS_MAX, BadRecord, Input
-from streams.log import Log
+from streams.clock import monotonic_s
+from streams.inputs import ITEMS_MAX, RECORDS_MAX, BadRecord, Input
+from streams.log import Log, Reader, Record
 
 if TYPE_CHECKING:
     from streams.runner import TaskPlan
+
+SIDE_WAIT_S = 10.0
+"""How long recovery waits for a side record that the log must hold."""
+SIDE_POLL_S = 0.1
 
 logger = logging.getLogger(__name__)
 
@@ -34,20 +39,24 @@ class Sides:
         names = sorted({name for stage in stages for name in stage.sides})
         self._inputs = {name: Input(log, plan.topic(name), plan.partition) for name in names}
         self._numbers = {name: i for i, name in enumerate(names)}
+        self._log = log
+        self._reader: Reader | None = None
         self._pending: list[Side] = []
         self._recorded: list[Side] = []
         self._cause_max = -1
 
-    def read(self, names: Sequence[str], stages: Sequence[Agent], states: Sequence[Any], wait_s: float) -> bool:
-        """Read the named sides, waiting up to ``wait_s`` altogether, and offer what came; False when nothing did."""
+    def open(self) -> None:
+        """Start fetching ahead, from where the snapshot stands."""
+        if self._inputs and self._reader is None:
+            self._reader = self._log.reader({(s.topic, s.partition): s.offset for s in self._inputs.values()})
+
+    def read(self, stages: Sequence[Agent], states: Sequence[Any], wait_s: float) -> bool:
+        """Offer what has come, waiting up to ``wait_s`` for the first record; False when there was nothing."""
+        self._fill(wait_s)
         came = False
-        for name in names:
-            source = self._inputs[name]
-            while source.fill(0.0 if came else wait_s / len(names)):
-                if not self._offer_next(name, stages, states):
-                    continue
-                came = True
-                break
+        for name, source in self._inputs.items():
+            if source.buffered:
+                came |= self._offer_next(name, stages, states)
         return came
 
     def apply_live(self, stages: Sequence[Agent], states: Sequence[Any], ordinal: int) -> None:
@@ -58,11 +67,12 @@ class Sides:
             self._apply_recorded(self._recorded.pop(0), stages, states)
         if ordinal <= self._cause_max or self._recorded:
             return
-        for name, source in self._inputs.items():
-            while source.fill(0.0):
-                before = dict(source.seqs)
-                if self._offer_next(name, stages, states):
-                    self._note(name, before, ordinal)
+        while self._fill(0.0):
+            for name, source in self._inputs.items():
+                while source.buffered:
+                    before = dict(source.seqs)
+                    if self._offer_next(name, stages, states):
+                        self._note(name, before, ordinal)
 
     def room(self, ordinal: int) -> int:
         """How many inputs may be taken before the next recorded place."""
@@ -93,9 +103,37 @@ class Sides:
             source.ended = position["ended"]
 
     def close(self) -> None:
-        """Release readers."""
+        """Release the reader."""
+        if self._reader is not None:
+            self._reader.close()
+            self._reader = None
+
+    def _fill(self, wait_s: float) -> bool:
+        """Read when all that was read before is used up; False when nothing is at hand."""
+        if any(source.buffered for source in self._inputs.values()):
+            return True
+        self.open()
+        if self._reader is None:
+            return False
+        by_topic: dict[str, list[Record]] = {}
+        for record in self._reader.read(RECORDS_MAX, wait_s):
+            by_topic.setdefault(record.topic, []).append(record)
         for source in self._inputs.values():
-            source.close()
+            source.push(by_topic.get(source.topic, []))
+        return bool(by_topic)
+
+    def _fill_until(self, source: Input) -> bool:
+        """Read until the given side has something; the others' records wait in a list of their own."""
+        self.open()
+        if self._reader is None:
+            return False
+        until = monotonic_s() + SIDE_WAIT_S
+        while monotonic_s() < until:
+            for record in self._reader.read(RECORDS_MAX, SIDE_POLL_S):
+                next(s for s in self._inputs.values() if s.topic == record.topic).add(record)
+            if source.buffered:
+                return True
+        return False
 
     def _offer_next(self, name: str, stages: Sequence[Agent], states: Sequence[Any]) -> bool:
         arrival = self._inputs[name].take(1 if self._plan.mode == "live" else ITEMS_MAX)
@@ -130,14 +168,10 @@ class Sides:
         while not any(
             zlib.crc32(w.encode()) == side.writer_crc and s > side.seq for w, s in source.seqs.items()
         ):
-            if not source.fill(SIDE_WAIT_S):
+            if not source.buffered and not self._fill_until(source):
                 raise SnapshotError(
                     "a side record that an output was made from is gone", where=f"{source.topic} seq {side.seq}",
                     fix="restore the topic from the archive; the task cannot recover without it",
                 )  # fmt: skip
             self._offer_next(name, stages, states)
         self._pending.append(side)
-
-
-SIDE_WAIT_S = 10.0
-"""How long recovery waits for a side record that the log must hold."""

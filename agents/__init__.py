@@ -1,0 +1,1 @@
+"""One hop per file. Start at ``topology.py``: the graph."""

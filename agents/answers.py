@@ -1,0 +1,95 @@
+"""Answers to intents and orders in play: each falls due at its own log time, and is applied in one order everywhere.
+
+Every intent at t has exactly one final answer at t + L: a denial, or a report marked final. Before the first input at
+or after t + L its owner waits for it, then applies all that is due, ordered by (time, intent, report index). What has
+come early waits here, so where an answer lies in the log never matters.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from typing import Any
+
+from schemas.codec import decode_any, encode
+from schemas.decision import Decision
+from schemas.execution import Execution
+
+NEVER = 2**63 - 1
+"""A due time that does not come."""
+
+Answer = Execution | Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """One intent or approval that has no final answer yet."""
+
+    client_order_id: str
+    due: int
+    slot: int
+
+
+class Answers:
+    """Unanswered ids in the order they were sent, and answers that have come but are not due."""
+
+    def __init__(self) -> None:
+        self._pending: deque[Pending] = deque()
+        self._inbox: dict[str, list[Answer]] = {}
+
+    @property
+    def due(self) -> int:
+        """Log time at which the oldest unanswered id falls due; ``NEVER`` when there is none."""
+        return self._pending[0].due if self._pending else NEVER
+
+    def expect(self, pending: Pending) -> None:
+        """An id was sent. Ids are sent in order of their due time."""
+        self._pending.append(pending)
+
+    def put(self, answer: Answer) -> None:
+        """An answer has come. It may be to an id that is yet to be sent again: a successor that recovers hears first."""
+        self._inbox.setdefault(answer.client_order_id, []).append(answer)
+
+    def take_due(self, now: int) -> list[tuple[Pending, list[Answer]]] | None:
+        """All answers due at or before ``now``, in order; None while any of them is still to come."""
+        taken = []
+        for pending in self._pending:
+            if pending.due > now:
+                break
+            answers = self._inbox.get(pending.client_order_id, [])
+            if not any(_final(a) for a in answers):
+                return None
+            taken.append((pending, sorted(answers, key=_report_index)))
+        for pending, _ in taken:
+            self._pending.popleft()
+            del self._inbox[pending.client_order_id]
+        return taken
+
+    def dump(self) -> dict[str, Any]:
+        """JSON-able form, the same for the same content whatever order answers came in."""
+        return {
+            "pending": [[p.client_order_id, p.due, p.slot] for p in self._pending],
+            "inbox": [
+                encode(a).decode() for _, answers in sorted(self._inbox.items()) for a in sorted(answers, key=_report_index)
+            ],
+        }
+
+    @classmethod
+    def load(cls, data: dict[str, Any]) -> Answers:
+        """From ``dump``'s form."""
+        answers = cls()
+        for client_order_id, due, slot in data["pending"]:
+            answers.expect(Pending(client_order_id, due, slot))
+        for text in data["inbox"]:
+            document = decode_any(text.encode())
+            if isinstance(document, Execution | Decision):
+                answers.put(document)
+        return answers
+
+
+def _final(answer: Answer) -> bool:
+    return answer.verdict == "denied" if isinstance(answer, Decision) else answer.final
+
+
+def _report_index(answer: Answer) -> int:
+    return answer.report_index if isinstance(answer, Execution) else 0

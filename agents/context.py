@@ -1,0 +1,75 @@
+"""What an agent is built from: the record that opened its run, and the instruments defined at that time."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from schemas.codec import decode
+from schemas.control import RunOpened
+from schemas.definition import Definition
+from schemas.errors import BadFrame, SnapshotError
+from schemas.topics import topic_name
+from streams.log import Log
+
+NO_SLOT = -1
+
+
+@dataclass(frozen=True)
+class Context:
+    """A run as its agents see it.
+
+    Attributes:
+        run: The opening record: mode, source, seed, venue latency, limits, model.
+        instruments: Definitions in the order of their slots (ascending instrument_id).
+        slots: int32, shape (highest instrument_id + 1,): dense slot by instrument_id, ``NO_SLOT`` where undefined.
+    """
+
+    run: RunOpened
+    instruments: tuple[Definition, ...]
+    slots: npt.NDArray[np.int32]
+
+    def slot_of(self, instrument_id: int) -> int:
+        """Dense slot of an instrument; ``NO_SLOT`` when it is not defined."""
+        return int(self.slots[instrument_id]) if 0 <= instrument_id < len(self.slots) else NO_SLOT
+
+
+def context_of(run: RunOpened, definitions: Iterable[Definition]) -> Context:
+    """Context from the newest revision of each definition."""
+    newest: dict[int, Definition] = {}
+    for definition in definitions:
+        known = newest.get(definition.instrument_id)
+        if known is None or definition.revision >= known.revision:
+            newest[definition.instrument_id] = definition
+    instruments = tuple(newest[i] for i in sorted(newest))
+    slots = np.full(max(newest, default=0) + 1, NO_SLOT, dtype=np.int32)
+    for slot, definition in enumerate(instruments):
+        slots[definition.instrument_id] = slot
+    return Context(run, instruments, slots)
+
+
+def read_context(log: Log, namespace: str) -> Context:
+    """Context from a run's ``control`` and ``definitions`` topics.
+
+    Raises:
+        SnapshotError: The run was never opened in this namespace.
+    """
+    opened = _documents(log, topic_name(namespace, "control"), RunOpened)
+    if not opened:
+        raise SnapshotError("no run was opened here", where=topic_name(namespace, "control"), allowed="a run record")
+    return context_of(opened[0], _documents(log, topic_name(namespace, "definitions"), Definition))
+
+
+def _documents(log: Log, topic: str, event: Any) -> list[Any]:
+    documents = []
+    for record in log.scan(topic, 0, 0, committed=True):
+        try:
+            documents.append(decode(record.value, event))
+        except BadFrame as error:
+            error.where = f"{topic}[0]@{record.offset}"
+            raise
+    return documents

@@ -1,0 +1,79 @@
+"""Feature: ticks to feature vectors, one row each, by the kernels of ``features/``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from agents.context import Context
+from features.view import DEFAULT_VIEW, View, ViewState
+from schemas.errors import SnapshotError, UnknownInstrument
+from schemas.feature import feature_dtype
+from schemas.score import CARRIED
+from streams.agent import Batch, Out, Reject, Rows, RowsOut
+from streams.state_bytes import dump, load
+
+
+class Feature:
+    """The hop."""
+
+    name = "feature"
+    reads = "ticks.<source>"
+    sides = ()
+    writes = ("features",)
+
+    def __init__(self, context: Context, view: View = DEFAULT_VIEW) -> None:
+        self._context = context
+        self._view = view
+        self._dtype = feature_dtype(len(view.features))
+        self._kind = f"feature/{view.hash}"
+
+    def start(self) -> ViewState:
+        """Nothing seen of any instrument."""
+        return self._view.start(max(1, len(self._context.instruments)))
+
+    def step(self, state: ViewState, batch: Batch) -> Out:
+        """One feature row per tick; ticks of unknown instruments are refused."""
+        rows: Any = batch.items
+        table = self._context.slots
+        ids = rows["instrument_id"]
+        slots = table[np.minimum(ids, len(table) - 1)]
+        bad = (slots < 0) | (ids >= len(table))
+        out = Out(consumed=len(rows))
+        index = None
+        if bad.any():
+            index = np.flatnonzero(~bad)
+            for i in np.flatnonzero(bad):
+                out.rejects.append(Reject(int(i), UnknownInstrument("no definition", got=str(ids[i]))))
+            rows, slots = rows[index], slots[index]
+        out.rows.append(RowsOut("features", self._vectors(state, rows, slots), index))
+        return out
+
+    def offer(self, state: ViewState, topic: str, items: Rows | list[Any], *, ended: bool) -> None:
+        """No sides."""
+
+    def finish(self, state: ViewState) -> Out:
+        """Nothing is held back."""
+        del state
+        return Out(consumed=0)
+
+    def snapshot(self, state: ViewState) -> bytes:
+        """The view's arrays, under its hash."""
+        return dump(self._kind, state.arrays(), {})
+
+    def restore(self, data: bytes) -> ViewState:
+        """State from a snapshot of the same view."""
+        arrays, _ = load(self._kind, data)
+        try:
+            return self._view.restore(arrays)
+        except ValueError as error:
+            raise SnapshotError("a feature snapshot does not fit", got=str(error)) from error
+
+    def _vectors(self, state: ViewState, rows: Any, slots: Any) -> Any:
+        vectors = np.empty(len(rows), dtype=self._dtype)
+        for name in CARRIED:
+            vectors[name] = rows[name]
+        vectors["view"] = self._view.tag
+        state.compute(rows, slots, vectors["values"])
+        return vectors

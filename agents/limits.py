@@ -1,0 +1,132 @@
+"""Risk limits from TOML, checked key by key before anything starts; the defaults stand in ``limits.toml`` beside this."""
+
+from __future__ import annotations
+
+import math
+import tomllib
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from schemas.columns import PRICE_SCALE
+from schemas.definition import Definition
+from schemas.errors import ConfigError
+
+NANOS_PER_MS = 1_000_000
+PPM_PER_BPS = 100
+NUMBER_KEYS = {"price_collar_bps": 10_000.0, "touch_age_max_ms": 86_400_000.0, "notional_max": 9e9}
+"""Keys that hold a number, and the largest that is allowed."""
+QUANTITY_KEYS = ("quantity_max", "position_max")
+ACCOUNT_KEYS = {"message_rate_max": 10_000}
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Limits of one instrument in integers; None where nothing is configured: such an intent is denied.
+
+    Units: ppm of the touch, ns, 1e-9 of the quote currency, size units.
+    """
+
+    price_collar_ppm: int | None
+    touch_age_max_ns: int | None
+    notional_max: int | None
+    quantity_max: int | None
+    position_max: int | None
+
+
+def default_limits() -> dict[str, Any]:
+    """The shipped limits, as parsed TOML."""
+    return tomllib.loads(files("agents").joinpath("limits.toml").read_text())
+
+
+def load_limits(path: Path) -> dict[str, Any]:
+    """Limits from a TOML file, complete and checked.
+
+    Raises:
+        ConfigError: Not readable, not TOML, or a key is unknown, mistyped, missing or out of bounds; names file and key.
+    """
+    try:
+        data = tomllib.loads(path.read_text())
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigError("cannot read the limits file", got=str(error), where=str(path)) from error
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError("not TOML", got=str(error), where=str(path), fix="see agents/limits.toml") from error
+    check_limits(data, str(path))
+    return data
+
+
+def check_limits(data: dict[str, Any], where: str) -> None:
+    """Check parsed limits.
+
+    Raises:
+        ConfigError: Names the file (``where``) and the key.
+    """
+    _known(data, {"account", "default", "instrument"}, where)
+    account = _table(data, "account", where)
+    _known(account, set(ACCOUNT_KEYS), f"{where}: account")
+    rate = account.get("message_rate_max")
+    if isinstance(rate, bool) or not isinstance(rate, int) or not 1 <= rate <= ACCOUNT_KEYS["message_rate_max"]:
+        raise ConfigError(
+            "not a message rate", got=repr(rate), allowed=f"whole number 1 to {ACCOUNT_KEYS['message_rate_max']}",
+            where=f"{where}: account.message_rate_max",
+        )  # fmt: skip
+    _check_table(_table(data, "default", where), f"{where}: default")
+    for name, table in _table(data, "instrument", where).items():
+        if not isinstance(table, dict):
+            raise ConfigError("not a table", got=repr(table), where=f"{where}: instrument.{name}")
+        _check_table(table, f'{where}: instrument."{name}"')
+
+
+def limits_of(data: dict[str, Any], definition: Definition) -> Limits:
+    """One instrument's limits: its own keys over the defaults."""
+    table = {**data.get("default", {}), **data.get("instrument", {}).get(definition.instrument, {})}
+    collar, age, notional = (table.get(k) for k in NUMBER_KEYS)
+    return Limits(
+        price_collar_ppm=None if collar is None else round(collar * PPM_PER_BPS),
+        touch_age_max_ns=None if age is None else round(age * NANOS_PER_MS),
+        notional_max=None if notional is None else round(notional * PRICE_SCALE),
+        quantity_max=_units(table.get("quantity_max"), definition),
+        position_max=_units(table.get("position_max"), definition),
+    )
+
+
+def _units(text: Any, definition: Definition) -> int | None:
+    return None if text is None else int(Decimal(str(text)) * PRICE_SCALE) // definition.size_increment
+
+
+def _check_table(table: dict[str, Any], where: str) -> None:
+    _known(table, {*NUMBER_KEYS, *QUANTITY_KEYS}, where)
+    for key, most in NUMBER_KEYS.items():
+        value = table.get(key, 0)
+        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+            raise ConfigError("not a limit", got=repr(value), allowed=f"number 0 to {most:g}", where=f"{where}.{key}")
+    for key in QUANTITY_KEYS:
+        if key in table and not _is_quantity(table[key]):
+            raise ConfigError(
+                "not a quantity", got=repr(table[key]), allowed='decimal >= 0, e.g. "0.25"', where=f"{where}.{key}"
+            )
+
+
+def _is_quantity(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return False
+    try:
+        number = Decimal(str(value))
+    except InvalidOperation:
+        return False
+    return number.is_finite() and 0 <= number < Decimal(10) ** 9 and math.isfinite(float(number))
+
+
+def _table(data: dict[str, Any], key: str, where: str) -> dict[str, Any]:
+    table = data.get(key, {})
+    if not isinstance(table, dict):
+        raise ConfigError("not a table", got=repr(table), allowed=f"[{key}]", where=f"{where}: {key}")
+    return table
+
+
+def _known(table: dict[str, Any], known: set[str], where: str) -> None:
+    for key in table:
+        if key not in known:
+            raise ConfigError("unknown key", got=key, allowed=", ".join(sorted(known)), where=f"{where}.{key}")

@@ -1,0 +1,76 @@
+"""Score: feature vectors to a model's opinion, one row each. Stateless."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from agents.context import Context
+from features.view import DEFAULT_VIEW, View
+from models.linear import LinearModel, load
+from schemas.errors import BadPayload
+from schemas.score import CARRIED, SCORE
+from streams.agent import Batch, Out, Reject, Rows, RowsOut
+
+
+class Score:
+    """The hop. The model comes whole from the run's opening record and is checked before the first row.
+
+    Raises:
+        ConfigError: The artefact's hash or view differs.
+    """
+
+    name = "score"
+    reads = "features"
+    sides = ()
+    writes = ("scores",)
+
+    def __init__(self, context: Context, view: View = DEFAULT_VIEW) -> None:
+        self._view = view
+        self._model: LinearModel = load(context.run.model, view=view.hash, features=view.names, where="control: run.model")
+
+    def start(self) -> None:
+        """No state."""
+
+    def step(self, state: None, batch: Batch) -> Out:
+        """One score row per feature row; rows of another view are refused."""
+        del state
+        rows: Any = batch.items
+        out = Out(consumed=len(rows))
+        foreign = rows["view"] != self._view.tag
+        if rows["values"].shape[1] != len(self._view.features):
+            foreign[:] = True
+        index = None
+        if foreign.any():
+            for i in np.flatnonzero(foreign):
+                got, allowed = hex(rows["view"][i]), hex(self._view.tag)
+                out.rejects.append(Reject(int(i), BadPayload("features of another view", got=got, allowed=allowed)))
+            index = np.flatnonzero(~foreign)
+            rows = rows[index]
+            if not len(rows):
+                return out
+        scores = np.empty(len(rows), dtype=SCORE)
+        for name in CARRIED:
+            scores[name] = rows[name]
+        scores["model"] = self._model.tag
+        self._model.score(rows["values"], scores["score"])
+        out.rows.append(RowsOut("scores", scores, index))
+        return out
+
+    def offer(self, state: None, topic: str, items: Rows | list[Any], *, ended: bool) -> None:
+        """No sides."""
+
+    def finish(self, state: None) -> Out:
+        """Nothing is held back."""
+        del state
+        return Out(consumed=0)
+
+    def snapshot(self, state: None) -> bytes:
+        """No state."""
+        del state
+        return b""
+
+    def restore(self, data: bytes) -> None:
+        """No state."""
+        del data

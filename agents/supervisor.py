@@ -1,0 +1,206 @@
+"""Starts one process a task, brings back what dies, and ends what it started. Knows processes, not Kafka.
+
+A task that dies is started anew after a backoff, and recovers from the log. One that dies more than ``DEATHS_MAX`` times
+in a row, or says that its state diverged, ends the run.
+"""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from queue import Empty, SimpleQueue
+from typing import Any
+
+import msgspec
+
+from agents.worker import WorkerSpec
+from schemas.errors import ConfigError, SnapshotError, StateDiverged, TaskFailed
+from streams.clock import monotonic_s
+
+BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 4.0)
+DEATHS_MAX = 5
+"""Deaths in a row, none of them after a steady life, after which the run ends."""
+STEADY_S = 5.0
+"""A life that lasts this long after ``ready`` starts the count of deaths anew."""
+READY_S_MAX = 120.0
+"""A cold start compiles kernels; a warm one takes a second or two."""
+END_S_MAX = 5.0
+"""How long a process is given to end by itself before it is killed."""
+FATAL_EXITS = frozenset({ConfigError.exit_code, StateDiverged.exit_code, SnapshotError.exit_code})
+STDERR_LINES_KEPT = 20
+
+
+@dataclass(slots=True)
+class _Worker:
+    spec: WorkerSpec
+    kills: list[int]
+    process: subprocess.Popen[bytes] | None = None
+    ready: bool = False
+    ready_at: float = 0.0
+    done: bool = False
+    deaths_in_a_row: int = 0
+    restarts: int = 0
+    start_at: float = 0.0
+    error: str = ""
+    stderr: list[str] = field(default_factory=list)
+    drains: list[threading.Thread] = field(default_factory=list)
+
+
+class Supervisor:
+    """Runs workers until all are done.
+
+    Args:
+        on_event: Called in the polling thread with each worker's events (``reject`` and such) and deaths.
+    """
+
+    def __init__(self, on_event: Callable[[dict[str, Any]], None] = lambda _event: None) -> None:
+        self._workers: dict[str, _Worker] = {}
+        self._events: SimpleQueue[dict[str, Any]] = SimpleQueue()
+        self._on_event = on_event
+
+    @property
+    def done(self) -> bool:
+        """Every worker has done its work."""
+        return all(w.done for w in self._workers.values())
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        """How often each task was brought back; tasks that never died are left out."""
+        return {name: w.restarts for name, w in self._workers.items() if w.restarts}
+
+    @property
+    def pids(self) -> dict[str, int]:
+        """Process ids of what runs now, by task."""
+        return {n: w.process.pid for n, w in self._workers.items() if w.process is not None and not w.done}
+
+    def kills_left(self) -> dict[str, list[int]]:
+        """Kills that were asked for and have not happened: the task saw fewer inputs."""
+        return {name: w.kills for name, w in self._workers.items() if w.kills}
+
+    def start(self, spec: WorkerSpec, kills: Sequence[int] = ()) -> None:
+        """Start a worker; ``kills``: SIGKILL it after so many inputs, one life each."""
+        worker = _Worker(spec, sorted(kills))
+        self._workers[spec.task] = worker
+        self._spawn(worker)
+
+    def wait_ready(self, should_stop: Callable[[], bool] = lambda: False) -> None:
+        """Return when every worker started so far is ready.
+
+        Raises:
+            TaskFailed: One is not within ``READY_S_MAX``, or keeps dying.
+        """
+        until = monotonic_s() + READY_S_MAX
+        while not all(w.ready for w in self._workers.values()) and not should_stop():
+            self.poll(0.05)
+            if monotonic_s() > until:
+                late = ", ".join(n for n, w in self._workers.items() if not w.ready)
+                raise TaskFailed("tasks did not come up", got=late, allowed=f"ready within {READY_S_MAX:g} s")
+
+    def poll(self, timeout_s: float) -> None:
+        """Handle events and deaths, waiting up to ``timeout_s`` for the first event.
+
+        Raises:
+            TaskFailed: A task cannot be brought back.
+        """
+        self._take_events(timeout_s)
+        for worker in self._workers.values():
+            if worker.process is not None and worker.process.poll() is not None:
+                for drain in worker.drains:
+                    drain.join()
+                self._take_events(0.0)
+                self._ended(worker, worker.process.returncode)
+            if worker.process is None and not worker.done and monotonic_s() >= worker.start_at:
+                self._spawn(worker)
+
+    def terminate(self, task: str) -> None:
+        """Ask one worker to end (SIGTERM): the feed publishes its end record."""
+        process = self._workers[task].process
+        if process is not None:
+            process.terminate()
+
+    def close(self) -> None:
+        """End every process that is still there: by closing its input, then by its own id."""
+        processes = [w.process for w in self._workers.values() if w.process is not None]
+        for process in processes:
+            if process.stdin is not None:
+                process.stdin.close()
+        for process in processes:
+            try:
+                process.wait(END_S_MAX)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        for worker in self._workers.values():
+            worker.process = None
+
+    def _spawn(self, worker: _Worker) -> None:
+        die_after = worker.kills[0] if worker.kills else None
+        spec = msgspec.structs.replace(worker.spec, die_after=die_after)
+        worker.ready = False
+        worker.process = subprocess.Popen(
+            [sys.executable, "-m", "agents.worker", msgspec.json.encode(spec).decode()],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+        )  # fmt: skip
+        worker.drains = [
+            threading.Thread(target=_drain, args=(stream, handle, worker), daemon=True)
+            for stream, handle in ((worker.process.stdout, self._heard), (worker.process.stderr, self._complained))
+        ]
+        for drain in worker.drains:
+            drain.start()
+
+    def _take_events(self, timeout_s: float) -> None:
+        try:
+            event = self._events.get(timeout=timeout_s) if timeout_s else self._events.get_nowait()
+            while True:
+                self._take(event)
+                event = self._events.get_nowait()
+        except Empty:
+            return
+
+    def _take(self, event: dict[str, Any]) -> None:
+        worker = self._workers[event["task"]]
+        if event["event"] == "ready":
+            worker.ready = True
+            worker.ready_at = monotonic_s()
+        elif event["event"] == "done":
+            worker.done = True
+        elif event["event"] == "error":
+            worker.error = event["message"]
+        self._on_event(event)
+
+    def _ended(self, worker: _Worker, code: int) -> None:
+        worker.process = None
+        if worker.done:
+            return
+        if code == -signal.SIGKILL and worker.kills:
+            worker.kills.pop(0)
+        steady = worker.ready and monotonic_s() - worker.ready_at > STEADY_S
+        worker.deaths_in_a_row = 1 if steady else worker.deaths_in_a_row + 1
+        why = worker.error or (worker.stderr[-1] if worker.stderr else f"exit {code}")
+        if code in FATAL_EXITS or worker.deaths_in_a_row > DEATHS_MAX:
+            raise TaskFailed(f"task {worker.spec.task} cannot go on", got=why, where=f"exit {code}")
+        worker.restarts += 1
+        worker.start_at = monotonic_s() + BACKOFF_S[min(worker.deaths_in_a_row, len(BACKOFF_S)) - 1]
+        self._on_event({"event": "died", "task": worker.spec.task, "code": code, "message": why})
+        worker.error = ""
+
+    def _heard(self, worker: _Worker, line: bytes) -> None:
+        try:
+            event = msgspec.json.decode(line)
+        except msgspec.DecodeError:
+            event = {"event": "said", "message": line.decode(errors="replace")}
+        self._events.put({**event, "task": worker.spec.task})
+
+    def _complained(self, worker: _Worker, line: bytes) -> None:
+        worker.stderr.append(line.decode(errors="replace").strip())
+        del worker.stderr[:-STDERR_LINES_KEPT]
+
+
+def _drain(stream: Any, handle: Callable[[_Worker, bytes], None], worker: _Worker) -> None:
+    with stream:
+        for line in stream:
+            handle(worker, line)

@@ -1,0 +1,1 @@
+"""Replay: what a run is measured by, and (with the archive) what plays a day again."""

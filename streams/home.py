@@ -1,0 +1,59 @@
+"""Where everything Tapedeck keeps on disk lies: one home, one subfolder per function.
+
+``$TAPEDECK_HOME`` moves all of it; ``$TAPEDECK_JARS`` moves the Kafka server's jars alone, so that tests with a
+temporary home share one download. Nothing here creates a folder: who writes into one makes it.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+HOME_VARIABLE = "TAPEDECK_HOME"
+JARS_VARIABLE = "TAPEDECK_JARS"
+KERNELS_VARIABLE = "NUMBA_CACHE_DIR"
+
+
+def home() -> Path:
+    """The folder that holds all the others: ``$TAPEDECK_HOME``, else the platform's folder for a user's data."""
+    named = _named(HOME_VARIABLE)
+    if named is not None:
+        return named
+    from platformdirs import user_data_dir  # lazily: most processes are told their home
+
+    return Path(user_data_dir("tapedeck", appauthor=False))
+
+
+def broker_dir() -> Path:
+    """The embedded Kafka: its log segments, settings, state file and server log."""
+    return home() / "broker"
+
+
+def jars_dir() -> Path:
+    """The Kafka server's jars and Java's start-up cache of them: ``$TAPEDECK_JARS``, else below the home."""
+    return _named(JARS_VARIABLE) or home() / "jars"
+
+
+def kernels_dir() -> Path:
+    """Compiled numba kernels, so that a second process starts in milliseconds."""
+    return home() / "kernels"
+
+
+def runs_dir() -> Path:
+    """One folder per run: reports, recorded latencies, logs of its tasks."""
+    return home() / "runs"
+
+
+def use_kernel_cache() -> None:
+    """Point numba's cache at :func:`kernels_dir`, unless the environment already says where.
+
+    Must be called before numba is imported: numba reads the variable once, when it is imported.
+    """
+    if not os.environ.get(KERNELS_VARIABLE):
+        os.environ[KERNELS_VARIABLE] = str(kernels_dir())
+
+
+def _named(variable: str) -> Path | None:
+    """The absolute folder a variable names, or None; empty counts as unset, as in the XDG rules."""
+    value = os.environ.get(variable)
+    return Path(value).expanduser().absolute() if value else None

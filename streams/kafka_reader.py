@@ -1,0 +1,188 @@
+"""Reading partitions of Kafka from explicit offsets: no consumer group, and nothing is ever reset to latest."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+
+from schemas.errors import BrokerError, SnapshotError, TapedeckError
+from schemas.header import HEADER_KEY
+from streams.clock import monotonic_s
+from streams.kafka_client import GONE, LOGGER, TRANSIENT, broker_away, client_settings, described, kafka_error
+from streams.log import Place, Record
+
+READ_RECORDS_MAX = 100_000
+"""Most records that one ``read`` returns, whatever it is asked for."""
+
+FETCH_PARTITION_BYTES_MAX = 4 * 1024 * 1024
+"""Most bytes of one partition in one answer. A larger record still comes, alone."""
+
+FETCH_BYTES_MAX = 32 * 1024 * 1024
+"""Most bytes of all partitions in one answer."""
+
+QUEUED_KBYTES_MAX = 32 * 1024
+"""Most that is fetched ahead of the reader, over all its partitions."""
+
+FETCH_BACKOFF_MS = 1
+"""Pause before fetching on when that queue was full. The default of a second would be felt as latency."""
+
+FETCH_ERROR_BACKOFF_MS = 50
+"""Pause before fetching on after an error, such as a leader that is moving."""
+
+FETCH_WAIT_MS = 500
+"""How long the broker holds a request that finds nothing; it answers at once when something comes."""
+
+END_WAIT_MS = 1
+"""The same where the end is what is asked for: it is only told with such an answer."""
+
+AWAY_S_MAX = 30.0
+"""How long a broker may be away before the reader gives up and says so."""
+
+SCAN_WAIT_S = 1.0
+"""How long a scan waits at a time; it ends by what it reads, or when the broker is away for ``AWAY_S_MAX``."""
+
+PROBE_S_MAX = 5.0
+"""How long the question lasts whether it is still away: a quiet topic looks the same."""
+
+
+class KafkaReader:
+    """Implements ``streams.log.Reader``. The caller has checked that the offsets are within bounds.
+
+    Attributes:
+        ended: Partitions whose end has been reached; kept only where ``ends`` was asked for.
+    """
+
+    def __init__(self, bootstrap: str, start: Mapping[Place, int], committed: bool, *, ends: bool = False) -> None:
+        self.ended: set[Place] = set()
+        self._bootstrap = bootstrap
+        self._failure: TapedeckError | None = None
+        self._away_since: float | None = None
+        self._away: KafkaError | None = None
+        self._consumer: Any = Consumer(
+            {
+                **client_settings(bootstrap),
+                # The client insists on a group; with assign() and no commits it never joins one.
+                "group.id": "tapedeck-reader",
+                "enable.auto.commit": False,
+                "enable.auto.offset.store": False,
+                "auto.offset.reset": "error",
+                "isolation.level": "read_committed" if committed else "read_uncommitted",
+                "check.crcs": True,
+                "allow.auto.create.topics": False,
+                "enable.partition.eof": ends,
+                "fetch.wait.max.ms": END_WAIT_MS if ends else FETCH_WAIT_MS,
+                "max.partition.fetch.bytes": FETCH_PARTITION_BYTES_MAX,
+                "fetch.max.bytes": FETCH_BYTES_MAX,
+                "queued.max.messages.kbytes": QUEUED_KBYTES_MAX,
+                "fetch.queue.backoff.ms": FETCH_BACKOFF_MS,
+                "fetch.error.backoff.ms": FETCH_ERROR_BACKOFF_MS,
+                "error_cb": self._on_error,
+            },
+            logger=LOGGER,
+        )
+        self._consumer.assign([TopicPartition(t, p, offset) for (t, p), offset in start.items()])
+
+    def read(self, records_max: int, timeout_s: float) -> list[Record]:
+        """At most ``records_max`` records in offset order per partition; waits up to ``timeout_s`` for the first.
+
+        Partitions are served in the order in which their data came, so none waits for more than
+        ``FETCH_PARTITION_BYTES_MAX`` of each of the others.
+
+        Raises:
+            SnapshotError: A position has been removed from the log.
+            BrokerError: Refused, or away for longer than ``AWAY_S_MAX``.
+        """
+        # consume(n, timeout) waits for n messages; poll waits for one, and consume(n, 0) takes what is there.
+        try:
+            first = self._consumer.poll(timeout_s)
+            messages: list[Any] = [] if first is None else [first]
+            if messages and records_max > 1:
+                messages += self._consumer.consume(min(records_max, READ_RECORDS_MAX) - 1, 0)
+        except (KafkaException, SystemError) as error:
+            raise BrokerError("cannot read", got=described(kafka_error(error)), where=self._bootstrap) from error
+        records = [_record(message) for message in messages if message.error() is None]
+        if len(records) != len(messages):
+            for message in messages:
+                if message.error() is not None:
+                    self._on_message_error(message)
+        if self._failure is not None:
+            raise self._failure
+        if records:
+            self._away_since = None
+        elif self._away_since is not None:
+            self._check_away(self._away_since)
+        return records
+
+    def close(self) -> None:
+        """Release the consumer and its threads; takes milliseconds, whether the broker is there or not."""
+        consumer, self._consumer = self._consumer, None
+        if consumer is not None:
+            consumer.close()
+
+    def _on_error(self, error: KafkaError) -> None:
+        """Errors of the client as a whole; called from within poll and consume."""
+        if error.code() in TRANSIENT:
+            self._away = error
+            if self._away_since is None:
+                self._away_since = monotonic_s()
+        else:
+            self._failure = BrokerError("cannot read", got=described(error), where=self._bootstrap)
+
+    def _on_message_error(self, message: Any) -> None:
+        """Errors of one partition, which come in place of a record."""
+        error, where = message.error(), f"{message.topic()}[{message.partition()}]@{message.offset()}"
+        if error.code() == KafkaError._PARTITION_EOF:
+            self.ended.add((message.topic(), message.partition()))
+        elif error.code() in GONE:
+            self._failure = SnapshotError(
+                "the position asked for is not in the log",
+                got=described(error),
+                where=where,
+                fix="start from a newer snapshot, or restore the range from the archive",
+            )
+        elif error.code() in TRANSIENT:
+            self._on_error(error)
+        else:
+            self._failure = BrokerError("cannot read", got=described(error), where=where)
+
+    def _check_away(self, since: float) -> None:
+        """After the bound, ask the broker itself: it may be back, with nothing to read."""
+        if monotonic_s() - since < AWAY_S_MAX:
+            return
+        try:
+            self._consumer.list_topics(timeout=PROBE_S_MAX)
+        except KafkaException as error:
+            raise broker_away(self._bootstrap, AWAY_S_MAX, self._away, "reading has failed") from error
+        self._away_since = None
+
+
+def scan(bootstrap: str, place: Place, start: int, end: int, committed: bool) -> Iterator[Record]:
+    """Every record of one partition from offset ``start`` to below ``end``; closes its reader when done or dropped.
+
+    Raises:
+        BrokerError: The partition cannot be read to its end.
+    """
+    reader = KafkaReader(bootstrap, {place: start}, committed, ends=True)
+    try:
+        # Markers take offsets too, so the last record may lie below the end: then Kafka says that nothing follows.
+        while not reader.ended:
+            for record in reader.read(READ_RECORDS_MAX, SCAN_WAIT_S):
+                if record.offset >= end:
+                    return
+                yield record
+    finally:
+        reader.close()
+
+
+def _record(message: Any) -> Record:
+    header = None
+    for name, value in message.headers() or ():
+        if name == HEADER_KEY:
+            header = value
+            break
+    return Record(
+        message.topic(), message.partition(), message.offset(), message.key(), message.value() or b"", header,
+        message.timestamp()[1],
+    )  # fmt: skip

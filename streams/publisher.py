@@ -1,0 +1,256 @@
+"""Publishing a source: payloads exactly as received into ``raw.<source>``, numbered without a gap.
+
+A publisher cannot regenerate what it sent, so it never resends: after any ambiguity it stops, and a new one reads back
+the last durable number and goes on from there. What has arrived leaves at once; nothing waits for a batch to fill.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Callable
+from types import TracebackType
+
+import numpy as np
+
+from schemas.catalog import END, RAW, Schema
+from schemas.codec import encode
+from schemas.control import End
+from schemas.errors import BadFrame, BadPayload, BrokerError, ConfigError, DeliveryError, SnapshotError
+from schemas.header import Header, pack, unpack
+from schemas.topics import topic_name
+from streams.bootstrap import open_log
+from streams.clock import wall_ns
+from streams.log import Log, Record, TopicSpec
+
+PAYLOAD_BYTES_MAX = 8 * 1024 * 1024
+"""Largest payload: half of the largest record."""
+
+FLUSH_S_MAX = 30.0
+"""How long ``flush``, ``end`` and ``close`` wait for acknowledgements."""
+
+READ_BACK_RECORDS = 64
+"""First look back for the last number, in offsets; four times as far each time that none is found."""
+
+PartitionOf = Callable[[bytes, int], int]
+"""Partition of a key, given the number of partitions."""
+
+
+def by_key(key: bytes, partitions: int) -> int:
+    """Partition by crc32 of the key: librdkafka's ``consistent`` partitioner.
+
+    >>> by_key(b"spot:BTCUSDT", 1)
+    0
+    """
+    return zlib.crc32(key) % partitions
+
+
+class Publisher:
+    """Numbers and sends the payloads of one source. Not thread-safe; one publisher per source.
+
+    The queue is bounded, and its policy is to wait: ``publish`` blocks while it is full, for up to
+    ``streams.kafka_writer.APPEND_S_MAX``, then raises ``DeliveryError`` ("broker away"). From then on this publisher
+    is over.
+
+    Args:
+        where: A log, a bootstrap address, or None for the configured cluster.
+        source: Name of the source: the topic is ``raw.<source>``, created where it is not there.
+        namespace: Topic prefix of a run, with its dot at the end; none for live.
+        partitions: Partitions of the topic, should it have to be created.
+        partition_of: Which partition a key belongs to.
+        on_ack: Called with each number when its record is durable, in order: for a ledger outside of the pipeline.
+
+    Raises:
+        ConfigError: The source's name is no topic name.
+        BrokerError: No broker answers.
+        SnapshotError: Numbers cannot be read back, as the records that bore them are gone.
+    """
+
+    def __init__(
+        self, where: Log | str | None, source: str, *, namespace: str = "", partitions: int = 1,
+        partition_of: PartitionOf = by_key, on_ack: Callable[[int], None] | None = None,
+    ) -> None:  # fmt: skip
+        if not (source.isascii() and source.replace("_", "").replace("-", "").isalnum()):
+            raise ConfigError("not a source name", got=source, allowed="ASCII letters, digits, - and _")
+        self.source = source
+        self.topic = topic_name(namespace, "raw.<source>", source)
+        self._partition_of = partition_of
+        self._on_ack = on_ack
+        self._broken: BrokerError | None = None
+        self._log, self._owned = open_log(where)
+        try:
+            self._log.create([TopicSpec(self.topic, partitions)])
+            found = [_read_back(self._log, self.topic, p, source) for p in range(self._log.partitions(self.topic))]
+        except BaseException:
+            self._release()
+            raise
+        self.ended = any(last for _, last in found)
+        self._next = [number for number, _ in found]
+        self._durable = list(self._next)
+        self._appender = self._log.appender()
+
+    @property
+    def next_seq(self) -> int:
+        """Number of the next payload: how many are in the log, and where a restarted feed of one partition resumes.
+
+        Raises:
+            ConfigError: The topic has several partitions: each counts for itself, see :attr:`next_seqs`.
+        """
+        if len(self._next) != 1:
+            raise ConfigError(f"{self.topic} has {len(self._next)} partitions", fix="resume by next_seqs")
+        return self._next[0]
+
+    @property
+    def next_seqs(self) -> tuple[int, ...]:
+        """Number of the next payload of each partition."""
+        return tuple(self._next)
+
+    @property
+    def durable(self) -> tuple[int, ...]:
+        """How many payloads of each partition are acknowledged, those of former publishers included."""
+        return tuple(self._durable)
+
+    def publish(self, payload: bytes, key: bytes | str, ts_recv: int, scheduled: int | None = None) -> int:
+        """Send one payload; returns its ``source_seq``.
+
+        Args:
+            payload: Exactly as received.
+            key: ``market:symbol``; records of one key stay in order.
+            ts_recv: When it was captured, ns UTC.
+            scheduled: When it should have been published, wall ns: what latency is measured from. None: now.
+
+        Raises:
+            BadPayload: Too large; nothing was sent and the next may be.
+            DeliveryError: The broker is away, or a former record's fate is unknown: a new publisher must read back.
+            ConfigError: The run has ended.
+        """
+        if len(payload) > PAYLOAD_BYTES_MAX:
+            raise BadPayload("a payload is too large", got=f"{len(payload)} bytes", allowed=f"{PAYLOAD_BYTES_MAX}")
+        key = key.encode() if isinstance(key, str) else key
+        return self._send(RAW, self._partition_of(key, len(self._next)), key, payload, ts_recv, scheduled)
+
+    def end(self, run: str, ts: int, inputs: int) -> None:
+        """Close the source's part of a run: an end record in every partition, and everything acknowledged.
+
+        Args:
+            run: Run id.
+            ts: Log time of the last payload, ns.
+            inputs: Payloads published in this run.
+
+        Raises:
+            DeliveryError: Not everything was acknowledged within ``FLUSH_S_MAX``.
+            ConfigError: The run has ended before.
+        """
+        value = encode(End(run=run, ts=ts, inputs=inputs))
+        for partition in range(len(self._next)):
+            self._send(END, partition, b"", value, ts, None)
+        self.ended = True
+        self.flush()
+
+    def flush(self, timeout_s: float = FLUSH_S_MAX) -> None:
+        """Wait until everything is acknowledged. ``flush(0)`` serves acknowledgements and waits for none.
+
+        Raises:
+            DeliveryError: Something failed, or is not acknowledged after ``timeout_s`` > 0.
+        """
+        if self._broken is not None:
+            raise self._broken
+        try:
+            left = self._appender.flush(timeout_s)
+        except BrokerError as error:
+            self._broken = error
+            raise
+        if left and timeout_s > 0:
+            self._broken = DeliveryError(
+                f"{left} payloads are not acknowledged after {timeout_s:g} s",
+                where=self.topic,
+                fix="open a new publisher: it reads back what is durable",
+            )
+            raise self._broken
+
+    def close(self) -> None:
+        """Flush, unless this publisher has failed before, and release.
+
+        Raises:
+            DeliveryError: As ``flush``; everything is released nevertheless.
+        """
+        try:
+            if self._broken is None:
+                self.flush()
+        finally:
+            self._broken = self._broken or DeliveryError("closed", where=self.topic)
+            self._appender.close()
+            self._release()
+
+    def __enter__(self) -> Publisher:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _send(
+        self, schema: Schema, partition: int, key: bytes, value: bytes, time_ns: int, scheduled: int | None
+    ) -> int:
+        if self._broken is not None:
+            raise self._broken
+        if self.ended:
+            raise ConfigError("the run has ended: nothing may follow its end record", where=self.topic)
+        seq = self._next[partition]
+        born = np.array([[wall_ns() if scheduled is None else scheduled]], dtype=np.int64)
+        header = Header(
+            schema=schema.number, version=schema.version, seq=seq, time=time_ns, writer=self.source, stamps=born
+        )
+        try:
+            self._appender.append(self.topic, partition, key, value, pack(header), self._acknowledged)
+        except BrokerError as error:
+            self._broken = error
+            raise
+        self._next[partition] = seq + 1
+        return seq
+
+    def _acknowledged(self, partition: int, offset: int) -> None:
+        del offset
+        # Records of a partition are acknowledged in the order in which they were sent.
+        seq = self._durable[partition]
+        self._durable[partition] = seq + 1
+        if self._on_ack is not None:
+            self._on_ack(seq)
+
+    def _release(self) -> None:
+        if self._owned:
+            self._log.close()
+
+
+def _read_back(log: Log, topic: str, partition: int, source: str) -> tuple[int, bool]:
+    """The number after a source's last durable one, and whether that was an end record."""
+    low, high = log.bounds(topic, partition)
+    window = READ_BACK_RECORDS
+    while True:
+        start = max(low, high - window)
+        last: Header | None = None
+        for record in log.scan(topic, partition, start, committed=False):
+            last = _numbered(record, source) or last
+        if last is not None:
+            return last.seq + 1, last.schema == END.number
+        if start == low:
+            break
+        window *= 4
+    if low > 0:
+        raise SnapshotError(
+            "the last number of a source cannot be read back: its records are gone",
+            where=f"{topic}[{partition}] from {low}",
+            fix="restore the end of the topic from the archive, or publish under another source name",
+        )
+    return 0, False
+
+
+def _numbered(record: Record, source: str) -> Header | None:
+    """The header of a record that this source numbered; None for records of stock producers."""
+    if record.header is None:
+        return None
+    try:
+        header = unpack(record.header)
+    except BadFrame:
+        return None
+    return header if header.writer == source and header.schema in (RAW.number, END.number) else None
