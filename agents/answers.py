@@ -47,7 +47,7 @@ class Answers:
         self._pending.append(pending)
 
     def put(self, answer: Answer) -> None:
-        """An answer has come. It may be to an id that is yet to be sent again: a successor that recovers hears first."""
+        """An answer has come. It may be to an id yet to be sent again: a successor that recovers hears first."""
         self._inbox.setdefault(answer.client_order_id, []).append(answer)
 
     def take_due(self, now: int) -> list[tuple[Pending, list[Answer]]] | None:
@@ -70,7 +70,9 @@ class Answers:
         return {
             "pending": [[p.client_order_id, p.due, p.slot] for p in self._pending],
             "inbox": [
-                encode(a).decode() for _, answers in sorted(self._inbox.items()) for a in sorted(answers, key=_report_index)
+                encode(a).decode()
+                for _, answers in sorted(self._inbox.items())
+                for a in sorted(answers, key=_report_index)
             ],
         }
 

@@ -1,4 +1,4 @@
-"""The risk checks: pure functions of an intent, the limits and what risk knows. Integers only; a missing limit denies."""
+"""The risk checks: pure functions of intent, limits and what risk knows. Integers only; a missing limit denies."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ def price_collar(intent: Intent, limits: Limits) -> Check:
     """How far beyond the touch it saw an intent's limit price lies. Undefined or nonsensical touch: denied."""
     touch = intent.touch.ask_price if intent.side == "buy" else intent.touch.bid_price
     if touch <= 0 or touch == PRICE_UNDEFINED or intent.limit_price <= 0:
-        return Check(name="price_collar", value=INT64_MAX, limit=_shown(limits.price_collar_ppm), unit="ppm", passed=False)
+        return Check(
+            name="price_collar", value=INT64_MAX, limit=_shown(limits.price_collar_ppm), unit="ppm", passed=False
+        )
     beyond = intent.limit_price - touch if intent.side == "buy" else touch - intent.limit_price
     return _at_most("price_collar", -(-beyond * PPM // touch), limits.price_collar_ppm, "ppm")
 

@@ -1,4 +1,4 @@
-"""Risk limits from TOML, checked key by key before anything starts; the defaults stand in ``limits.toml`` beside this."""
+"""Risk limits from TOML, checked key by key before anything starts; the defaults stand in ``limits.toml``."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ def load_limits(path: Path) -> dict[str, Any]:
     """Limits from a TOML file, complete and checked.
 
     Raises:
-        ConfigError: Not readable, not TOML, or a key is unknown, mistyped, missing or out of bounds; names file and key.
+        ConfigError: Not readable, not TOML, or a key is unknown, mistyped or out of bounds; names file and key.
     """
     try:
         data = tomllib.loads(path.read_text())

@@ -28,7 +28,8 @@ class Normalise:
 
     def step(self, state: Any, batch: Batch) -> Out:
         """Rows for payloads that made any; bad ones refused."""
-        rows, index, rejects = self._adapter.ingest(state, batch.items)
+        payloads: Any = batch.items
+        rows, index, rejects = self._adapter.ingest(state, payloads)
         out = Out(consumed=len(batch), rejects=[Reject(i, error) for i, error in rejects])
         if len(rows):
             out.rows.append(RowsOut(TICKS, rows, index))

@@ -28,7 +28,9 @@ class Score:
 
     def __init__(self, context: Context, view: View = DEFAULT_VIEW) -> None:
         self._view = view
-        self._model: LinearModel = load(context.run.model, view=view.hash, features=view.names, where="control: run.model")
+        self._model: LinearModel = load(
+            context.run.model, view=view.hash, features=view.names, where="control: run.model"
+        )
 
     def start(self) -> None:
         """No state."""

@@ -30,9 +30,8 @@ STEPS = 4
 NANOS_PER_MS = 1_000_000
 
 
-
 class StrategyState:
-    """Arrays by slot (int64): position and largest position in size units, target of the last look, time of last intent."""
+    """Arrays by slot (int64): position and largest position (size units), open intents, and until when each rests."""
 
     def __init__(self, position_max: Rows) -> None:
         slots = len(position_max)
@@ -165,7 +164,7 @@ WANT_NOTHING, WANT_ANSWERS, WANT_INTENT = 0, 1, 2
 
 
 @njit(cache=True)  # type: ignore[untyped-decorator]
-def _scan(  # noqa: PLR0913 - a kernel takes its arrays one by one
+def _scan(
     rows: Any, at: int, slots: Any, position: Any, position_max: Any, unanswered: Any, rests_until: Any, due: int,
     score_full: float,
 ) -> tuple[int, int, int]:  # fmt: skip
@@ -198,5 +197,3 @@ def _position_max(context: Context) -> Any:
     """Largest position by slot, size units; 0 (never traded) for an instrument without a parameter."""
     table = context.run.parameters["position_max"]
     return np.array([int(table.get(d.instrument, 0)) for d in context.instruments], dtype=np.int64)
-
-

@@ -1,7 +1,7 @@
 """Starts one process a task, brings back what dies, and ends what it started. Knows processes, not Kafka.
 
-A task that dies is started anew after a backoff, and recovers from the log. One that dies more than ``DEATHS_MAX`` times
-in a row, or says that its state diverged, ends the run.
+A task that dies is started anew after a backoff, and recovers from the log. One that dies more than ``DEATHS_MAX``
+times in a row, or says that its state diverged, ends the run.
 """
 
 from __future__ import annotations

@@ -22,7 +22,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 from agents.context import Context
 from schemas.errors import ConfigError
@@ -139,5 +138,3 @@ def topic_specs(namespace: str, source: str) -> list[TopicSpec]:
         )
         for topic in TOPICS
     ]
-
-

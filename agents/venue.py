@@ -106,9 +106,7 @@ class Venue:
             )
         if filled < order.quantity:
             reason = "rest of an immediate-or-cancel order" if filled else "not marketable when it arrived"
-            reports.append(
-                _report(order, effective, "cancelled", 0, 0, max(filled, 0), len(reports), True, reason)
-            )
+            reports.append(_report(order, effective, "cancelled", 0, 0, max(filled, 0), len(reports), True, reason))
         return reports
 
 
@@ -119,7 +117,7 @@ def _opposite(touch: Any, slot: int, side: str) -> tuple[int, int]:
     return int(touch[f"{name}_price"][slot]), int(touch[f"{name}_size"][slot])
 
 
-def _report(  # noqa: PLR0913
+def _report(
     order: Order, ts: int, status: Literal["filled", "partially_filled", "cancelled"], last: int, price: int,
     cumulative: int, index: int, final: bool, reason: str = "",
 ) -> Execution:  # fmt: skip

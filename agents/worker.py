@@ -82,7 +82,8 @@ def _task(spec: WorkerSpec) -> Any:
     from agents.topology import TaskHops
     from agents.warm import warm
     from streams.kafka import connect
-    from streams.runner import Task, TaskPlan
+    from streams.runner import Task
+    from streams.task_plan import TaskPlan
 
     hops = TaskHops(spec.task, tuple(spec.hops))
     log = connect(spec.bootstrap)
@@ -106,15 +107,11 @@ def _feed(spec: WorkerSpec) -> Any:
     if spec.feed is None:
         raise AssertionError("a feed without its spec")
     ledger = Ledger(Path(spec.feed.ledger))
-    publisher = Publisher(
-        connect(spec.bootstrap), spec.source, namespace=spec.namespace, on_ack=ledger.acknowledge
-    )
+    publisher = Publisher(connect(spec.bootstrap), spec.source, namespace=spec.namespace, on_ack=ledger.acknowledge)
     events = open_sequence(
         [Path(p) for p in spec.feed.captures], seconds=spec.feed.simulate_seconds, seed=spec.feed.seed
     )
-    player = Player(
-        events, publisher, ledger, run=spec.run, pace=Pace(spec.feed.speed, spec.feed.origin_ns)
-    )
+    player = Player(events, publisher, ledger, run=spec.run, pace=Pace(spec.feed.speed, spec.feed.origin_ns))
     signal.signal(signal.SIGTERM, lambda *_: player.stop())
     return _Dying(player, spec.die_after)
 

@@ -1,4 +1,4 @@
-"""A publisher's ledger of acknowledgements, kept outside the pipeline: what was promised, to be held against the log."""
+"""A publisher's ledger of acknowledgements, kept outside the pipeline: promises to be held against the log."""
 
 from __future__ import annotations
 
@@ -8,11 +8,11 @@ from pathlib import Path
 import numpy as np
 
 BUFFER_SEQS = 1_024
-"""Acknowledgements kept in memory before they are written. Those lost with a killed publisher are read back from Kafka."""
+"""Acknowledgements held before they are written. Those lost with a killed publisher are read back from Kafka."""
 
 
 class Ledger:
-    """Appends acknowledged ``source_seq`` numbers to a file (u64, little-endian), or keeps them when there is no file."""
+    """Appends acknowledged ``source_seq`` numbers to a file (u64, little-endian), or keeps them where there is none."""
 
     def __init__(self, path: Path | None = None) -> None:
         self._path = path

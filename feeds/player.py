@@ -24,11 +24,19 @@ class Event(Protocol):
     """What is played: key, capture time and payload."""
 
     @property
-    def key(self) -> bytes: ...
+    def key(self) -> bytes:
+        """``market:symbol``."""
+        ...
+
     @property
-    def ts_recv(self) -> int: ...
+    def ts_recv(self) -> int:
+        """Capture time, ns UTC."""
+        ...
+
     @property
-    def payload(self) -> bytes: ...
+    def payload(self) -> bytes:
+        """Exactly as received."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,8 +20,9 @@ from streams.kafka import KafkaLog
 from streams.log import Log
 from streams.memory import MemoryLog
 from streams.publisher import Publisher
-from streams.runner import Task, TaskPlan
+from streams.runner import Task
 from streams.scheduler import Scheduler, SimulatedCrash, Turning
+from streams.task_plan import TaskPlan
 
 LEAD_NS = 200_000_000
 """Time between the moment all tasks are ready and the first scheduled payload."""
@@ -36,8 +37,12 @@ class Session(Protocol):
 
     log: Log
     plan: PlayPlan
-    restarts: dict[str, int]
     elapsed_s: float
+
+    @property
+    def restarts(self) -> dict[str, int]:
+        """How often each task was brought back."""
+        ...
 
     def run(self, on_progress: OnProgress) -> None:
         """Run to the end, calling ``on_progress`` now and then."""
@@ -167,9 +172,7 @@ class MemorySession:
         open_run(self.log, self.plan)
         context = read_context(self.log, self.plan.namespace)
         origin_ns = wall_ns()
-        makers: dict[str, Callable[[], Turning]] = {
-            task.name: self._maker(task, context) for task in self.plan.tasks
-        }
+        makers: dict[str, Callable[[], Turning]] = {task.name: self._maker(task, context) for task in self.plan.tasks}
         makers[FEED] = lambda: self._feed(origin_ns)
         started = monotonic_s()
         self._scheduler = Scheduler(makers, self._cut.seed, pause_share=self._cut.pause_share)
@@ -223,9 +226,7 @@ class MemorySession:
         publisher = Publisher(
             self.log, self.plan.source, namespace=self.plan.namespace, on_ack=self._ledger.acknowledge
         )
-        self._player = Player(
-            events, publisher, self._ledger, run=self.plan.run, pace=Pace(self.plan.speed, origin_ns)
-        )
+        self._player = Player(events, publisher, self._ledger, run=self.plan.run, pace=Pace(self.plan.speed, origin_ns))
         if self._stopping:
             self._player.stop()
         return _Crashing(self._player, self._failpoint(FEED))

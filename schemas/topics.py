@@ -10,8 +10,21 @@ from typing import Literal
 import msgspec
 
 from schemas.catalog import (
-    CLOCK, DEAD_LETTER, DECISION, DEFINITION, END, EXECUTION, FEATURE_SCHEMA, INTENT, ORDER, RAW, RUN, SCORE_SCHEMA,
-    SNAPSHOT, TICK_SCHEMA, Schema,
+    CLOCK,
+    DEAD_LETTER,
+    DECISION,
+    DEFINITION,
+    END,
+    EXECUTION,
+    FEATURE_SCHEMA,
+    INTENT,
+    ORDER,
+    RAW,
+    RUN,
+    SCORE_SCHEMA,
+    SNAPSHOT,
+    TICK_SCHEMA,
+    Schema,
 )  # fmt: skip
 
 Kept = Literal["archive", "for ever", "compacted"]

@@ -137,13 +137,24 @@ class Agent(Protocol):
     """
 
     @property
-    def name(self) -> str: ...
+    def name(self) -> str:
+        """Hop name."""
+        ...
+
     @property
-    def reads(self) -> str: ...
+    def reads(self) -> str:
+        """Primary topic."""
+        ...
+
     @property
-    def sides(self) -> Sequence[str]: ...
+    def sides(self) -> Sequence[str]:
+        """Side topics."""
+        ...
+
     @property
-    def writes(self) -> Sequence[str]: ...
+    def writes(self) -> Sequence[str]:
+        """Output topics."""
+        ...
 
     def start(self) -> Any:
         """A fresh state: arrays preallocated."""

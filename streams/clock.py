@@ -9,7 +9,7 @@ import time
 
 
 def wall_ns() -> int:
-    """Wall clock, int64 ns since the Unix epoch, UTC. For latency stamps: comparable across processes of one machine."""
+    """Wall clock, int64 ns since the Unix epoch, UTC. For latency stamps: comparable across one machine's processes."""
     return time.time_ns()
 
 

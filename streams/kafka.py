@@ -33,6 +33,9 @@ ADMIN_S_MAX = 30.0
 ADMIN_PAUSE_S = 0.01
 """Pause between retries: a new topic has its leader some tens of milliseconds later."""
 
+COMPACTED_SEGMENT_BYTES = 16 * 1024 * 1024
+"""Only closed segments are compacted: snapshots of a busy day must not pile up in an open one."""
+
 REPLICATION_DEFAULT = -1
 """Leave the replication factor to the broker."""
 
@@ -209,4 +212,6 @@ def _new_topic(spec: TopicSpec) -> NewTopic:
         "max.message.bytes": str(RECORD_BYTES_MAX),
         "cleanup.policy": "compact" if spec.compacted else "delete",
     }
+    if spec.compacted:
+        config["segment.bytes"] = str(COMPACTED_SEGMENT_BYTES)
     return NewTopic(spec.name, spec.partitions, REPLICATION_DEFAULT, config=config)

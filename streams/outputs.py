@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from hashlib import sha256
+
 import numpy as np
 import numpy.typing as npt
 
@@ -153,4 +154,3 @@ def _trace(document: Document, name: str, seq: int) -> tuple[tuple[str, bytes], 
     trace = sha256(f"{root.source}/{root.seq}/{root.part}".encode()).hexdigest()[:32]
     span = sha256(f"{trace}/{name}/{seq}".encode()).hexdigest()[:16]
     return (("traceparent", f"00-{trace}-{span}-01".encode()),)
-

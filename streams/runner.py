@@ -10,8 +10,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 
@@ -22,58 +21,21 @@ from schemas.errors import BadInput
 from schemas.header import HOP_NUMBER, Side, no_stamps
 from streams.agent import Agent, Batch, DocumentOut, Out, Payload
 from streams.clock import monotonic_s, wall_ns
-from streams.frame import FRAME_ROWS_DEFAULT
-from streams.inputs import RECORDS_MAX, BadRecord, Input
+from streams.inputs import BadRecord, Input
 from streams.log import Log, Writer
 from streams.outputs import Output
 from streams.sides import Sides
 from streams.snapshot import TaskState, newest, record_header, to_bytes
+from streams.task_plan import TaskPlan
 
-COMMIT_INTERVAL_S = 2.0
-"""Longest time between commits of a task that does not commit every batch."""
 ROW_SCHEMAS: dict[str, Schema] = {"ticks.<source>": TICK_SCHEMA, "features": FEATURE_SCHEMA, "scores": SCORE_SCHEMA}
 DLQ = "dlq"
 STATE = "state"
 FEATURE_SAMPLE = 64
-"""Of feature rows that led to no intent, one in this many (by root_seq) is published where feature and score are fused."""
+"""Of feature rows that led to no intent, one in this many (by root_seq) is published where the three hops are fused."""
 
 Failpoint = Callable[[str, int], None]
-"""Called with (name, inputs consumed) at polled, produced, committing, committed: where tests and drills kill a task."""
-
-
-@dataclass(frozen=True, slots=True)
-class TaskPlan:
-    """What a task is, beside its agents.
-
-    Attributes:
-        name: Writer name in headers, and suffix of the transactional id.
-        namespace: Topic prefix of the run.
-        source: Source whose raw and tick topics are meant by ``<source>``.
-        run: Run id, for end records.
-        mode: ``play``: sides are read only when an agent waits for them. ``live``: they are applied as they come,
-            and the place of each is recorded.
-        partition: Partition of the primary input and of every output.
-        state_partition: Partition of ``state`` that is this task's alone.
-        commit_every_batch: Commit after every batch instead of every ``commit_interval_s``.
-        records_max: Records taken from the log in one read.
-        frame_rows: Rows in a frame, at most. Neither changes what is written, only how it is cut.
-    """
-
-    name: str
-    namespace: str
-    source: str
-    run: str
-    mode: Literal["live", "play"] = "play"
-    partition: int = 0
-    state_partition: int = 0
-    commit_every_batch: bool = False
-    commit_interval_s: float = COMMIT_INTERVAL_S
-    records_max: int = RECORDS_MAX
-    frame_rows: int = FRAME_ROWS_DEFAULT
-
-    def topic(self, table_name: str) -> str:
-        """Full topic name of a table name in this run."""
-        return self.namespace + table_name.replace("<source>", self.source)
+"""Called with (name, inputs consumed) at produced, committing and committed: where tests and drills kill a task."""
 
 
 class Task:
@@ -323,9 +285,7 @@ class Task:
             key=base64.b64encode(key).decode(), payload=base64.b64encode(value).decode(),
         )  # fmt: skip
         self._begin()
-        self._outputs[DLQ].append_document(
-            self._writer, key, letter, no_stamps(), ordinal, (), self._sides.recorded()
-        )
+        self._outputs[DLQ].append_document(self._writer, key, letter, no_stamps(), ordinal, (), self._sides.recorded())
         self._on_reject(letter)
 
     # ---- transactions and recovery --------------------------------------------------------------------------------

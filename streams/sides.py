@@ -11,7 +11,7 @@ from __future__ import annotations
 import logging
 import zlib
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from schemas.control import End
 from schemas.errors import SnapshotError
@@ -20,9 +20,7 @@ from streams.agent import Agent
 from streams.clock import monotonic_s
 from streams.inputs import ITEMS_MAX, RECORDS_MAX, BadRecord, Input
 from streams.log import Log, Reader, Record
-
-if TYPE_CHECKING:
-    from streams.runner import TaskPlan
+from streams.task_plan import TaskPlan
 
 SIDE_WAIT_S = 10.0
 """How long recovery waits for a side record that the log must hold."""
@@ -165,9 +163,7 @@ class Sides:
         """Read forward on the named side up to and including the recorded record."""
         name = next(n for n, i in self._numbers.items() if i == side.input)
         source = self._inputs[name]
-        while not any(
-            zlib.crc32(w.encode()) == side.writer_crc and s > side.seq for w, s in source.seqs.items()
-        ):
+        while not any(zlib.crc32(w.encode()) == side.writer_crc and s > side.seq for w, s in source.seqs.items()):
             if not source.buffered and not self._fill_until(source):
                 raise SnapshotError(
                     "a side record that an output was made from is gone", where=f"{source.topic} seq {side.seq}",

@@ -19,7 +19,8 @@ from streams.agent import Batch, DocumentOut, Out
 from streams.frame import encode_rows
 from streams.log import TopicSpec
 from streams.memory import MemoryLog
-from streams.runner import Task, TaskPlan
+from streams.runner import Task
+from streams.task_plan import TaskPlan
 from streams.scheduler import SimulatedCrash
 from streams.state_bytes import dump, load
 
@@ -197,6 +198,5 @@ def test_inputs_that_are_gone_are_refused() -> None:
     task.turn(0.0)
     task.commit()
     log.truncate("ticks.test", 0, 30)
-    successor = Task(plan(), [Summing()], log)
     with pytest.raises(SnapshotError):
-        successor.turn(0.0)
+        Task(plan(), [Summing()], log).turn(0.0)

@@ -1,0 +1,312 @@
+"""Messages to tick rows: depth synchronised by update id, the touch moved forward only, everything counted.
+
+**Synchronisation** follows Binance's "How to manage a local order book correctly". Differences wait until a snapshot
+comes, with ``lastUpdateId`` = L:
+
+=================  ==========================  ============================
+difference         spot                        linear, inverse
+=================  ==========================  ============================
+too old: dropped   u <= L                      u < L
+first must have    U <= L + 1 <= u             U <= L <= u
+each next one      U == previous u + 1         pu == previous u
+=================  ==========================  ============================
+
+Whatever does not fit is a gap: the book is not known any more, and differences wait again, this one included, until a
+snapshot that is not older than the book was. A snapshot that is newer than a known book replaces it; any other is
+ignored.
+
+**The touch** belongs to the highest update id that spoke of it, a difference's or a bookTicker's: an older word moves
+nothing, the same id again confirms it. Snapshots give no row and move no touch.
+
+**Rows**: one per applied difference, bookTicker and trade. A difference that waited gives its row when the snapshot
+comes, with its own stamps. A repeated id gives none; a late one gives none (difference) or a flagged one.
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from feeds.binance_numbers import DEPTH, QUOTE, SNAPSHOT
+from feeds.binance_state import LOG_TIME, STREAM_DEPTH, STREAM_QUOTE, STREAM_TRADE, VENUE_TIME, Tables
+from feeds.book import ASK, BID, best, clear, set_level
+from feeds.kernel import Ints, Records, kernel
+from feeds.quote_rings import DIFFERS, UNMATCHED, compare_quote, note_quote
+from feeds.recent_ids import NEW, OLDER, REPEAT, remember
+from feeds.waiting import pop, push
+from schemas.columns import PRICE_UNDEFINED
+from schemas.tick import (
+    ACTION_MODIFY,
+    ACTION_TRADE,
+    FLAG_BUFFERED,
+    FLAG_CROSSED,
+    FLAG_DEPTH_UNSYNCED,
+    FLAG_NO_TS_EVENT,
+    FLAG_OUT_OF_ORDER,
+    SIDE_ASK,
+    SIDE_BID,
+    SIDE_NONE,
+)  # fmt: skip
+
+FITS = 0
+STALE = 1
+GAP = 2
+
+_NANOS_PER_MS = 1_000_000
+
+
+class Output(NamedTuple):
+    """Where rows come out.
+
+    Attributes:
+        rows: TICK rows; room for one per message and per waiting difference.
+        causes: int64, as long as ``rows``: index of the payload that made each row come out.
+        filled: int64, shape (1,): rows written.
+    """
+
+    rows: Records
+    causes: Ints
+    filled: Ints
+
+
+@kernel
+def apply_messages(tables: Tables, messages: Records, prices: Ints, sizes: Ints, output: Output) -> None:
+    """Apply a batch in order.
+
+    Args:
+        tables: The state; changed.
+        messages: MESSAGE records.
+        prices: Their levels' prices, 1e-9.
+        sizes: Their levels' sizes, units of size_increment.
+        output: Out.
+    """
+    for i in range(len(messages)):
+        message = messages[i]
+        state = tables.instruments[message.slot]
+        state.messages += 1
+        state.rounded += message.rounded
+        if message.kind == SNAPSHOT:
+            _on_snapshot(tables, state, message, prices, sizes, output)
+        elif message.kind == DEPTH:
+            _on_difference(tables, state, messages, i, prices, sizes, output)
+        else:
+            _on_quote_or_trade(tables, state, message, prices, sizes, output)
+
+
+@kernel
+def verdict(state: Any, message: Any) -> int:
+    """Whether a difference FITS the book, is STALE, or shows a GAP (the table above)."""
+    last = state.last_id
+    if state.primed == 1:
+        if state.futures == 1:
+            return FITS if message.previous == last else GAP
+        return FITS if message.first == last + 1 else GAP
+    if state.futures == 1:
+        if message.last < last:
+            return STALE
+        return FITS if message.first <= last <= message.last else GAP
+    if message.last <= last:
+        return STALE
+    return FITS if message.first <= last + 1 <= message.last else GAP
+
+
+@kernel
+def _on_snapshot(tables: Tables, state: Any, message: Any, prices: Ints, sizes: Ints, output: Output) -> None:
+    if message.last < state.last_id or (state.synced == 1 and message.last == state.last_id):
+        return
+    _load_book(tables, message, prices, sizes)
+    state.last_id = message.last
+    state.synced = 1
+    state.primed = 0
+    waiting, slot = tables.waiting, message.slot
+    while waiting.counts[slot, 0] > 0:
+        difference = waiting.messages[slot, waiting.heads[slot, 0]]
+        answer = verdict(state, difference)
+        if answer == GAP:
+            state.gaps += 1
+            state.synced = 0
+            return
+        if answer == STALE:
+            state.discarded += 1
+        else:
+            prices, sizes = waiting.prices[slot], waiting.sizes[slot]
+            _apply_difference(tables, state, difference, prices, sizes, output, message.cause, True)
+        pop(waiting, slot)
+
+
+@kernel
+def _load_book(tables: Tables, message: Any, prices: Ints, sizes: Ints) -> None:
+    """Replace a book. Venues list the best level first: from the far end each is appended, and none is moved."""
+    clear(tables.books, message.slot)
+    for k in range(message.bids + message.asks - 1, -1, -1):
+        side = BID if k < message.bids else ASK
+        set_level(tables.books, message.slot, side, prices[message.begin + k], sizes[message.begin + k])
+
+
+@kernel
+def _on_difference(
+    tables: Tables, state: Any, messages: Records, i: int, prices: Ints, sizes: Ints, output: Output
+) -> None:
+    message = messages[i]
+    seen = remember(tables.recent, message.slot, STREAM_DEPTH, message.last)
+    if seen == REPEAT:
+        state.duplicates += 1
+        return
+    _note_lateness(tables, state, message)
+    if seen == OLDER:
+        state.out_of_order += 1
+        return
+    if state.synced == 1:
+        answer = verdict(state, message)
+        if answer == FITS:
+            _apply_difference(tables, state, message, prices, sizes, output, message.cause, False)
+            return
+        if answer == STALE:
+            state.discarded += 1
+            return
+        state.gaps += 1
+        state.synced = 0
+    state.discarded += push(tables.waiting, message.slot, messages, i, prices, sizes)
+
+
+@kernel
+def _apply_difference(
+    tables: Tables, state: Any, message: Any, prices: Ints, sizes: Ints, output: Output, cause: int, waited: bool
+) -> None:
+    """Change the book, move the touch, write the row. Levels may wrap around the end of their arrays."""
+    slot = message.slot
+    room = len(prices)
+    changed = 0
+    for k in range(message.bids + message.asks):
+        at = (message.begin + k) % room
+        side = BID if k < message.bids else ASK
+        changed += set_level(tables.books, slot, side, prices[at], sizes[at])
+    state.last_id = message.last
+    state.primed = 1
+    state.applied += 1
+    bid_price, bid_size = best(tables.books, slot, BID)
+    ask_price, ask_size = best(tables.books, slot, ASK)
+    _count_comparison(state, compare_quote(tables.quoted, slot, message.last, bid_price, bid_size, ask_price, ask_size))
+    note_quote(tables.applied, slot, message.last, bid_price, bid_size, ask_price, ask_size)
+    row = _next_row(output, cause)
+    row.price = ask_price if _offer_alone(state, bid_price, bid_size, ask_price, ask_size) else bid_price
+    row.size = changed
+    row.action = ACTION_MODIFY
+    row.side = SIDE_NONE
+    log_time = _advance(tables, message)
+    if message.last >= state.touch_id:
+        _move_touch(state, message.last, log_time, bid_price, bid_size, ask_price, ask_size)
+    _finish_row(state, message, row, log_time, FLAG_BUFFERED if waited else 0)
+
+
+@kernel
+def _on_quote_or_trade(tables: Tables, state: Any, message: Any, prices: Ints, sizes: Ints, output: Output) -> None:
+    slot = message.slot
+    is_quote = message.kind == QUOTE
+    seen = remember(tables.recent, slot, STREAM_QUOTE if is_quote else STREAM_TRADE, message.last)
+    if seen == REPEAT:
+        state.duplicates += 1
+        return
+    _note_lateness(tables, state, message)
+    if seen == OLDER:
+        state.out_of_order += 1
+    log_time = _advance(tables, message)
+    row = _next_row(output, message.cause)
+    price, size = prices[message.begin], sizes[message.begin]
+    if is_quote:
+        ask_price, ask_size = prices[message.begin + 1], sizes[message.begin + 1]
+        _count_comparison(state, compare_quote(tables.applied, slot, message.last, price, size, ask_price, ask_size))
+        note_quote(tables.quoted, slot, message.last, price, size, ask_price, ask_size)
+        offer_alone = _offer_alone(state, price, size, ask_price, ask_size)
+        row.price = ask_price if offer_alone else price
+        row.size = ask_size if offer_alone else size
+        row.action = ACTION_MODIFY
+        row.side = SIDE_NONE
+        if seen == NEW and message.last >= state.touch_id:
+            _move_touch(state, message.last, log_time, price, size, ask_price, ask_size)
+    else:
+        state.trades += 1
+        row.price = price
+        row.size = size
+        row.action = ACTION_TRADE
+        row.side = SIDE_ASK if message.seller == 1 else SIDE_BID
+    _finish_row(state, message, row, log_time, FLAG_OUT_OF_ORDER if seen == OLDER else 0)
+
+
+@kernel
+def _next_row(output: Output, cause: int) -> Any:
+    at = output.filled[0]
+    output.filled[0] = at + 1
+    output.causes[at] = cause
+    return output.rows[at]
+
+
+@kernel
+def _note_lateness(tables: Tables, state: Any, message: Any) -> None:
+    if message.ts_venue > 0:
+        late_ms = (tables.clocks[VENUE_TIME] - message.ts_venue) // _NANOS_PER_MS
+        state.late_ms_max = max(state.late_ms_max, late_ms)
+        tables.clocks[VENUE_TIME] = max(tables.clocks[VENUE_TIME], message.ts_venue)
+
+
+@kernel
+def _count_comparison(state: Any, answer: int) -> None:
+    if answer != UNMATCHED:
+        state.bbo_compared += 1
+        if answer == DIFFERS:
+            state.bbo_mismatches += 1
+
+
+@kernel
+def _advance(tables: Tables, message: Any) -> int:
+    """Log time of the row that this message gives."""
+    tables.clocks[LOG_TIME] = max(tables.clocks[LOG_TIME], message.ts_recv)
+    log_time: int = tables.clocks[LOG_TIME]
+    return log_time
+
+
+@kernel
+def _offer_alone(state: Any, bid_price: int, bid_size: int, ask_price: int, ask_size: int) -> bool:
+    """Whether a quote differs from the touch on the offer's side alone: the row's price is then the offer's."""
+    bid_stands = bid_price == state.bid_price and bid_size == state.bid_size
+    ask_stands = ask_price == state.ask_price and ask_size == state.ask_size
+    return bool(bid_stands and not ask_stands)
+
+
+@kernel
+def _move_touch(
+    state: Any, number: int, log_time: int, bid_price: int, bid_size: int, ask_price: int, ask_size: int
+) -> None:
+    state.touch_id = number
+    state.ts_touch = log_time
+    state.bid_price = bid_price
+    state.bid_size = bid_size
+    state.ask_price = ask_price
+    state.ask_size = ask_size
+
+
+@kernel
+def _finish_row(state: Any, message: Any, row: Any, log_time: int, flags: int) -> None:
+    """Columns that every row has."""
+    if message.ts_event == 0:
+        flags |= FLAG_NO_TS_EVENT
+    if state.synced == 0:
+        flags |= FLAG_DEPTH_UNSYNCED
+    both = state.bid_price != PRICE_UNDEFINED and state.ask_price != PRICE_UNDEFINED
+    if both and state.bid_price >= state.ask_price:
+        flags |= FLAG_CROSSED
+        state.crossed += 1
+    state.ticks += 1
+    row.ts_event = message.ts_event
+    row.ts_recv = message.ts_recv
+    row.ts_log = log_time
+    row.ts_touch = state.ts_touch
+    row.sequence = message.last
+    row.root_seq = message.seq
+    row.bid_price = state.bid_price
+    row.ask_price = state.ask_price
+    row.bid_size = state.bid_size
+    row.ask_size = state.ask_size
+    row.instrument_id = state.instrument_id
+    row.publisher_id = message.publisher
+    row.root_part = 0
+    row.flags = flags

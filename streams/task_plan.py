@@ -1,0 +1,48 @@
+"""What a task is, beside its agents: its name, its run, and how it is cut into reads, frames and commits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from schemas.topics import topic_name
+from streams.frame import FRAME_ROWS_DEFAULT
+from streams.inputs import RECORDS_MAX
+
+COMMIT_INTERVAL_S = 2.0
+"""Longest time between commits of a task that does not commit every batch."""
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPlan:
+    """What a task is, beside its agents.
+
+    Attributes:
+        name: Writer name in headers, and suffix of the transactional id.
+        namespace: Topic prefix of the run.
+        source: Source whose raw and tick topics are meant by ``<source>``.
+        run: Run id, for end records.
+        mode: ``play``: sides are read only when an agent waits for them. ``live``: they are applied as they come,
+            and the place of each is recorded.
+        partition: Partition of the primary input and of every output.
+        state_partition: Partition of ``state`` that is this task's alone.
+        commit_every_batch: Commit after every batch instead of every ``commit_interval_s``.
+        records_max: Records taken from the log in one read.
+        frame_rows: Rows in a frame, at most. Neither changes what is written, only how it is cut.
+    """
+
+    name: str
+    namespace: str
+    source: str
+    run: str
+    mode: Literal["live", "play"] = "play"
+    partition: int = 0
+    state_partition: int = 0
+    commit_every_batch: bool = False
+    commit_interval_s: float = COMMIT_INTERVAL_S
+    records_max: int = RECORDS_MAX
+    frame_rows: int = FRAME_ROWS_DEFAULT
+
+    def topic(self, table_name: str) -> str:
+        """Full topic name of a table name in this run."""
+        return topic_name(self.namespace, table_name, self.source)
