@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from feeds.book import Books, empty_books
 from feeds.kernel import Ints, Records
-from feeds.quote_rings import QUOTE_COLUMNS, QuoteRings, empty_quotes
+from feeds.quote_rings import QuoteRings, empty_quotes
 from feeds.recent_ids import RecentIds, empty_recent
 from feeds.waiting import Waiting, empty_waiting
 from schemas.columns import PRICE_UNDEFINED
@@ -195,6 +195,3 @@ def _fill(rings: npt.NDArray[Any], counts: Ints, values: npt.NDArray[Any]) -> No
     for ring, count in zip(rings, counts, strict=True):
         ring[:count] = values[at : at + count]
         at += int(count)
-
-
-assert QUOTE_COLUMNS == 5, "quote rings' rows are part of the snapshot format"

@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from feeds.capture_lines import LineReader
-from feeds.capture_market import INFER_LINES_MAX, UNKNOWN_SYMBOL, infer, split_stamp
+from feeds.capture_market import INFER_LINES_MAX, infer, split_stamp
 from schemas.errors import ConfigError
 
 _SAID_SYMBOL = re.compile(rb'"(?:s|symbol)"\s*:\s*"([A-Z0-9_]{1,64})"')
@@ -166,6 +166,3 @@ def _look(path: Path) -> CaptureFile:
 def _place(placed: tuple[int, Line]) -> tuple[int, bytes, int, bytes]:
     newest, line = placed
     return newest, line.key, line.line, line.payload
-
-
-assert UNKNOWN_SYMBOL == "?", "the adapter refuses this symbol by its characters"

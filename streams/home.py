@@ -7,11 +7,14 @@ temporary home share one download. Nothing here creates a folder: who writes int
 from __future__ import annotations
 
 import os
+from hashlib import sha256
 from pathlib import Path
 
 HOME_VARIABLE = "TAPEDECK_HOME"
 JARS_VARIABLE = "TAPEDECK_JARS"
 KERNELS_VARIABLE = "NUMBA_CACHE_DIR"
+KERNEL_PACKAGES = ("features", "feeds", "schemas")
+"""Packages whose kernels call or use what stands in other files of theirs."""
 
 
 def home() -> Path:
@@ -35,8 +38,12 @@ def jars_dir() -> Path:
 
 
 def kernels_dir() -> Path:
-    """Compiled numba kernels, so that a second process starts in milliseconds."""
-    return home() / "kernels"
+    """Compiled numba kernels, so that a second process starts in milliseconds.
+
+    In a folder named by the hash of the kernels' sources: numba drops an entry when the kernel's own file changes, but
+    not when a kernel it calls, or a constant it uses, stands in another file and that one changes.
+    """
+    return home() / "kernels" / _sources_hash()
 
 
 def runs_dir() -> Path:
@@ -51,6 +58,14 @@ def use_kernel_cache() -> None:
     """
     if not os.environ.get(KERNELS_VARIABLE):
         os.environ[KERNELS_VARIABLE] = str(kernels_dir())
+
+
+def _sources_hash() -> str:
+    digest = sha256()
+    for package in KERNEL_PACKAGES:
+        for path in sorted((Path(__file__).parents[1] / package).glob("*.py")):
+            digest.update(path.read_bytes())
+    return digest.hexdigest()[:16]
 
 
 def _named(variable: str) -> Path | None:

@@ -42,7 +42,7 @@ def test_everything_lies_below_the_home(monkeypatch: pytest.MonkeyPatch, tmp_pat
     monkeypatch.delenv(home.JARS_VARIABLE, raising=False)
     places = [home.broker_dir(), home.jars_dir(), home.kernels_dir(), home.runs_dir()]
     assert len(set(places)) == len(places)
-    assert all(place.parent == tmp_path for place in places)
+    assert all(tmp_path in place.parents for place in places)
 
 
 def test_asking_where_things_lie_creates_nothing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
@@ -67,7 +67,18 @@ def test_the_kernel_cache_is_set_unless_the_environment_says_where(
     assert os.environ[home.KERNELS_VARIABLE] == "/elsewhere"
     monkeypatch.delenv(home.KERNELS_VARIABLE)
     home.use_kernel_cache()
-    assert os.environ[home.KERNELS_VARIABLE] == str(tmp_path / "kernels")
+    assert os.environ[home.KERNELS_VARIABLE] == str(home.kernels_dir())
+
+
+def test_changed_kernels_are_never_served_from_an_old_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    before = home.kernels_dir()
+    for package in home.KERNEL_PACKAGES:
+        (tmp_path / package).mkdir()
+        (tmp_path / package / "changed.py").write_text("x = 1")
+    monkeypatch.setattr(home, "__file__", str(tmp_path / "streams" / "home.py"))
+    changed = home.kernels_dir()
+    (tmp_path / "features" / "changed.py").write_text("x = 2")
+    assert len({before, changed, home.kernels_dir()}) == 3
 
 
 def test_finding_the_home_imports_nothing_heavy() -> None:

@@ -1,0 +1,89 @@
+"""Child process: the hot task (feature, score, strategy) flat out over what lies on its tick topic.
+
+Built as ``agents.worker`` builds it. The clock runs from the moment its reader of ticks is opened to the return of its
+last commit; ``sample``: also look, now and then, where the main thread is.
+"""
+
+from __future__ import annotations
+
+import gc
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from benchmarks.spine_process import arguments, await_end, await_go, say
+from streams.home import use_kernel_cache
+
+use_kernel_cache()
+
+from agents.context import read_context  # noqa: E402 - the kernel cache must have its place before numba is imported
+from agents.topology import FUSED  # noqa: E402
+from agents.warm import warm  # noqa: E402
+from agents.worker import WAIT_S  # noqa: E402
+from benchmarks.spine_layers import Sampler  # noqa: E402
+from streams.kafka import KafkaLog  # noqa: E402
+from streams.kafka_reader import KafkaReader  # noqa: E402
+from streams.log import Place  # noqa: E402
+from streams.runner import Task  # noqa: E402
+from streams.task_plan import TaskPlan  # noqa: E402
+
+HOT = next(task for task in FUSED if task.name == "hot")
+
+
+class Started:
+    """Clocks as they stood when the work began."""
+
+    def __init__(self) -> None:
+        self.wall_s = time.perf_counter()
+        self.cpu_s = time.process_time()
+        self.thread_s = time.thread_time()
+
+    def figures(self) -> dict[str, float]:
+        """Seconds since then: elapsed, CPU of the whole process, CPU of the main thread."""
+        return {
+            "elapsed_s": time.perf_counter() - self.wall_s,
+            "cpu_s": time.process_time() - self.cpu_s,
+            "main_thread_cpu_s": time.thread_time() - self.thread_s,
+        }
+
+
+class TimedLog(KafkaLog):
+    """A log that remembers when its first reader of ``topic`` was opened."""
+
+    def __init__(self, bootstrap: str, topic: str) -> None:
+        super().__init__(bootstrap)
+        self.started = Started()
+        self._topic = topic
+
+    def reader(self, start: Mapping[Place, int], *, committed: bool = False) -> KafkaReader:
+        reader = super().reader(start, committed=committed)
+        if any(topic == self._topic for topic, _ in start):
+            self.started = Started()
+        return reader
+
+
+def main(spec: dict[str, Any]) -> None:
+    plan = TaskPlan(
+        name=HOT.name, namespace=spec["namespace"], source=spec["source"], run=spec["run"],
+        state_partition=HOT.state_partition, commit_every_batch=HOT.commit_every_batch,
+    )  # fmt: skip
+    log = TimedLog(spec["bootstrap"], plan.topic("ticks.<source>"))
+    context = read_context(log, plan.namespace)
+    stages = HOT.build(context)
+    warm(stages, context)
+    gc.collect()
+    gc.freeze()
+    await_go()
+    task = Task(plan, stages, log)
+    sampler = Sampler() if spec["sample"] else None
+    while not task.done:
+        task.turn(WAIT_S)
+    figures = log.started.figures()
+    layers = sampler.stop() if sampler else {}
+    say("done", inputs=task.inputs, **figures, where=layers)
+    task.close()
+    await_end()
+
+
+if __name__ == "__main__":
+    main(arguments())

@@ -1,0 +1,144 @@
+"""Ticks for the spine benchmark: recorded captures through the adapter, repeated, and framed onto a run's tick topic."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+
+from benchmarks.spine_process import REPOSITORY
+from feeds.binance import BinanceAdapter
+from feeds.captures import open_captures
+from replay.plan import PlayPlan
+from schemas.catalog import END, TICK_SCHEMA
+from schemas.codec import encode
+from schemas.control import End, RunOpened
+from schemas.errors import ConfigError
+from schemas.header import HOP_NUMBER, Header, no_stamps, pack
+from streams.agent import Payload, Rows
+from streams.clock import wall_ns
+from streams.log import Appender, Log
+
+WRITER = "normalise"
+"""The writer that a run's tick topic belongs to: here the benchmark writes in its stead."""
+HOPS = (HOP_NUMBER["normalise"],)
+INGEST_BATCH = 1_024
+CHUNK_ROWS = 128 * 1_024
+"""Rows prepared at a time: a multiple of every frame size."""
+FLUSH_S_MAX = 60.0
+TIMES = ("ts_event", "ts_recv", "ts_log", "ts_touch")
+REPEAT_GAP_NS = 1_000_000
+"""Log time between the end of the tape and its repetition."""
+
+
+class Untraded(PlayPlan):
+    """A run of the benchmark whose strategy holds no position, so that it sends no intent and awaits no answer."""
+
+    @property
+    def namespace(self) -> str:
+        """Topic prefix."""
+        return f"bench.{self.run}."
+
+    def opening(self) -> RunOpened:
+        """The opening record, without positions."""
+        opened = super().opening()
+        return msgspec.structs.replace(opened, parameters={**opened.parameters, "position_max": {}})
+
+
+class Traded(PlayPlan):
+    """A run of the benchmark with the default strategy parameters and limits."""
+
+    @property
+    def namespace(self) -> str:
+        """Topic prefix."""
+        return f"bench.{self.run}."
+
+
+def captures() -> list[Path]:
+    """The recorded captures: below ``$TAPEDECK_DATA``, else beside the repository.
+
+    Raises:
+        ConfigError: There are none.
+    """
+    named = os.environ.get("TAPEDECK_DATA")
+    folder = (Path(named) if named else REPOSITORY.parent / "shared" / "data") / "binance"
+    found = sorted(folder.glob("*.gz"))
+    if not found:
+        raise ConfigError("no recorded captures", where=str(folder), fix="set TAPEDECK_DATA to the folder of the data")
+    return found
+
+
+def normalised(files: list[Path]) -> Rows:
+    """Every tick of the captures, in the order in which the adapter gives them."""
+    adapter = BinanceAdapter()
+    state = adapter.start()
+    payloads = [Payload("binance", i, line.ts_recv, line.key, line.payload) for i, line in enumerate(open_captures(files))]
+    parts = [
+        adapter.ingest(state, payloads[at : at + INGEST_BATCH])[0] for at in range(0, len(payloads), INGEST_BATCH)
+    ]
+    return np.concatenate(parts)
+
+
+def repeated(tape: Rows, begin: int, end: int) -> Rows:
+    """Rows ``begin`` to ``end`` of the tape played over and over: times and ``root_seq`` go on where it ended."""
+    span = int(tape["ts_log"][-1] - tape["ts_log"][0]) + REPEAT_GAP_NS
+    roots = int(tape["root_seq"].max()) + 1
+    index = np.arange(begin, end)
+    rows = tape[index % len(tape)]
+    turns = index // len(tape)
+    for name in TIMES:
+        rows[name] += np.where(rows[name] > 0, turns * span, 0)
+    rows["root_seq"] += (turns * roots).astype(np.uint64)
+    return rows
+
+
+def scheduled(tape: Rows, count: int, origin_ns: int, step_ns: int) -> Rows:
+    """The first ``count`` rows as a live tape: one each ``step_ns`` of log time from ``origin_ns``."""
+    rows = repeated(tape, 0, count)
+    due = origin_ns + np.arange(count) * step_ns
+    shift = due - rows["ts_log"]  # a touch stays as old as it was
+    for name in TIMES:
+        rows[name] += np.where(rows[name] > 0, shift, 0)
+    rows["ts_recv"] = due
+    rows["root_seq"] = np.arange(count)
+    return rows
+
+
+def append_frame(appender: Appender, topic: str, rows: Rows, seq: int, born: Any) -> None:
+    """One tick frame, as normalise writes it; ``born`` is int64 wall ns, shape (rows,)."""
+    stamps = np.empty((len(rows), 3), dtype=np.int64)
+    stamps[:, 0] = born
+    stamps[:, 1] = stamps[:, 2] = wall_ns()
+    header = Header(
+        schema=TICK_SCHEMA.number, version=TICK_SCHEMA.version, count=len(rows), seq=seq, time=int(rows["ts_log"][0]),
+        cause=seq, writer=WRITER, hops=HOPS, stamps=stamps,
+    )  # fmt: skip
+    appender.append(topic, 0, None, rows.tobytes(), pack(header))
+
+
+def append_end(appender: Appender, topic: str, run: str, ts: int, count: int) -> None:
+    """The end record behind ``count`` rows."""
+    header = Header(
+        schema=END.number, version=END.version, seq=count, time=ts, cause=count, writer=WRITER, stamps=no_stamps()
+    )
+    appender.append(topic, 0, b"", encode(End(run=run, ts=ts, inputs=count)), pack(header))
+
+
+def fill(log: Log, plan: PlayPlan, tape: Rows, count: int, frame_rows: int) -> int:
+    """Put ``count`` ticks and the end record on the run's tick topic; returns how many frames."""
+    topic = plan.topic("ticks.<source>")
+    appender = log.appender()
+    last = 0
+    for begin in range(0, count, CHUNK_ROWS):
+        rows = repeated(tape, begin, min(count, begin + CHUNK_ROWS))
+        for at in range(0, len(rows), frame_rows):
+            frame = rows[at : at + frame_rows]
+            append_frame(appender, topic, frame, begin + at, wall_ns() + np.arange(len(frame)))
+        last = int(rows["ts_log"][-1])
+    append_end(appender, topic, plan.run, last, count)
+    appender.flush(FLUSH_S_MAX)
+    appender.close()
+    return -(-count // frame_rows)
