@@ -19,8 +19,13 @@ import msgspec
 
 from schemas.dead_letter import DeadLetter
 from schemas.errors import TapedeckError
+from streams.clock import wall_ns
 from streams.home import use_kernel_cache
 
+LEDGER = "ledger"
+"""File of acknowledgements in a run's folder."""
+LEAD_NS = 100_000_000
+"""Time between a feed's being ready and its first scheduled payload."""
 WAIT_S = 0.1
 """Longest wait for input in one turn."""
 
@@ -32,8 +37,7 @@ class FeedSpec(msgspec.Struct, frozen=True, kw_only=True):
     simulate_seconds: float = 0.0
     seed: int = 1
     speed: float = 0.0
-    origin_ns: int = 0
-    ledger: str = ""
+    folder: str = ""
 
 
 class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -106,14 +110,26 @@ def _feed(spec: WorkerSpec) -> Any:
 
     if spec.feed is None:
         raise AssertionError("a feed without its spec")
-    ledger = Ledger(Path(spec.feed.ledger))
+    folder = Path(spec.feed.folder)
+    ledger = Ledger(folder / LEDGER)
     publisher = Publisher(connect(spec.bootstrap), spec.source, namespace=spec.namespace, on_ack=ledger.acknowledge)
     events = open_sequence(
-        [Path(p) for p in spec.feed.captures], seconds=spec.feed.simulate_seconds, seed=spec.feed.seed
-    )
-    player = Player(events, publisher, ledger, run=spec.run, pace=Pace(spec.feed.speed, spec.feed.origin_ns))
+        [Path(p) for p in spec.feed.captures], seconds=spec.feed.simulate_seconds, seed=spec.feed.seed,
+        on_fault=lambda fault: say("fault", task=spec.task, message=fault),
+    )  # fmt: skip
+    player = Player(events, publisher, ledger, run=spec.run, pace=Pace(spec.feed.speed, _origin_ns(folder)))
     signal.signal(signal.SIGTERM, lambda *_: player.stop())
     return _Dying(player, spec.die_after)
+
+
+def _origin_ns(folder: Path) -> int:
+    """Wall time at which the first payload is due: fixed by the feed's first life, kept by every later one."""
+    path = folder / "origin"
+    if not path.exists():
+        written = folder / "origin.new"
+        written.write_text(str(wall_ns() + LEAD_NS))
+        written.replace(path)  # a life that is killed here leaves the whole number, or none
+    return int(path.read_text())
 
 
 class _Dying:

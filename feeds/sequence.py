@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from feeds.player import Event
 
 
-def open_sequence(captures: Sequence[Path], *, seconds: float, seed: int) -> Iterator[Event]:
+def open_sequence(
+    captures: Sequence[Path], *, seconds: float, seed: int, on_fault: Callable[[str], None] = lambda _fault: None
+) -> Iterator[Event]:
     """Events in the order in which they are published.
+
+    Args:
+        captures: Capture files; none: the simulator.
+        seconds: Length of a simulated session.
+        seed: Of a simulated session.
+        on_fault: Told of a file that could only be read up to a cut.
 
     Raises:
         ConfigError: A capture file cannot be used; nothing has been read for good yet.
@@ -17,7 +25,7 @@ def open_sequence(captures: Sequence[Path], *, seconds: float, seed: int) -> Ite
     if captures:
         from feeds.captures import open_captures
 
-        return iter(open_captures(captures))
+        return iter(open_captures(captures, on_fault=lambda fault: on_fault(str(fault))))
     from feeds.simulator import simulate
 
     return simulate(seconds=seconds, seed=seed)

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from agents.context import Context, read_context
 from agents.supervisor import Supervisor
 from agents.topology import FEED, TaskHops
-from agents.worker import FeedSpec, WorkerSpec
+from agents.worker import LEDGER, FeedSpec, WorkerSpec
 from feeds.ledger import Ledger
 from feeds.player import Pace, Player
 from feeds.sequence import open_sequence
@@ -24,12 +24,12 @@ from streams.runner import Task
 from streams.scheduler import Scheduler, SimulatedCrash, Turning
 from streams.task_plan import TaskPlan
 
-LEAD_NS = 200_000_000
-"""Time between the moment all tasks are ready and the first scheduled payload."""
 POLL_S = 0.05
 
 OnEvent = Callable[[dict[str, Any]], None]
 OnProgress = Callable[[], None]
+Fault = Callable[[str, str, int], None]
+"""Called with (task, point, inputs consumed) wherever a task of a memory run may be made to die, by SimulatedCrash."""
 
 
 class Session(Protocol):
@@ -73,12 +73,12 @@ class KafkaSession:
         self.plan = plan
         self.elapsed_s = 0.0
         self._bootstrap = log.bootstrap
-        self._ledger = Ledger(folder / "ledger")
+        self._ledger = Ledger(folder / LEDGER)
         self._supervisor = Supervisor(on_event)
         self._started = 0.0
         self._feeding = False
         self._stopping = False
-        self._ledger_path = folder / "ledger"
+        self._folder = folder
 
     @property
     def restarts(self) -> dict[str, int]:
@@ -93,10 +93,13 @@ class KafkaSession:
         self._supervisor.wait_ready(lambda: self._stopping)
         if self._stopping:
             return
-        self._started = monotonic_s()
         self._supervisor.start(self._spec(FEED, [], self._feed_spec()), self.plan.kills.get(FEED, ()))
         self._feeding = True
+        self._supervisor.wait_ready(lambda: self._stopping)
+        self._started = monotonic_s()
         while not self._supervisor.done:
+            if self._stopping:
+                self._supervisor.terminate(FEED)
             self._supervisor.poll(POLL_S)
             self.elapsed_s = monotonic_s() - self._started
             on_progress()
@@ -128,7 +131,7 @@ class KafkaSession:
     def _feed_spec(self) -> FeedSpec:
         return FeedSpec(
             captures=[str(p) for p in self.plan.captures], simulate_seconds=self.plan.seconds, seed=self.plan.seed,
-            speed=self.plan.speed, origin_ns=wall_ns() + LEAD_NS, ledger=str(self._ledger_path),
+            speed=self.plan.speed, folder=str(self._folder),
         )  # fmt: skip
 
 
@@ -144,11 +147,18 @@ class Cut:
 
 
 class MemorySession:
-    """Every task in this process, under the seeded scheduler."""
+    """Every task in this process, under the seeded scheduler.
+
+    Args:
+        cut: How the run is cut.
+        build: Builds the agents of a task.
+        on_event: Hears of rejected inputs.
+        fault: Makes tasks die.
+    """
 
     def __init__(
         self, plan: PlayPlan, *, cut: Cut | None = None, build: Callable[[TaskHops, Context], Any] = TaskHops.build,
-        on_event: OnEvent = lambda _event: None,
+        on_event: OnEvent = lambda _event: None, fault: Fault = lambda _task, _point, _inputs: None,
     ) -> None:  # fmt: skip
         self.log: Log = MemoryLog()
         self.plan = plan
@@ -156,6 +166,7 @@ class MemorySession:
         self._cut = cut or Cut(seed=plan.seed)
         self._build = build
         self._on_event = on_event
+        self._fault = fault
         self._ledger = Ledger()
         self._kills = {task: sorted(after) for task, after in plan.kills.items()}
         self._player: Player | None = None
@@ -222,7 +233,10 @@ class MemorySession:
         return make
 
     def _feed(self, origin_ns: int) -> Turning:
-        events = open_sequence(self.plan.captures, seconds=self.plan.seconds, seed=self.plan.seed)
+        events = open_sequence(
+            self.plan.captures, seconds=self.plan.seconds, seed=self.plan.seed,
+            on_fault=lambda fault: self._on_event({"event": "fault", "task": FEED, "message": fault}),
+        )  # fmt: skip
         publisher = Publisher(
             self.log, self.plan.source, namespace=self.plan.namespace, on_ack=self._ledger.acknowledge
         )
@@ -235,6 +249,7 @@ class MemorySession:
         kills = self._kills.get(task, [])
 
         def crash(point: str, consumed: int) -> None:
+            self._fault(task, point, consumed)
             if kills and point == "produced" and consumed >= kills[0]:
                 kills.pop(0)
                 raise SimulatedCrash(task)

@@ -1,0 +1,207 @@
+"""Runs a session under a person's eyes: progress while it goes, the summary at its end, ctrl-C in between."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from console.cluster import started
+from console.interrupts import Interrupted, Interrupts
+from console.live_view import Figures, Meter, View, open_view
+from console.reporter import Reporter
+from console.summary_view import draw_summary
+from console.terminal import complain, emit, show
+from replay.observer import Observer
+from replay.plan import PlayPlan
+from replay.session import KafkaSession, MemorySession, Session
+from replay.summary import summarise
+from schemas.errors import ConfigError
+from streams.clock import monotonic_s
+from streams.home import HOME_VARIABLE, runs_dir
+
+LOOK_EVERY_S = 0.25
+"""Seconds between looks at the run's topics."""
+NANOS = 1_000_000_000
+DONE, UNSOUND, INTERRUPTED = 0, 1, 130
+"""Exit codes: played and sound; records lost or doubled; interrupted."""
+
+
+def play(plan: PlayPlan, *, on_kafka: bool, named: str | None, as_json: bool) -> int:
+    """Play a run and show how it went; returns the exit code.
+
+    Args:
+        plan: Checked: nothing of it can be refused any more.
+        on_kafka: On Kafka, else in memory.
+        named: The cluster named; None for the embedded broker.
+        as_json: Summary as JSON.
+
+    Raises:
+        TapedeckError: It could not be played to its end; every process of it has ended.
+    """
+    make_folder(runs_dir() / plan.run)
+    view = open_view(f"tapedeck {plan.run}", as_json=as_json)
+    played = _Played(plan, view)
+    with Interrupts() as interrupts:
+        try:
+            played.run(lambda: _open(plan, played, on_kafka, named), interrupts)
+        except Interrupted:
+            view.close()
+            complain(f"interrupted {played.where_it_stood()}")
+            return INTERRUPTED
+        finally:
+            view.close()
+            played.close()
+    return _finish(played, interrupts, on_kafka=on_kafka, as_json=as_json)
+
+
+def make_folder(folder: Path) -> None:
+    """Make the folder of a run, before anything starts.
+
+    Raises:
+        ConfigError: It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ConfigError(
+            "the run's folder cannot be made", got=error.strerror or str(error), where=str(folder),
+            fix=f"set {HOME_VARIABLE} to a folder that can be written",
+        ) from error  # fmt: skip
+
+
+def _open(plan: PlayPlan, played: _Played, on_kafka: bool, named: str | None) -> Session:
+    if not on_kafka:
+        return MemorySession(plan, on_event=played.event)
+    from streams.kafka import connect
+
+    return KafkaSession(connect(started(named, played.view.stage)), plan, runs_dir() / plan.run, played.event)
+
+
+def _finish(played: _Played, interrupts: Interrupts, *, on_kafka: bool, as_json: bool) -> int:
+    summary, audit, plan = played.summary, played.audit, played.plan
+    folder = runs_dir() / plan.run
+    audit.hops.write_hlog(folder)
+    unsound = summary["lost"] or summary["duplicated"]
+    if as_json:
+        emit(orjson.dumps(summary).decode())
+    else:
+        show(*draw_summary(summary, audit, plan, folder, on_kafka=on_kafka, interrupted=interrupts.count > 0))
+    if unsound:
+        complain(
+            f"UNSOUND: {summary['lost']} records lost, {summary['duplicated']} duplicated; see docs/architecture.md"
+        )
+        return UNSOUND
+    return INTERRUPTED if interrupts.count else DONE
+
+
+class _Played:
+    """One run, and what is known of it."""
+
+    def __init__(self, plan: PlayPlan, view: View) -> None:
+        self.plan = plan
+        self.view = view
+        self.summary: dict[str, Any] = {}
+        self.audit: Any = None
+        self._reporter = Reporter(view.say, plan.kills)
+        self._session: Session | None = None
+        self._watch: _Watch | None = None
+        self._stage = "before anything was started"
+
+    def event(self, event: dict[str, Any]) -> None:
+        """One event of the session."""
+        self._reporter.event(event)
+        if self._watch is None:
+            tasks = {task.name for task in self.plan.tasks}
+            self.view.stage(f"starting: {len(tasks & self._reporter.ready)} of {len(tasks)} tasks ready")
+
+    def run(self, open_session: Callable[[], Session], interrupts: Interrupts) -> None:
+        """Open, play, count.
+
+        Raises:
+            Interrupted: Before there was anything to drain, or a second time.
+        """
+        self.view.stage("starting")
+        session = self._session = open_session()
+        self._stage = "before the first tick"
+
+        def progress() -> None:
+            if self._watch is None:
+                self._watch = _Watch(session, self.view, interrupts)
+                self._stage = f"at once; what was committed is in {self.plan.namespace}*"
+                interrupts.on_first(session.stop)
+            self._watch.look()
+
+        session.run(progress)
+        interrupts.on_first(None)
+        self._stage = f"while counting; the run is complete in {self.plan.namespace}*"
+        self.view.stage("counting what the log holds")
+        self.summary, self.audit = summarise(session)
+        self._reporter.finish(session.restarts, session.kills_left())
+
+    def where_it_stood(self) -> str:
+        """Where an interrupt found the run."""
+        return self._stage
+
+    def close(self) -> None:
+        """End every process of the run."""
+        if self._watch is not None:
+            self._watch.close()
+        if self._session is not None:
+            self._session.close()
+            self._session.log.close()
+
+
+class _Watch:
+    """Looks at the run's topics now and then and shows the figures."""
+
+    def __init__(self, session: Session, view: View, interrupts: Interrupts) -> None:
+        self._session = session
+        self._view = view
+        self._interrupts = interrupts
+        self._observer = Observer(session.log, session.plan) if view.wants_figures else None
+        self._meter = Meter()
+        self._next_s = 0.0
+        self._told = False
+
+    def look(self) -> None:
+        """Show what has come, unless it was shown a moment ago."""
+        now_s = monotonic_s()
+        if now_s < self._next_s:
+            return
+        self._next_s = now_s + LOOK_EVERY_S
+        if self._interrupts.count and not self._told:
+            self._told = True
+            self._view.say("stopping: the feed ends, what was sent is worked off; ctrl-C again ends at once")
+        if self._observer is not None:
+            self._view.show(self._figures(self._observer, now_s))
+
+    def close(self) -> None:
+        """Stop looking."""
+        if self._observer is not None:
+            self._observer.close()
+
+    def _figures(self, observer: Observer, now_s: float) -> Figures:
+        seen = observer.poll()
+        hop = observer.hops.summary()["tick_to_order"]
+        # denials are copied below: another thread draws them while the observer counts on
+        share, left_s = self._progress((seen.log_time_ns - seen.first_log_time_ns) / NANOS)
+        return Figures(
+            stage="stopping" if self._interrupts.count else "playing", log_time_ns=seen.log_time_ns, share=share,
+            left_s=left_s, elapsed_s=self._session.elapsed_s, ticks=seen.ticks,
+            ticks_per_s=self._meter.rate(now_s, seen.ticks), orders=seen.orders, denied=seen.denied,
+            denials=Counter(seen.denials), executions=seen.executions, p50_us=hop["p50_us"], p99_us=hop["p99_us"],
+        )  # fmt: skip
+
+    def _progress(self, played_s: float) -> tuple[float | None, float | None]:
+        """Share played and seconds left, where the length is known: a simulated session's is."""
+        plan = self._session.plan
+        if plan.captures or played_s <= 0:
+            return None, None
+        share = min(played_s / plan.seconds, 1.0)
+        elapsed_s = self._session.elapsed_s
+        left_s = (plan.seconds - played_s) / plan.speed if plan.speed else elapsed_s * (1 - share) / share
+        return share, max(left_s, 0.0)

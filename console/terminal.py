@@ -1,0 +1,62 @@
+"""What the command line writes with: results on standard output, everything about the work on standard error.
+
+A reader that closes its end early (``tapedeck topics tail orders | head -1``) ends the command quietly. Colours follow
+``NO_COLOR`` and the terminal; rich loads only where something is drawn.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import IO, Any
+
+
+class OutputClosed(Exception):
+    """Whoever read standard output has gone: nothing is wrong, and nothing more need be written."""
+
+
+def emit(text: str) -> None:
+    """Write a line of the result to standard output.
+
+    Raises:
+        OutputClosed: Nobody reads it any more.
+    """
+    try:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+    except BrokenPipeError as error:
+        raise OutputClosed from error
+
+
+def complain(text: str) -> None:
+    """Write one line to standard error; where that is closed there is nobody to tell."""
+    try:
+        sys.stderr.write(text.replace("\n", " ") + "\n")
+        sys.stderr.flush()
+    except (OSError, ValueError):
+        return
+
+
+def is_screen(stream: IO[str]) -> bool:
+    """Whether a person watches the stream on a terminal that can redraw."""
+    return stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+
+
+def show(*drawn: Any) -> None:
+    """Draw tables and texts on standard output, 80 columns wide where it is no terminal.
+
+    Raises:
+        OutputClosed: Nobody reads it any more.
+    """
+    from rich.console import Console
+
+    console = Console(highlight=False)
+    with console.capture() as capture:
+        for what in drawn:
+            console.print(what)
+    emit("\n".join(line.rstrip() for line in capture.get().rstrip("\n").split("\n")))
+
+
+def mute() -> None:
+    """Send what is still buffered for a closed standard output nowhere, so that the interpreter ends in silence."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
