@@ -1,0 +1,29 @@
+# The verbs that people and CI share. `just` is a convenience: every line works by hand, and .ci/run needs no `just`.
+
+# What there is.
+_default:
+    @just --list
+
+# Format, lint, types, and the direction of imports.
+lint:
+    uv run ruff format --check
+    uv run ruff check
+    uv run mypy
+    uv run lint-imports
+
+# Format in place, and mend what ruff can mend.
+fix:
+    uv run ruff format
+    uv run ruff check --fix
+
+# All tests, or those named: just test tests/laws
+test *ARGUMENTS:
+    uv run pytest {{ARGUMENTS}}
+
+# One benchmark of benchmarks/: just bench spine
+bench NAME *ARGUMENTS:
+    uv run python benchmarks/{{NAME}}.py {{ARGUMENTS}}
+
+# Everything that must hold before a change is taken: lint, tests, a short run on the embedded broker.
+ci:
+    .ci/run
