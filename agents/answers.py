@@ -13,10 +13,14 @@ from typing import Any
 
 from schemas.codec import decode_any, encode
 from schemas.decision import Decision
+from schemas.errors import StateDiverged
 from schemas.execution import Execution
 
 NEVER = 2**63 - 1
 """A due time that does not come."""
+
+EARLY_MAX = 65_536
+"""Ids whose answers may wait here: many times what lies between two commits."""
 
 Answer = Execution | Decision
 
@@ -47,7 +51,15 @@ class Answers:
         self._pending.append(pending)
 
     def put(self, answer: Answer) -> None:
-        """An answer has come. It may be to an id yet to be sent again: a successor that recovers hears first."""
+        """An answer has come. It may be to an id yet to be sent again: a successor that recovers hears first.
+
+        Raises:
+            StateDiverged: More ids are answered than a recovery can be behind: they are another's, or this one forgot.
+        """
+        if len(self._inbox) >= EARLY_MAX and answer.client_order_id not in self._inbox:
+            raise StateDiverged(
+                "answers to ids that were never sent", got=answer.client_order_id, allowed=f"{EARLY_MAX} that wait"
+            )
         self._inbox.setdefault(answer.client_order_id, []).append(answer)
 
     def take_due(self, now: int) -> list[tuple[Pending, list[Answer]]] | None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from schemas.columns import PRICE_SCALE, PRICE_UNDEFINED
 from schemas.decision import Check
 from schemas.definition import Definition
@@ -27,8 +29,9 @@ def price_collar(intent: Intent, limits: Limits) -> Check:
 
 
 def touch_age(intent: Intent, limits: Limits) -> Check:
-    """How old the touch was when the intent was formed."""
-    return _at_most("touch_age", intent.ts - intent.touch.ts, limits.touch_age_max_ns, "ns")
+    """How old the touch was when the intent was formed. One that is yet to come is nonsense: denied."""
+    check = _at_most("touch_age", intent.ts - intent.touch.ts, limits.touch_age_max_ns, "ns")
+    return msgspec.structs.replace(check, passed=check.passed and check.value >= 0)
 
 
 def quantity(intent: Intent, limits: Limits) -> Check:
@@ -48,12 +51,15 @@ def notional(intent: Intent, limits: Limits, definition: Definition) -> Check:
 
 
 def position(intent: Intent, limits: Limits, held: int, open_same_side: int) -> Check:
-    """Absolute position if this and every open approval on its side filled. Reducing towards zero always passes."""
+    """Absolute position if this and every open approval on its side filled.
+
+    What only brings it nearer to zero, without crossing it, passes whatever the limit is.
+    """
     signed = intent.quantity if intent.side == "buy" else -intent.quantity
     after = held + open_same_side + signed
     check = _at_most("position", abs(after), limits.position_max, "size")
-    reduces = abs(after) < abs(held) and limits.position_max is not None
-    return Check(name="position", value=check.value, limit=check.limit, unit="size", passed=check.passed or reduces)
+    reduces = abs(after) < abs(held) and after * held >= 0 and limits.position_max is not None
+    return msgspec.structs.replace(check, passed=check.passed or reduces)
 
 
 def message_rate(approved_in_second: int, limit: int | None) -> Check:

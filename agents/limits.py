@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
+from feeds.definitions import BY_INSTRUMENT
 from schemas.columns import PRICE_SCALE
 from schemas.definition import Definition
 from schemas.errors import ConfigError
@@ -51,7 +52,7 @@ def load_limits(path: Path) -> dict[str, Any]:
         data = tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError("cannot read the limits file", got=str(error), where=str(path)) from error
-    except tomllib.TOMLDecodeError as error:
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError("not TOML", got=str(error), where=str(path), fix="see agents/limits.toml") from error
     check_limits(data, str(path))
     return data
@@ -73,7 +74,9 @@ def check_limits(data: dict[str, Any], where: str) -> None:
             where=f"{where}: account.message_rate_max",
         )  # fmt: skip
     _check_table(_table(data, "default", where), f"{where}: default")
-    for name, table in _table(data, "instrument", where).items():
+    instruments = _table(data, "instrument", where)
+    _known(instruments, set(BY_INSTRUMENT), f"{where}: instrument")
+    for name, table in instruments.items():
         if not isinstance(table, dict):
             raise ConfigError("not a table", got=repr(table), where=f"{where}: instrument.{name}")
         _check_table(table, f'{where}: instrument."{name}"')

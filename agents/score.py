@@ -9,7 +9,7 @@ import numpy as np
 from agents.context import Context
 from features.view import DEFAULT_VIEW, View
 from models.linear import LinearModel, load
-from schemas.errors import BadPayload
+from schemas.errors import BadPayload, SnapshotError
 from schemas.score import CARRIED, SCORE
 from streams.agent import Batch, Out, Reject, Rows, RowsOut
 
@@ -74,5 +74,10 @@ class Score:
         return b""
 
     def restore(self, data: bytes) -> None:
-        """No state."""
-        del data
+        """No state.
+
+        Raises:
+            SnapshotError: Bytes that must be another agent's.
+        """
+        if data:
+            raise SnapshotError("a snapshot is foreign", got=f"{len(data)} bytes", allowed="none: score has no state")

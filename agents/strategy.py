@@ -139,7 +139,8 @@ class Strategy:
 
     def _intent(self, state: StrategyState, row: Any, index: int, target: int) -> DocumentOut:
         instrument = self._context.instruments[slot := self._context.slot_of(int(row["instrument_id"]))]
-        source = SOURCE_NAMES[int(row["publisher_id"])]
+        publisher = int(row["publisher_id"])
+        source = SOURCE_NAMES.get(publisher, str(publisher))
         root = Root(source=source, seq=int(row["root_seq"]), part=int(row["root_part"]))
         ts, position = int(row["ts_log"]), int(state.position[slot])
         buys = target > position
@@ -183,6 +184,7 @@ def _scan(
             and row["bid_price"] != PRICE_UNDEFINED
             and row["ask_price"] != PRICE_UNDEFINED
             and row["flags"] & FLAG_CROSSED == 0
+            and abs(row["score"]) < np.inf  # neither infinite nor NaN: no opinion
         ):
             share = row["score"] / score_full
             share = min(1.0, max(-1.0, share))

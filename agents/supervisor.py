@@ -34,6 +34,11 @@ FATAL_EXITS = frozenset({ConfigError.exit_code, StateDiverged.exit_code, Snapsho
 STDERR_LINES_KEPT = 20
 
 
+def worker_command(spec: WorkerSpec) -> list[str]:
+    """The command line of a worker of ours."""
+    return [sys.executable, "-P", "-m", "agents.worker", msgspec.json.encode(spec).decode()]
+
+
 @dataclass(slots=True)
 class _Worker:
     spec: WorkerSpec
@@ -55,12 +60,20 @@ class Supervisor:
 
     Args:
         on_event: Called in the polling thread with each worker's events (``reject`` and such) and deaths.
+        command: The command line of a worker's process.
+        backoff_s: Seconds before a worker is brought back, by its deaths in a row; the last one serves for all more.
     """
 
-    def __init__(self, on_event: Callable[[dict[str, Any]], None] = lambda _event: None) -> None:
+    def __init__(
+        self, on_event: Callable[[dict[str, Any]], None] = lambda _event: None, *,
+        command: Callable[[WorkerSpec], list[str]] = worker_command,
+        backoff_s: Sequence[float] = BACKOFF_S,
+    ) -> None:  # fmt: skip
         self._workers: dict[str, _Worker] = {}
         self._events: SimpleQueue[dict[str, Any]] = SimpleQueue()
         self._on_event = on_event
+        self._command = command
+        self._backoff_s = backoff_s
 
     @property
     def done(self) -> bool:
@@ -117,10 +130,13 @@ class Supervisor:
                 self._spawn(worker)
 
     def terminate(self, task: str) -> None:
-        """Ask one worker to end (SIGTERM): the feed publishes its end record."""
-        process = self._workers[task].process
-        if process is not None:
-            process.terminate()
+        """Ask one worker to end (SIGTERM): the feed publishes its end record.
+
+        One that is not ready yet could not heed it, and would die of it: ask again.
+        """
+        worker = self._workers[task]
+        if worker.process is not None and worker.ready:
+            worker.process.terminate()
 
     def close(self) -> None:
         """End every process that is still there: by closing its input, then by its own id."""
@@ -142,7 +158,7 @@ class Supervisor:
         spec = msgspec.structs.replace(worker.spec, die_after=die_after)
         worker.ready = False
         worker.process = subprocess.Popen(
-            [sys.executable, "-m", "agents.worker", msgspec.json.encode(spec).decode()],
+            self._command(spec),
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
         )  # fmt: skip
         worker.drains = [
@@ -169,10 +185,12 @@ class Supervisor:
         elif event["event"] == "done":
             worker.done = True
         elif event["event"] == "error":
-            worker.error = event["message"]
+            worker.error = str(event.get("message", ""))
         self._on_event(event)
 
     def _ended(self, worker: _Worker, code: int) -> None:
+        if worker.process is not None and worker.process.stdin is not None:
+            worker.process.stdin.close()
         worker.process = None
         if worker.done:
             return
@@ -184,15 +202,17 @@ class Supervisor:
         if code in FATAL_EXITS or worker.deaths_in_a_row > DEATHS_MAX:
             raise TaskFailed(f"task {worker.spec.task} cannot go on", got=why, where=f"exit {code}")
         worker.restarts += 1
-        worker.start_at = monotonic_s() + BACKOFF_S[min(worker.deaths_in_a_row, len(BACKOFF_S)) - 1]
+        worker.start_at = monotonic_s() + self._backoff_s[min(worker.deaths_in_a_row, len(self._backoff_s)) - 1]
         self._on_event({"event": "died", "task": worker.spec.task, "code": code, "message": why})
         worker.error = ""
 
     def _heard(self, worker: _Worker, line: bytes) -> None:
         try:
             event = msgspec.json.decode(line)
-        except msgspec.DecodeError:
-            event = {"event": "said", "message": line.decode(errors="replace")}
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            event = None
+        if not isinstance(event, dict) or not isinstance(event.get("event"), str):
+            event = {"event": "said", "message": line.decode(errors="replace").rstrip()}
         self._events.put({**event, "task": worker.spec.task})
 
     def _complained(self, worker: _Worker, line: bytes) -> None:

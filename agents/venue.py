@@ -22,7 +22,8 @@ from streams.state_bytes import dump, load
 
 KIND = "venue/1"
 TOUCH = np.dtype([("bid_price", "<i8"), ("ask_price", "<i8"), ("bid_size", "<i8"), ("ask_size", "<i8")])
-BEFORE_TIME = -(2**63)
+TIME_MAX = 2**63 - 1
+"""Latest log time there is."""
 
 
 class VenueState:
@@ -56,7 +57,7 @@ class Venue:
         """Answer orders whose moment the ticks have reached."""
         out = Out(consumed=0)
         for index, order in enumerate(batch.items):
-            effective = order.ts + self._latency_ns
+            effective = min(order.ts + self._latency_ns, TIME_MAX)
             passed = _advance(frozen(state.ahead), effective, self._context.slots, state.touch)
             state.ahead = state.ahead[passed:]
             if not len(state.ahead) and not state.ended:
@@ -97,16 +98,16 @@ class Venue:
         marketable = price != PRICE_UNDEFINED and (
             price <= order.limit_price if order.side == "buy" else price >= order.limit_price
         )
-        filled = min(order.quantity, displayed) if marketable else 0
+        filled = max(0, min(order.quantity, displayed)) if marketable else 0
         reports = []
         if filled > 0:
             whole = filled == order.quantity
             reports.append(
                 _report(order, effective, "filled" if whole else "partially_filled", filled, price, filled, 0, whole)
             )
-        if filled < order.quantity:
+        if not reports or not reports[-1].final:
             reason = "rest of an immediate-or-cancel order" if filled else "not marketable when it arrived"
-            reports.append(_report(order, effective, "cancelled", 0, 0, max(filled, 0), len(reports), True, reason))
+            reports.append(_report(order, effective, "cancelled", 0, 0, filled, len(reports), True, reason))
         return reports
 
 

@@ -1,6 +1,6 @@
 """Processes of the spine benchmark: started here, heard as JSON lines, ended by their own ids.
 
-A child says ``ready``, waits for the line ``go``, works, says ``done`` with its figures, and ends when its input closes.
+A child says ``ready``, waits for ``go``, works, says ``done`` with its figures, and ends when its input closes.
 """
 
 from __future__ import annotations
@@ -67,9 +67,8 @@ class Child:
 
     def close(self) -> None:
         """End it: by closing its input, then by its own id."""
-        for stream in (self._process.stdin,):
-            if stream is not None and not stream.closed:
-                stream.close()
+        if self._process.stdin is not None:
+            self._process.stdin.close()
         try:
             self._process.wait(END_S_MAX)
         except subprocess.TimeoutExpired:

@@ -1,4 +1,4 @@
-"""Ticks for the spine benchmark: recorded captures through the adapter, repeated, and framed onto a run's tick topic."""
+"""Ticks for the spine benchmark: recorded captures through the adapter, repeated, framed onto a run's tick topic."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 from pathlib import Path
 from typing import Any
 
-import msgspec
 import numpy as np
 
 from benchmarks.spine_process import REPOSITORY
@@ -15,7 +14,7 @@ from feeds.captures import open_captures
 from replay.plan import PlayPlan
 from schemas.catalog import END, TICK_SCHEMA
 from schemas.codec import encode
-from schemas.control import End, RunOpened
+from schemas.control import End
 from schemas.errors import ConfigError
 from schemas.header import HOP_NUMBER, Header, no_stamps, pack
 from streams.agent import Payload, Rows
@@ -32,29 +31,6 @@ FLUSH_S_MAX = 60.0
 TIMES = ("ts_event", "ts_recv", "ts_log", "ts_touch")
 REPEAT_GAP_NS = 1_000_000
 """Log time between the end of the tape and its repetition."""
-
-
-class Untraded(PlayPlan):
-    """A run of the benchmark whose strategy holds no position, so that it sends no intent and awaits no answer."""
-
-    @property
-    def namespace(self) -> str:
-        """Topic prefix."""
-        return f"bench.{self.run}."
-
-    def opening(self) -> RunOpened:
-        """The opening record, without positions."""
-        opened = super().opening()
-        return msgspec.structs.replace(opened, parameters={**opened.parameters, "position_max": {}})
-
-
-class Traded(PlayPlan):
-    """A run of the benchmark with the default strategy parameters and limits."""
-
-    @property
-    def namespace(self) -> str:
-        """Topic prefix."""
-        return f"bench.{self.run}."
 
 
 def captures() -> list[Path]:
@@ -75,10 +51,10 @@ def normalised(files: list[Path]) -> Rows:
     """Every tick of the captures, in the order in which the adapter gives them."""
     adapter = BinanceAdapter()
     state = adapter.start()
-    payloads = [Payload("binance", i, line.ts_recv, line.key, line.payload) for i, line in enumerate(open_captures(files))]
-    parts = [
-        adapter.ingest(state, payloads[at : at + INGEST_BATCH])[0] for at in range(0, len(payloads), INGEST_BATCH)
+    payloads = [
+        Payload("binance", i, line.ts_recv, line.key, line.payload) for i, line in enumerate(open_captures(files))
     ]
+    parts = [adapter.ingest(state, payloads[at : at + INGEST_BATCH])[0] for at in range(0, len(payloads), INGEST_BATCH)]
     return np.concatenate(parts)
 
 

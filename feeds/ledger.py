@@ -10,6 +10,8 @@ import numpy as np
 BUFFER_SEQS = 1_024
 """Acknowledgements held before they are written. Those lost with a killed publisher are read back from Kafka."""
 
+SEQ_BYTES = 8
+
 
 class Ledger:
     """Appends acknowledged ``source_seq`` numbers to a file (u64, little-endian), or keeps them where there is none."""
@@ -34,6 +36,8 @@ class Ledger:
         if self._path is None or not self._buffer:
             return
         with self._path.open("ab") as file:
+            # A publisher killed at a full disk may have left half a number: the next one begins where one must.
+            file.truncate(file.tell() // SEQ_BYTES * SEQ_BYTES)
             file.write(np.array(self._buffer, dtype="<u8").tobytes())
         self._buffer.clear()
 

@@ -16,7 +16,7 @@ from streams.publisher import Publisher
 BURST_MAX = 256
 """Payloads handed over before the player looks at the clock again."""
 NAP_S_MAX = 0.002
-"""Longest sleep while waiting for the next scheduled time."""
+"""Longest sleep while waiting for the next scheduled time, unless the caller allows more."""
 NANOS = 1_000_000_000
 
 
@@ -55,10 +55,7 @@ class Pace:
 class Player:
     """Publishes events in order, then an end record. Resumes where the log says a former player stopped."""
 
-    def __init__(
-        self, events: Iterator[Event], publisher: Publisher, ledger: Ledger, *, run: str, pace: Pace,
-        seconds: float | None = None,
-    ) -> None:  # fmt: skip
+    def __init__(self, events: Iterator[Event], publisher: Publisher, ledger: Ledger, *, run: str, pace: Pace) -> None:
         self.done = publisher.ended
         self.sent = 0
         self._events = events
@@ -66,13 +63,14 @@ class Player:
         self._ledger = ledger
         self._run = run
         self._pace = pace
-        self._seconds = seconds
         self._stopping = False
-        self._first = 0
-        self._time = 0
+        self._first: int | None = None
+        self._newest = 0
+        self._sent_until = 0
         self._held: Event | None = None
         self._skip = publisher.next_seq
         ledger.confirm(range(self._skip))
+        ledger.flush()
 
     def stop(self) -> None:
         """End early: the end record follows what has been sent."""
@@ -87,14 +85,14 @@ class Player:
             if event is None:
                 self._finish()
                 return True
-            due = self._due(event)
+            due = self._due()
             if self._pace.speed and due > wall_ns():
                 self._held = event
                 self._publisher.flush(0)
                 sleep_s(min((due - wall_ns()) / NANOS, max(wait_s, NAP_S_MAX)))
                 return True
             self._publisher.publish(event.payload, event.key, event.ts_recv, due if self._pace.speed else None)
-            self.sent += 1
+            self._count()
         return True
 
     def close(self) -> None:
@@ -103,33 +101,33 @@ class Player:
         self._ledger.flush()
 
     def _next(self) -> Event | None:
+        while self.sent < self._skip and self._read() is not None:
+            self._count()
         if self._stopping:
             return None
         event, self._held = self._held, None
-        if event is not None:
-            return event
-        while True:
-            event = next(self._events, None)
-            if event is None:
-                return None
-            if not self._first:
-                self._first = event.ts_recv
-            self._time = max(self._time, event.ts_recv)
-            if self._seconds is not None and self._time - self._first > self._seconds * NANOS:
-                return None
-            if self.sent < self._skip:
-                self.sent += 1
-                continue
-            return event
+        return event if event is not None else self._read()
 
-    def _due(self, event: Event) -> int:
+    def _read(self) -> Event | None:
+        event = next(self._events, None)
+        if event is not None:
+            self._first = self._first if self._first is not None else event.ts_recv
+            self._newest = max(self._newest, event.ts_recv)
+        return event
+
+    def _count(self) -> None:
+        self.sent += 1
+        self._sent_until = self._newest
+
+    def _due(self) -> int:
+        """When the newest event read is due, wall ns: a stamp that steps back is due with the one before it."""
         if not self._pace.speed:
             return 0
-        ahead = max(event.ts_recv, self._time) - self._first
+        ahead = self._newest - (self._first or 0)
         return self._pace.origin_ns + int(ahead / self._pace.speed)
 
     def _finish(self) -> None:
-        self._publisher.end(self._run, self._time, self.sent)
+        self._publisher.end(self._run, self._sent_until, self.sent)
         self._publisher.flush()
         self._ledger.flush()
         self.done = True

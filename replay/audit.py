@@ -1,8 +1,9 @@
 """The audit of a run, from its topics alone as a read_committed reader sees them, against the publisher's ledger.
 
-What must hold, topic by topic: every acknowledged payload is in ``raw`` once; each writer's ``seq`` has no hole and no
-repeat up to its end record; every tick has one score, every intent one decision, every approval one order, every order
-one final report. ``lost`` counts what is missing anywhere, ``duplicated`` what is there twice.
+What must hold, topic by topic: every acknowledged payload is in ``raw`` once, and no number is missing there; each
+writer's ``seq`` has no hole and no repeat up to its end record; every tick has one score, every intent one decision,
+every approval one order, every order one final report. ``lost`` counts what is missing anywhere, ``duplicated`` what is
+there twice. What strangers have written to a topic is read as the tasks read it, and numbered by nobody.
 """
 
 from __future__ import annotations
@@ -30,7 +31,9 @@ from schemas.header import Header, unpack
 from schemas.intent import Intent
 from schemas.order import Order
 from schemas.tick import ACTION_TRADE, TICK
+from schemas.topics import TOPICS
 from streams.frame import decode_rows
+from streams.inputs import UNNUMBERED_FROM
 from streams.log import Log, Record
 
 PART_FACTOR = 1 << 16
@@ -67,6 +70,8 @@ class Auditor:
         self._log = log
         self._plan = plan
         self._audit = Audit(hops=HopLatencies(split=plan.split))
+        self._payloads: set[int] = set()
+        self._ended = False
 
     def run(self, acknowledged: Set[int]) -> Audit:
         """The audit, given the source_seqs that were acknowledged to the publisher."""
@@ -92,40 +97,53 @@ class Auditor:
             audit.pnl.execution(document)
         return audit
 
-    def _raw(self, acknowledged: Set[int]) -> Counter[int]:
+    def _raw(self, acknowledged: Set[int]) -> set[int]:
+        """source_seqs of the payloads in ``raw``; whatever else lies there counts as a payload too."""
         seqs: Counter[int] = Counter()
-        ends = set()
-        for _, header in self._records("raw.<source>"):
-            if header is None or header.writer != self._plan.source:
+        known, ends = set[int](), set[int]()
+        for record, header in self._records("raw.<source>"):
+            ours = header is not None and header.writer == self._plan.source
+            if header is not None and header.schema == END.number:
+                ends.update({header.seq} if ours else ())
                 continue
-            if header.schema == RAW.number:
-                seqs[header.seq] += 1
-            elif header.schema == END.number:
-                ends.add(header.seq)
-        self._audit.raw = len(seqs)
-        self._audit.lost += len(acknowledged - seqs.keys() - ends)
+            if header is not None and header.schema == RAW.number:
+                known.add(header.seq)
+                if ours:
+                    seqs[header.seq] += 1
+                    if seqs[header.seq] > 1:
+                        continue
+            elif record.header is None:
+                known.add(UNNUMBERED_FROM + record.offset)
+            if not ends:  # what comes after the end is read by nobody
+                self._payloads.add(record.offset)
+        self._ended = bool(ends)
+        self._audit.raw = len(self._payloads)
+        # The numbers below the highest were given out one by one: a hole is a loss even where nothing was promised.
+        promised = acknowledged | set(range(max(seqs, default=-1) + 1))
+        self._audit.lost += len(promised - seqs.keys() - ends)
         self._audit.duplicated += sum(seqs.values()) - len(seqs)
-        return seqs
+        return known
 
-    def _rows(self, table_name: str, raw: Counter[int] | None) -> Counter[int]:
+    def _rows(self, table_name: str, raw: set[int] | None) -> Counter[int]:
         roots: Counter[int] = Counter()
-        seqs = _Seqs()
+        seqs = _Seqs({self._writer_of(table_name)})
         for record, header in self._records(table_name):
             if header is None or header.schema not in (END.number, TICK_SCHEMA.number, SCORE_SCHEMA.number):
                 continue
-            seqs.add(header)
             if header.schema == END.number:
+                seqs.add(header)
                 continue
             try:
                 rows = decode_rows(header.schema, header.version, record.value, header.count)
-            except BadInput:  # a foreign frame that feature has refused: counted among the dead letters
+            except BadInput:  # a foreign frame that its reader has refused: counted among the dead letters
                 continue
+            seqs.add(header)
             self._audit.hops.record(table_name, header)
             roots.update(_roots(rows))
             if raw is not None:
                 self._audit.trades += int(np.count_nonzero(rows["action"] == ACTION_TRADE))
                 self._audit.pnl.ticks(rows)
-        self._seqs(seqs)
+        self._seqs(seqs, ends=True)
         self._audit.duplicated += sum(roots.values()) - len(roots)
         if raw is not None:
             self._audit.lost += sum(1 for root in roots if root // PART_FACTOR not in raw)
@@ -133,23 +151,23 @@ class Auditor:
 
     def _dead_letters(self) -> set[int]:
         """Roots of refused tick rows; counts letters on the way."""
-        seqs = _Seqs()
+        seqs = _Seqs({task.name for task in self._plan.tasks})
         places: Counter[tuple[str, int, int]] = Counter()
         refused: set[int] = set()
         raw, ticks = self._plan.topic("raw.<source>"), self._plan.topic("ticks.<source>")
         for record, header in self._records("dlq"):
-            letter = decode_any(record.value)
+            letter = _decoded(record)
             if header is None or not isinstance(letter, DeadLetter):
                 continue
             seqs.add(header)
             places[(letter.topic, letter.offset, letter.seq)] += 1
-            self._audit.rejected_payloads += letter.topic == raw
             value = b64decode(letter.payload)
             if letter.topic == ticks and len(value) == TICK.itemsize:
                 refused.update(_roots(np.frombuffer(value, dtype=TICK)))
-        self._seqs(seqs)
+        self._seqs(seqs, ends=False)
         self._audit.dead_letters = sum(places.values())
         self._audit.duplicated += sum(places.values()) - len(places)
+        self._audit.rejected_payloads = len({o for topic, o, _ in places if topic == raw} & self._payloads)
         return refused
 
     def _compare(self, expected: set[int], found: set[int]) -> None:
@@ -157,18 +175,18 @@ class Auditor:
         self._audit.duplicated += len(found - expected)
 
     def _documents(self, table_name: str, event: type[Document]) -> list[tuple[Record, Any]]:
-        seqs = _Seqs()
+        seqs = _Seqs({self._writer_of(table_name)})
         documents = []
         for record, header in self._records(table_name):
-            if header is None:
+            document = _decoded(record)
+            if header is None or document is None:
                 continue
             seqs.add(header)
-            document = decode_any(record.value)
             if isinstance(document, event):
                 documents.append((header.seq, record, document))
                 repeat = isinstance(document, Execution) and document.report_index > 0
                 self._audit.hops.record(table_name, header, repeat=repeat)
-        self._seqs(seqs)
+        self._seqs(seqs, ends=True)
         documents.sort(key=lambda d: d[0])
         return [(record, document) for _, record, document in documents]
 
@@ -188,10 +206,16 @@ class Auditor:
         for _, decision in decisions:
             audit.denials.update(decision.reasons[:1])
 
-    def _seqs(self, seqs: _Seqs) -> None:
+    def _seqs(self, seqs: _Seqs, *, ends: bool) -> None:
+        """Take the verdict; where the run was ended, a topic without its end record has lost it."""
         lost, duplicated = seqs.verdict()
-        self._audit.lost += lost
+        self._audit.lost += lost + (ends and self._ended and not seqs.ended)
         self._audit.duplicated += duplicated
+
+    def _writer_of(self, table_name: str) -> str:
+        """Name of the task that writes a topic: what others have put there is not its loss."""
+        hop = next(topic.written_by for topic in TOPICS if topic.name == table_name)
+        return next(task.name for task in self._plan.tasks if hop in task.hops)
 
     def _records(self, table_name: str) -> Iterator[tuple[Record, Header | None]]:
         for record in self._log.scan(self._plan.topic(table_name), 0, 0, committed=True):
@@ -207,15 +231,25 @@ def _roots(rows: Any) -> list[int]:
     return identities
 
 
-class _Seqs:
-    """Numbers seen of each writer of one partition."""
+def _decoded(record: Record) -> Document | None:
+    try:
+        return decode_any(record.value)
+    except BadInput:
+        return None
 
-    def __init__(self) -> None:
-        self._seen: dict[str, list[tuple[int, int]]] = {}
+
+class _Seqs:
+    """Numbers seen of each of the given writers of one partition."""
+
+    def __init__(self, writers: Set[str]) -> None:
+        self.ended = False
+        self._seen: dict[str, list[tuple[int, int]]] = {writer: [] for writer in writers}
 
     def add(self, header: Header) -> None:
         """Count one record's numbers."""
-        self._seen.setdefault(header.writer, []).append((header.seq, header.seq + header.count))
+        if header.writer in self._seen:
+            self._seen[header.writer].append((header.seq, header.seq + header.count))
+            self.ended = self.ended or header.schema == END.number
 
     def verdict(self) -> tuple[int, int]:
         """(missing, repeated) numbers from 0 to the highest seen."""

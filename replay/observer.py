@@ -79,8 +79,8 @@ class Observer:
             seen.first_log_time_ns = seen.first_log_time_ns or header.time
             seen.log_time_ns = max(seen.log_time_ns, header.time)
         elif header.schema == DECISION.number:
-            decision = decode(record.value, Decision)
-            if decision.verdict == "denied":
+            decision = _decision(record)
+            if decision is not None and decision.verdict == "denied":
                 seen.denied += 1
                 seen.denials.update(decision.reasons[:1])
         elif header.schema == ORDER.number:
@@ -88,3 +88,10 @@ class Observer:
             self.hops.record("orders", header)
         elif header.schema == EXECUTION.number:
             seen.executions += 1
+
+
+def _decision(record: Record) -> Decision | None:
+    try:
+        return decode(record.value, Decision)
+    except BadInput:
+        return None

@@ -37,7 +37,7 @@ class PlayPlan:
     Attributes:
         run: Run id; sorts by time.
         captures: Capture files; empty: the simulator.
-        seconds: Simulated session's length, or how much log time of the captures to play (None: all).
+        seconds: Simulated session's length; captures are played whole.
         speed: Log seconds per wall second; 0 as fast as it goes.
         split: A topic between every two hops.
         kills: SIGKILL a task after so many inputs, by task name.

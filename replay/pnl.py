@@ -20,17 +20,22 @@ from schemas.execution import Execution
 
 
 class ProfitAndLoss:
-    """Adds up fills exactly (fractions), values what is left at the last two-sided touch."""
+    """Adds up fills exactly (fractions), values what is left at the last two-sided touch.
+
+    An instrument that never had one is valued at its last fill.
+    """
 
     def __init__(self) -> None:
         self._mids: dict[int, Fraction] = {}
         self._positions: dict[int, int] = defaultdict(int)
         self._cash: dict[int, Fraction] = defaultdict(Fraction)
         self._inverse_sums: dict[int, Fraction] = defaultdict(Fraction)
+        self._last_prices: dict[int, Fraction] = {}
 
     def ticks(self, rows: Any) -> None:
         """Take the last two-sided touch of each instrument from a frame of ticks."""
-        two_sided = (rows["bid_price"] != PRICE_UNDEFINED) & (rows["ask_price"] != PRICE_UNDEFINED)
+        bids, asks = rows["bid_price"], rows["ask_price"]
+        two_sided = (bids > 0) & (asks > 0) & (bids != PRICE_UNDEFINED) & (asks != PRICE_UNDEFINED)
         ids = rows["instrument_id"]
         for instrument_id in np.unique(ids[two_sided]).tolist():
             last = rows[np.flatnonzero(two_sided & (ids == instrument_id))[-1]]
@@ -38,13 +43,14 @@ class ProfitAndLoss:
 
     def execution(self, execution: Execution) -> None:
         """Take a fill; other reports change nothing."""
-        if not execution.last_quantity:
+        if execution.last_quantity <= 0 or execution.last_price <= 0:
             return
         signed = execution.last_quantity if execution.side == "buy" else -execution.last_quantity
         price = Fraction(execution.last_price, PRICE_SCALE)
         self._positions[execution.instrument_id] += signed
         self._cash[execution.instrument_id] -= signed * price
         self._inverse_sums[execution.instrument_id] += Fraction(signed) / price
+        self._last_prices[execution.instrument_id] = price
 
     def positions(self) -> dict[int, int]:
         """Signed position in size units, by instrument id."""
@@ -61,7 +67,7 @@ class ProfitAndLoss:
     def _of(self, definition: Definition) -> Fraction:
         number = definition.instrument_id
         unit = Fraction(definition.size_increment * definition.multiplier, PRICE_SCALE * PRICE_SCALE)
-        mid = self._mids[number]
+        mid = self._mids.get(number, self._last_prices[number])
         if definition.inverse:
             return unit * (self._inverse_sums[number] - Fraction(self._positions[number]) / mid)
         return unit * (self._cash[number] + self._positions[number] * mid)

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from schemas.catalog import BY_NUMBER, END, RAW, Schema
+from schemas.catalog import BY_NUMBER, CATALOG, END, RAW, Schema
 from schemas.codec import decode
 from schemas.control import End
-from schemas.errors import BadFrame, BadInput, StateDiverged
-from schemas.header import Header, no_stamps, unpack
+from schemas.errors import BadFrame, BadInput, BadPayload, StateDiverged
+from schemas.header import HOPS, Header, no_stamps, unpack
+from schemas.topics import TOPICS
 from streams.agent import ORIGIN, Batch, Payload
 from streams.frame import decode_rows
 from streams.log import Log, Reader, Record
@@ -20,6 +21,18 @@ RECORDS_MAX = 256
 """Records taken from the log in one read."""
 
 NANOS_PER_MS = 1_000_000
+
+UNNUMBERED_FROM = 1 << 47
+"""A stock producer's payload is numbered by its offset, counted from here: never like one that a publisher numbered."""
+
+SEQ_MAX = UNNUMBERED_FROM - 1
+"""Highest ``seq`` of a writer: at a million a second, four years of them."""
+
+TS_MAX = 4_102_444_800_000_000_000
+"""2100-01-01 UTC, ns. A later ``ts_recv`` is a mistake, and one would stop log time for good."""
+
+WRITERS_MAX = 1_024
+"""Writers told apart on one partition. What further ones write is refused."""
 
 
 @dataclass(slots=True)
@@ -39,11 +52,23 @@ ITEMS_MAX = 8_192
 Arrival = Batch | BadRecord | End
 
 
+def schemas_of(table_name: str) -> tuple[Schema, ...]:
+    """What belongs on a topic of the table."""
+    return next(topic.schemas for topic in TOPICS if topic.name == table_name)
+
+
 class Input:
     """Reads one partition forward and hands out runs of like records.
 
     A record whose ``seq`` its writer has already been seen past is dropped (what a dead writer left uncommitted comes
-    again from its successor); a hole in a transactional writer's ``seq`` is a broken promise and stops the task.
+    again from its successor); a hole in a transactional writer's ``seq`` is a broken promise and stops the task. A
+    record that cannot be read is refused whatever ``seq`` it claims, and moves no writer's count unless it stands where
+    that writer's next one must: anybody can write a header.
+
+    Args:
+        source: Of a raw topic: who publishes there, and whose payloads those without a header count as.
+        gapless: Whether writers are transactional, so that a hole is a broken promise.
+        accepts: Schemas that belong on the topic.
 
     Attributes:
         offset: Offset of the next record to hand out: what a snapshot stores.
@@ -53,7 +78,7 @@ class Input:
 
     def __init__(
         self, log: Log, topic: str, partition: int, *, source: str = "", gapless: bool = True,
-        records_max: int = RECORDS_MAX,
+        records_max: int = RECORDS_MAX, accepts: tuple[Schema, ...] = CATALOG,
     ) -> None:  # fmt: skip
         self.topic = topic
         self.partition = partition
@@ -65,6 +90,7 @@ class Input:
         self._source = source
         self._gapless = gapless
         self._records_max = records_max
+        self._accepts = {(s.number, s.version): s for s in accepts}
         self._reader: Reader | None = None
         self._records: list[Record] = []
         self._headers: list[Header | BadInput | None] = []
@@ -107,6 +133,7 @@ class Input:
 
         A batch holds at most ``items_max`` items; a frame may be handed out in parts.
         """
+        assert items_max > 0, "no room for a single item: the caller would wait for ever"
         while self._at < len(self._records):
             record, header = self._records[self._at], self._headers[self._at]
             if isinstance(header, BadInput):
@@ -115,16 +142,9 @@ class Input:
                 if self._source:
                     return self._take_unnumbered(record)
                 return self._bad(record, BadFrame("record without a header", allowed="a packed header 'td'"))
-            schema = BY_NUMBER.get(header.schema)
-            if schema is None or schema.version != header.version or (schema.kind != "rows" and header.count != 1):
-                return self._bad(record, _unknown(header), header)
-            skip = self._skip(record, header)
-            if skip >= header.count:
-                self._next(record)
-                continue
-            if schema is END:
-                return self._take_end(record, header)
-            arrival = self._take_run(schema, header, items_max)
+            arrival = (
+                self._take_end(record, header) if header.schema == END.number else self._take_run(header, items_max)
+            )
             if arrival is not None:
                 return arrival
         return None
@@ -142,7 +162,7 @@ class Input:
     def _bad(self, record: Record, error: BadInput, header: Header | None = None) -> BadRecord:
         self._next(record)
         ordinal, self.ordinal = self.ordinal, self.ordinal + 1
-        if header is not None:
+        if header is not None and header.seq == self.seqs.get(header.writer):
             self.seqs[header.writer] = header.seq + header.count
         return BadRecord(
             record, error, ordinal, header.writer if header else "", header.seq if header else max(record.offset, 0)
@@ -163,64 +183,94 @@ class Input:
             return 0
         return min(expected - header.seq, header.count)
 
-    def _take_end(self, record: Record, header: Header) -> End | BadRecord:
+    def _take_end(self, record: Record, header: Header) -> End | BadRecord | None:
         try:
+            self._check(header)
+            if self._source and header.writer != self._source:
+                raise BadFrame("an end record of another writer", got=header.writer, allowed=self._source)
             end = decode(record.value, End)
         except BadInput as error:
             return self._bad(record, error, header)
+        repeated = self._skip(record, header) > 0
         self._next(record)
+        if repeated:
+            return None
         self.seqs[header.writer] = header.seq + 1
         self.ended = True
         return end
 
-    def _take_run(self, schema: Schema, first: Header, items_max: int) -> Batch | BadRecord | None:
+    def _take_run(self, first: Header, items_max: int) -> Batch | BadRecord | None:
         """A batch of the longest run of records with one schema and one chain of hops."""
         parts: list[Any] = []
         stamps: list[Any] = []
         places: list[tuple[int, int, int]] = []
-        bad: tuple[Record, BadInput, Header] | None = None
+        like = (first.schema, first.version, first.hops)
         while self._at < len(self._records) and items_max > 0:
             record, header = self._records[self._at], self._headers[self._at]
-            if not isinstance(header, Header) or header.schema != first.schema or header.version != first.version:
+            if not isinstance(header, Header) or (header.schema, header.version, header.hops) != like:
                 break
-            if header.hops != first.hops:
-                break
+            try:
+                items = self._items(record, header)
+            except BadInput as error:
+                if parts:
+                    break
+                return self._bad(record, error, header)
             skip = self._skip(record, header)
-            if skip < header.count:
-                try:
-                    parts.append(self._items(schema, record, header, skip))
-                except BadInput as error:
-                    bad = (record, error, header)
-                    break
-                n = header.count - skip
-                stamps.append(_expand(header.stamps, header.count, skip))
+            n = min(header.count - skip, items_max)
+            if n > 0:
+                parts.append(items[skip : skip + n])
+                stamps.append(_expand(header.stamps, header.count, skip)[:n])
                 places.append((n, record.offset, header.seq + skip))
-                if n > items_max:
-                    # The rest of this frame is handed out next time: its seqs are told apart by what has been seen.
-                    parts[-1], stamps[-1] = parts[-1][:items_max], stamps[-1][:items_max]
-                    places[-1] = (items_max, record.offset, header.seq + skip)
-                    self.seqs[header.writer] = header.seq + skip + items_max
-                    self.offset = record.offset
-                    break
                 items_max -= n
-                self.seqs[header.writer] = header.seq + header.count
+                self.seqs[header.writer] = header.seq + skip + n
+            if skip + n < header.count:
+                # The rest of this frame is handed out next time: what has been seen tells its rows apart.
+                self.offset = record.offset
+                break
             self._next(record)
         if not parts:
-            return self._bad(*bad) if bad else None
-        origins = self._origins(places)
+            return None
         all_stamps = stamps[0] if len(stamps) == 1 else np.concatenate(stamps)
-        items = _joined(schema, parts)
-        return Batch(items, origins, first.hops, all_stamps)
+        return Batch(_joined(parts), self._origins(places), first.hops, all_stamps)
 
-    def _items(self, schema: Schema, record: Record, header: Header, skip: int) -> Any:
+    def _check(self, header: Header) -> Schema:
+        """The schema of a record that belongs here.
+
+        Raises:
+            BadFrame: It does not, or its header claims the impossible.
+        """
+        schema = self._accepts.get((header.schema, header.version))
+        if schema is None:
+            raise self._foreign(header)
+        if schema.kind != "rows" and header.count != 1:
+            raise BadFrame("more than one row in what holds none", got=f"count {header.count}", allowed="count 1")
+        if header.seq + header.count > SEQ_MAX:
+            raise BadFrame("an absurd seq", got=str(header.seq), allowed=f"below {SEQ_MAX}")
+        if header.hops and (len(header.hops) > len(HOPS) or max(header.hops) >= len(HOPS)):
+            raise BadFrame("unknown hops", got=str(header.hops), allowed=f"numbers of {', '.join(HOPS)}")
+        if header.writer not in self.seqs and len(self.seqs) >= WRITERS_MAX and header.writer != self._source:
+            raise BadFrame("too many writers on one partition", got=header.writer, allowed=f"{WRITERS_MAX} of them")
+        return schema
+
+    def _foreign(self, header: Header) -> BadFrame:
+        known = ", ".join(f"{s.number}={s.name}/{s.version}" for s in self._accepts.values())
+        named = BY_NUMBER.get(header.schema)
+        message = "unknown schema or version"
+        if named is not None and named.version == header.version:
+            message = f"a record of schema {named.name} does not belong on this topic"
+        return BadFrame(message, got=f"{header.schema}/{header.version}", allowed=known)
+
+    def _items(self, record: Record, header: Header) -> Any:
+        """Rows, or a list of the one document or payload."""
+        schema = self._check(header)
         if schema.kind == "rows":
-            rows = decode_rows(schema.number, schema.version, record.value, header.count)
-            return rows[skip:] if skip else rows
+            return decode_rows(schema.number, schema.version, record.value, header.count)
         if schema is RAW:
-            return Payload(header.writer, header.seq, header.time, record.key or b"", record.value)
+            _check_time(header.time)
+            return [Payload(header.writer, header.seq, header.time, record.key or b"", record.value)]
         if schema.event is None:
-            raise BadFrame("a record that does not belong on this topic", got=schema.name)
-        return decode(record.value, schema.event)
+            raise BadFrame("a record that no task reads", got=schema.name)
+        return [decode(record.value, schema.event)]
 
     def _origins(self, places: list[tuple[int, int, int]]) -> Any:
         counts = [p[0] for p in places]
@@ -239,14 +289,17 @@ class Input:
             at += n
         return origins
 
-    def _take_unnumbered(self, record: Record) -> Batch:
-        """A stock producer's raw payload: it numbers nothing, so the offset serves as its source_seq."""
+    def _take_unnumbered(self, record: Record) -> Batch | BadRecord:
+        """A stock producer's raw payload: it numbers nothing, so its place serves as its source_seq."""
+        ts_recv = record.timestamp_ms * NANOS_PER_MS
+        try:
+            _check_time(ts_recv)
+        except BadPayload as error:
+            return self._bad(record, error)
         self._next(record)
-        payload = Payload(
-            self._source, record.offset, record.timestamp_ms * NANOS_PER_MS, record.key or b"", record.value
-        )
-        origins = self._origins([(1, record.offset, record.offset)])
-        return Batch([payload], origins, (), no_stamps())
+        seq = UNNUMBERED_FROM + record.offset
+        payload = Payload(self._source, seq, ts_recv, record.key or b"", record.value)
+        return Batch([payload], self._origins([(1, record.offset, seq)]), (), no_stamps())
 
 
 def _header(record: Record) -> Header | BadInput | None:
@@ -258,9 +311,9 @@ def _header(record: Record) -> Header | BadInput | None:
         return error
 
 
-def _unknown(header: Header) -> BadFrame:
-    known = ", ".join(f"{s.number}={s.name}/{s.version}" for s in BY_NUMBER.values())
-    return BadFrame("unknown schema or version", got=f"{header.schema}/{header.version}", allowed=known)
+def _check_time(ts_recv: int) -> None:
+    if not 0 <= ts_recv <= TS_MAX:
+        raise BadPayload("an absurd ts_recv", got=f"{ts_recv} ns", allowed=f"0 to {TS_MAX}, the year 2100")
 
 
 def _expand(stamps: Any, count: int, skip: int) -> Any:
@@ -269,7 +322,7 @@ def _expand(stamps: Any, count: int, skip: int) -> Any:
     return np.repeat(stamps, count - skip, axis=0)
 
 
-def _joined(schema: Schema, parts: list[Any]) -> Any:
-    if schema.kind == "rows":
-        return parts[0] if len(parts) == 1 else np.concatenate(parts)
-    return parts
+def _joined(parts: list[Any]) -> Any:
+    if isinstance(parts[0], list):
+        return [item for part in parts for item in part]
+    return parts[0] if len(parts) == 1 else np.concatenate(parts)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 from schemas.catalog import BY_EVENT, BY_NUMBER, Schema
 from schemas.codec import encode
 from schemas.document import Document, Root
-from schemas.errors import StateDiverged
+from schemas.errors import BadFrame, StateDiverged
 from schemas.header import Header, Side, Stamps, pack, unpack
 from streams.agent import Rows
 from streams.frame import FRAME_ROWS_DEFAULT, decode_rows, encode_rows
@@ -90,6 +90,18 @@ class Output:
         writer.append(self.topic, self.partition, key, value, pack(header), _trace(document, self._name, self.seq))
         self.seq += 1
 
+    def check_regenerated(self) -> None:
+        """At the end of the input: whatever was read back must have come again.
+
+        Raises:
+            StateDiverged: The log holds more under this writer's name than recovery gave.
+        """
+        if self.recalls:
+            raise StateDiverged(
+                "recovery regenerated less than the log holds", got=f"an end at seq {self.seq - 1}",
+                where=f"{self.topic}[{self.partition}] of {self._name}",
+            )  # fmt: skip
+
     def _compare_rows(self, rows: Rows) -> None:
         """Compare what is about to be written with what the log holds under the same seqs."""
         recorded = self._recorded
@@ -128,16 +140,22 @@ class Output:
 def _recall(record: Record, name: str, seq_from: int, recorded: Recorded) -> None:
     if record.header is None:
         return
-    header = unpack(record.header)
-    if header.writer != name or header.seq + header.count <= seq_from:
+    rows: Rows | None = None
+    try:
+        header = unpack(record.header)
+        if header.writer != name or header.seq + header.count <= seq_from:
+            return
+        if (schema := BY_NUMBER.get(header.schema)) is None:
+            return
+        if schema.kind == "rows":
+            rows = decode_rows(header.schema, header.version, record.value, header.count)
+    except BadFrame:  # not of our making: readers refuse it, and it is no reason not to recover
         return
-    schema = BY_NUMBER[header.schema]
     recorded.sides.update(header.sides)
     recorded.cause_max = max(recorded.cause_max, header.cause)
-    if schema.kind != "rows":
+    if rows is None:
         recorded.documents.setdefault(header.seq, (record.key, record.value))
         return
-    rows = decode_rows(schema.number, schema.version, record.value, header.count)
     if not recorded.rows:
         recorded.rows_from = seq_from
     next_seq = recorded.rows_from + sum(len(r) for r in recorded.rows)

@@ -15,13 +15,15 @@ from typing import Any
 import numpy as np
 
 from schemas.catalog import FEATURE_SCHEMA, SCORE_SCHEMA, TICK_SCHEMA, Schema
+from schemas.codec import encode
 from schemas.control import End
 from schemas.dead_letter import DeadLetter
+from schemas.document import Document
 from schemas.errors import BadInput
 from schemas.header import HOP_NUMBER, Side, no_stamps
 from streams.agent import Agent, Batch, DocumentOut, Out, Payload
 from streams.clock import monotonic_s, wall_ns
-from streams.inputs import BadRecord, Input
+from streams.inputs import BadRecord, Input, schemas_of
 from streams.log import Log, Writer
 from streams.outputs import Output
 from streams.sides import Sides
@@ -65,8 +67,9 @@ class Task:
         raw_source = plan.source if stages[0].reads.startswith("raw.") else ""
         primary = plan.topic(stages[0].reads)
         self._input = Input(
-            log, primary, plan.partition, source=raw_source, gapless=not raw_source, records_max=plan.records_max
-        )
+            log, primary, plan.partition, source=raw_source, gapless=not raw_source, records_max=plan.records_max,
+            accepts=schemas_of(stages[0].reads),
+        )  # fmt: skip
         self._sides = Sides(log, plan, self.stages)
         self._outputs = {
             name: Output(plan.topic(name), plan.partition, plan.name, frame_rows=plan.frame_rows)
@@ -192,6 +195,7 @@ class Task:
         for name, output in self._outputs.items():
             if name != DLQ:
                 output.append_document(self._writer, b"", end, no_stamps(), self.inputs, (), self._sides.recorded())
+            output.check_regenerated()
         self.commit()
         self.done = True
 
@@ -272,6 +276,8 @@ class Task:
             key, value, ts, writer = item.key, item.value, item.ts_recv, item.source
         elif isinstance(item, np.void):
             value, ts = item.tobytes(), int(item["ts_log"])
+        elif isinstance(item, Document):
+            value, ts = encode(item), int(getattr(item, "ts", 0))
         self._dead_letter(
             error, int(origin["offset"]), writer, int(origin["seq"]), ts, key, value, int(origin["ordinal"])
         )

@@ -18,7 +18,7 @@ from schemas.errors import SnapshotError
 from schemas.header import Side
 from streams.agent import Agent
 from streams.clock import monotonic_s
-from streams.inputs import ITEMS_MAX, RECORDS_MAX, BadRecord, Input
+from streams.inputs import ITEMS_MAX, RECORDS_MAX, BadRecord, Input, schemas_of
 from streams.log import Log, Reader, Record
 from streams.task_plan import TaskPlan
 
@@ -35,7 +35,7 @@ class Sides:
     def __init__(self, log: Log, plan: TaskPlan, stages: Sequence[Agent]) -> None:
         self._plan = plan
         names = sorted({name for stage in stages for name in stage.sides})
-        self._inputs = {name: Input(log, plan.topic(name), plan.partition) for name in names}
+        self._inputs = {name: Input(log, plan.topic(name), plan.partition, accepts=schemas_of(name)) for name in names}
         self._numbers = {name: i for i, name in enumerate(names)}
         self._log = log
         self._reader: Reader | None = None
@@ -50,11 +50,10 @@ class Sides:
 
     def read(self, stages: Sequence[Agent], states: Sequence[Any], wait_s: float) -> bool:
         """Offer what has come, waiting up to ``wait_s`` for the first record; False when there was nothing."""
-        self._fill(wait_s)
-        came = False
+        came = self._fill(wait_s)
         for name, source in self._inputs.items():
             if source.buffered:
-                came |= self._offer_next(name, stages, states)
+                self._offer_next(name, stages, states)
         return came
 
     def apply_live(self, stages: Sequence[Agent], states: Sequence[Any], ordinal: int) -> None:

@@ -19,8 +19,11 @@ from streams.log import Log, Record
 from streams.state_bytes import dump, load
 
 KIND = "task/1"
-WINDOW_RECORDS = 64
-"""First look back for the newest snapshot, in offsets; doubled until one is found or the partition's start is met."""
+WINDOW_RECORDS = 8
+"""First look back for the newest snapshot, in offsets: a commit takes two of its task's partition, one is a marker.
+
+Four times as far each time that none is found, up to the partition's start. Snapshots come to megabytes: not further.
+"""
 
 
 @dataclass(slots=True)

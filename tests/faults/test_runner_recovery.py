@@ -20,9 +20,9 @@ from streams.frame import encode_rows
 from streams.log import TopicSpec
 from streams.memory import MemoryLog
 from streams.runner import Task
-from streams.task_plan import TaskPlan
 from streams.scheduler import SimulatedCrash
 from streams.state_bytes import dump, load
+from streams.task_plan import TaskPlan
 
 ROWS = 400
 TOPICS = ("ticks.test", "clock", "orders", "state", "dlq")

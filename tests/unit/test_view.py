@@ -11,7 +11,7 @@ import pytest
 import features.fused
 import features.mid
 from features.family import MEMORY_WIDTH
-from features.fused import FAMILIES, ROW_FIELDS, compute_rows
+from features.fused import FAMILIES, ROW_FIELDS
 from features.view import DEFAULT_VIEW, FEATURES_MAX, HALF_LIFE_NS_MAX, Feature, View
 from schemas.columns import PRICE_SCALE, PRICE_UNDEFINED
 from schemas.feature import feature_dtype

@@ -1,0 +1,66 @@
+"""Runs of the spine benchmark: their opening, and the end of their topics."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import msgspec
+from confluent_kafka.admin import AdminClient
+
+from agents.topology import topic_specs
+from replay.plan import PlayPlan, open_run
+from schemas.control import RunOpened
+from schemas.errors import BrokerError
+from streams.clock import monotonic_s, sleep_s
+from streams.kafka import KafkaLog
+from streams.kafka_client import client_settings
+from streams.log import TopicSpec
+
+DELETE_S_MAX = 30.0
+CREATE_S_MAX = 30.0
+CREATE_PAUSE_S = 0.1
+
+
+class Traded(PlayPlan):
+    """A run of the benchmark with the default strategy parameters and limits."""
+
+    @property
+    def namespace(self) -> str:
+        """Topic prefix."""
+        return f"bench.{self.run}."
+
+
+class Untraded(Traded):
+    """A run whose strategy may hold no position, so that it sends no intent and awaits no answer."""
+
+    def opening(self) -> RunOpened:
+        """The opening record, without positions."""
+        opened = super().opening()
+        return msgspec.structs.replace(opened, parameters={**opened.parameters, "position_max": {}})
+
+
+def open_fresh(log: KafkaLog, plan: PlayPlan, more: Sequence[str]) -> None:
+    """Open a run, with ``more`` topics in its namespace.
+
+    Raises:
+        BrokerError: Its topics are not there after ``CREATE_S_MAX``.
+    """
+    topics = [*topic_specs(plan.namespace, plan.source), *(TopicSpec(plan.topic(name)) for name in more)]
+    until = monotonic_s() + CREATE_S_MAX
+    while True:
+        try:
+            log.create(topics)
+            break
+        except BrokerError:
+            # A broker that is still deleting gigabytes takes seconds to learn of new topics.
+            if monotonic_s() > until:
+                raise
+            sleep_s(CREATE_PAUSE_S)
+    open_run(log, plan)
+
+
+def drop(log: KafkaLog, plan: PlayPlan) -> None:
+    """Delete a run's topics: five pairs are gigabytes."""
+    admin = AdminClient(client_settings(log.bootstrap))
+    for future in admin.delete_topics(log.names(plan.namespace)).values():
+        future.result(DELETE_S_MAX)

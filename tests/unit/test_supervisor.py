@@ -1,0 +1,262 @@
+"""The supervisor over tiny processes: what dies is brought back, what keeps dying ends the run, nothing is left."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+import textwrap
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from agents import supervisor as module
+from agents.supervisor import DEATHS_MAX, Supervisor, worker_command
+from agents.worker import WorkerSpec
+from schemas.errors import ConfigError, SnapshotError, StateDiverged, TaskFailed
+from streams.clock import monotonic_s
+
+PRELUDE = """
+import json, os, signal, sys, time
+spec = json.loads(sys.argv[1])
+def say(event, **fields):
+    print(json.dumps({"event": event, **fields}), flush=True)
+def wait():
+    while os.read(0, 4096):
+        pass
+"""
+PATIENCE_S = 20.0
+QUICK = (0.0, 0.01)
+
+Make = Callable[..., Supervisor]
+
+
+def spec(task: str = "risk") -> WorkerSpec:
+    return WorkerSpec(bootstrap="", namespace="", run="r", source="s", task=task)
+
+
+def worker(body: str) -> Callable[[WorkerSpec], list[str]]:
+    """Command line of a worker that runs ``body``."""
+    code = PRELUDE + textwrap.dedent(body)
+    return lambda given: [sys.executable, "-S", "-E", "-c", code, worker_command(given)[-1]]
+
+
+class Events(list[dict[str, Any]]):
+    def names(self) -> list[str]:
+        return [event["event"] for event in self]
+
+
+@pytest.fixture
+def events() -> Events:
+    return Events()
+
+
+@pytest.fixture
+def make(events: Events) -> Iterator[Make]:
+    made: list[Supervisor] = []
+
+    def build(body: str, backoff_s: tuple[float, ...] = QUICK) -> Supervisor:
+        made.append(Supervisor(events.append, command=worker(body), backoff_s=backoff_s))
+        return made[-1]
+
+    yield build
+    for supervisor in made:
+        supervisor.close()
+
+
+def alive(pid: int) -> bool:
+    with contextlib.suppress(ProcessLookupError):
+        os.kill(pid, 0)
+        return True
+    return False
+
+
+def run_to_end(supervisor: Supervisor) -> None:
+    until = monotonic_s() + PATIENCE_S
+    while not supervisor.done:
+        supervisor.poll(0.02)
+        assert monotonic_s() < until
+
+
+def test_workers_run_side_by_side_until_all_are_done(make: Make, events: Events) -> None:
+    supervisor = make("say('ready'); say('reject', code='bad'); say('done')")
+    for task in ("a", "b", "c"):
+        supervisor.start(spec(task))
+    supervisor.wait_ready()
+    run_to_end(supervisor)
+    assert sorted(events.names()) == ["done"] * 3 + ["ready"] * 3 + ["reject"] * 3
+    assert {event["task"] for event in events} == {"a", "b", "c"}
+    assert supervisor.restarts == {}
+
+
+def test_a_worker_is_told_when_to_die_and_comes_back_without(make: Make, events: Events) -> None:
+    supervisor = make("""
+        say('ready', die_after=spec['die_after'])
+        if spec['die_after']:
+            os.kill(os.getpid(), signal.SIGKILL)
+        say('done')
+    """)
+    supervisor.start(spec(), kills=(700, 500))
+    assert supervisor.kills_left() == {"risk": [500, 700]}
+    run_to_end(supervisor)
+    assert [event["die_after"] for event in events if event["event"] == "ready"] == [500, 700, None]
+    assert [event["code"] for event in events if event["event"] == "died"] == [-9, -9]
+    assert supervisor.restarts == {"risk": 2}
+    assert supervisor.kills_left() == {}
+
+
+def test_a_kill_that_never_came_is_told(make: Make) -> None:
+    supervisor = make("say('ready'); say('done')")
+    supervisor.start(spec(), kills=(10**9,))
+    run_to_end(supervisor)
+    assert supervisor.kills_left() == {"risk": [10**9]}
+
+
+def test_what_keeps_dying_ends_the_run_and_says_why(make: Make, events: Events) -> None:
+    supervisor = make("print('kaput', file=sys.stderr); sys.exit(1)")
+    supervisor.start(spec())
+    with pytest.raises(TaskFailed, match="exit 1: task risk cannot go on; got kaput"):
+        run_to_end(supervisor)
+    assert events.names() == ["died"] * DEATHS_MAX
+    assert supervisor.restarts == {"risk": DEATHS_MAX}
+
+
+def test_a_worker_that_says_its_error_is_quoted(make: Make) -> None:
+    supervisor = make("say('error', message='broker away'); sys.exit(3)")
+    supervisor.start(spec())
+    with pytest.raises(TaskFailed, match="got broker away"):
+        run_to_end(supervisor)
+
+
+@pytest.mark.parametrize("error", [ConfigError, StateDiverged, SnapshotError])
+def test_what_no_new_life_can_mend_ends_the_run_at_once(make: Make, events: Events, error: type[ConfigError]) -> None:
+    supervisor = make(f"sys.exit({error.exit_code})")
+    supervisor.start(spec())
+    with pytest.raises(TaskFailed):
+        run_to_end(supervisor)
+    assert events.names() == []
+
+
+def test_an_exit_in_order_without_being_done_is_a_death(make: Make, events: Events) -> None:
+    supervisor = make("say('ready')")
+    supervisor.start(spec())
+    with pytest.raises(TaskFailed):
+        run_to_end(supervisor)
+    assert events.names().count("ready") == DEATHS_MAX + 1
+
+
+def test_each_death_in_a_row_is_followed_by_a_longer_pause(make: Make) -> None:
+    supervisor = make("sys.exit(1)", backoff_s=(0.0, 0.1, 0.2))
+    supervisor.start(spec())
+    started = monotonic_s()
+    with pytest.raises(TaskFailed):
+        run_to_end(supervisor)
+    assert monotonic_s() - started >= 0.0 + 0.1 + 0.2 * (DEATHS_MAX - 2)
+
+
+def test_a_steady_life_starts_the_count_anew(make: Make, events: Events, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "STEADY_S", 0.0)
+    supervisor = make("say('ready'); time.sleep(0.03); sys.exit(1)")
+    supervisor.start(spec())
+    until = monotonic_s() + PATIENCE_S
+    while events.names().count("died") <= DEATHS_MAX + 2 and monotonic_s() < until:
+        supervisor.poll(0.02)
+    assert events.names().count("died") > DEATHS_MAX + 2
+
+
+def test_a_task_that_is_not_ready_in_time_is_named(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "READY_S_MAX", 0.2)
+    supervisor = make("wait()")
+    supervisor.start(spec("slow"))
+    with pytest.raises(TaskFailed, match="tasks did not come up; got slow"):
+        supervisor.wait_ready()
+
+
+def test_waiting_for_ready_can_be_broken_off(make: Make) -> None:
+    supervisor = make("wait()")
+    supervisor.start(spec())
+    supervisor.wait_ready(lambda: True)
+
+
+def test_at_the_end_nothing_is_left_running(make: Make) -> None:
+    supervisor = make("say('ready'); wait()")
+    for task in ("a", "b"):
+        supervisor.start(spec(task))
+    supervisor.wait_ready()
+    pids = list(supervisor.pids.values())
+    assert len(pids) == 2
+    assert all(alive(pid) for pid in pids)
+    supervisor.close()
+    assert not any(alive(pid) for pid in pids)
+    assert supervisor.pids == {}
+
+
+def test_what_does_not_end_by_itself_is_killed(make: Make, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "END_S_MAX", 0.2)
+    supervisor = make("signal.signal(signal.SIGTERM, signal.SIG_IGN); say('ready'); time.sleep(60)")
+    supervisor.start(spec())
+    supervisor.wait_ready()
+    (pid,) = supervisor.pids.values()
+    supervisor.close()
+    assert not alive(pid)
+
+
+def test_after_a_failure_the_others_end_too(make: Make) -> None:
+    supervisor = make("""
+        if spec['task'] == 'bad':
+            sys.exit(4)
+        say('ready'); wait()
+    """)
+    supervisor.start(spec("good"))
+    supervisor.wait_ready()
+    (pid,) = supervisor.pids.values()
+    supervisor.start(spec("bad"))
+    with pytest.raises(TaskFailed):
+        run_to_end(supervisor)
+    assert alive(pid)
+    supervisor.close()
+    assert not alive(pid)
+
+
+def test_a_worker_can_be_asked_to_end_and_only_once_it_can_hear(make: Make) -> None:
+    supervisor = make("""
+        time.sleep(0.1)
+        signal.signal(signal.SIGTERM, lambda *_: (say('done'), os._exit(0)))
+        say('ready')
+        while True:
+            time.sleep(1)
+    """)
+    supervisor.start(spec("feed"))
+    until = monotonic_s() + PATIENCE_S
+    while not supervisor.done and monotonic_s() < until:
+        supervisor.terminate("feed")
+        supervisor.poll(0.02)
+    assert supervisor.done
+    assert supervisor.restarts == {}
+    supervisor.terminate("feed")
+
+
+def test_whatever_a_worker_prints_does_not_upset_its_supervisor(make: Make, events: Events) -> None:
+    supervisor = make("""
+        print('a warning of some library')
+        print('5'); print('[1, 2]'); print('{"no": "event"}'); print('{"event": 7}'); print('null')
+        sys.stdout.buffer.write(bytes([0xff, 0xfe, 10]))
+        print('{"event": "ready", "task": "another"}')
+        say('done')
+    """)
+    supervisor.start(spec())
+    run_to_end(supervisor)
+    assert [e["event"] for e in events] == ["said"] * 7 + ["ready", "done"]
+    assert {e["task"] for e in events} == {"risk"}
+
+
+def test_a_flood_of_complaints_is_kept_to_its_end(make: Make) -> None:
+    supervisor = make("""
+        for i in range(20_000):
+            print('line', i, file=sys.stderr)
+        sys.exit(4)
+    """)
+    supervisor.start(spec())
+    with pytest.raises(TaskFailed, match="got line 19999"):
+        run_to_end(supervisor)
