@@ -35,7 +35,7 @@ from typing import Any
 import msgspec
 import numpy as np
 
-from benchmarks.spine_process import END_S_MAX, REPOSITORY, guard_broker
+from benchmarks.spine_process import END_S_MAX, REPOSITORY, Broker, guard_broker
 from streams.broker import EmbeddedBroker
 from streams.clock import monotonic_s
 from streams.home import use_kernel_cache
@@ -43,7 +43,7 @@ from streams.kafka import KafkaLog, connect
 
 use_kernel_cache()
 
-from benchmarks.spine_flat import Broker, FlatOut  # noqa: E402 - the kernel cache must have its place before numba
+from benchmarks.spine_flat import FlatOut  # noqa: E402 - the kernel cache must have its place before numba
 from benchmarks.spine_latency import TickToIntent  # noqa: E402
 from benchmarks.spine_ticks import captures, normalised  # noqa: E402
 from schemas.errors import TapedeckError, TaskFailed  # noqa: E402
@@ -110,7 +110,7 @@ def on_kafka(log: KafkaLog, broker: Broker, folder: Path, args: argparse.Namespa
     if "latency" in args.only:
         seconds = QUICK_SECONDS if args.quick else SECONDS
         found["tick_to_intent"] = {
-            str(rate): TickToIntent(log, folder, rate, seconds, say).measure(args.pairs) for rate in RATES
+            str(rate): TickToIntent(log, broker, folder, rate, seconds, say).measure(args.pairs) for rate in RATES
         }
     return found
 

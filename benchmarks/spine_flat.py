@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from benchmarks.spine_figures import mean_size, spread
-from benchmarks.spine_process import Child, cpu_s
+from benchmarks.spine_process import Broker, Child, cpu_s
 from benchmarks.spine_runs import Untraded, drop, open_fresh
 from benchmarks.spine_ticks import captures, fill
 from replay.plan import PlayPlan
@@ -24,14 +24,6 @@ ECHO = "echo."
 """Prefix of the echo's topics within a run."""
 
 Say = Callable[[str], None]
-
-
-@dataclass(frozen=True)
-class Broker:
-    """Where Kafka is, and its process id where it is ours."""
-
-    bootstrap: str
-    pid: int | None
 
 
 @dataclass(frozen=True)

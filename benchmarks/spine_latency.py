@@ -11,7 +11,7 @@ import numpy as np
 from agents.supervisor import Supervisor
 from agents.worker import WorkerSpec
 from benchmarks.spine_figures import percentiles, spread
-from benchmarks.spine_process import Child, close_all
+from benchmarks.spine_process import Broker, Child, close_all, cpu_s
 from benchmarks.spine_publisher import SECOND_NS
 from benchmarks.spine_runs import Traded, drop, open_fresh
 from benchmarks.spine_tail import BORN, RECEIVED, explained, stalled_ns, stalls, stood_still
@@ -20,6 +20,7 @@ from replay.plan import PlayPlan
 from schemas.catalog import SCORE_SCHEMA
 from schemas.errors import TaskFailed
 from schemas.header import unpack
+from streams.clock import monotonic_s
 from streams.kafka import KafkaLog
 
 WARM_NS = 2_000_000_000
@@ -35,14 +36,18 @@ Say = Callable[[str], None]
 class TickToIntent:
     """Measures at one rate."""
 
-    def __init__(self, log: KafkaLog, folder: Path, rate: int, seconds: float, say: Say) -> None:
+    def __init__(
+        self, log: KafkaLog, broker: Broker, folder: Path, rate: int, seconds: float, say: Say
+    ) -> None:  # fmt: skip
         self._log = log
+        self._broker = broker
         self._folder = folder
         self._rate = rate
         self._count = int(rate * seconds) + rate * WARM_NS // SECOND_NS
         self._say = say
         self._runs = 0
         self._frames: list[int] = []
+        self._cpu: dict[str, list[dict[str, float]]] = {"hot": [], "echo": []}
 
     def measure(self, pairs: int) -> dict[str, Any]:
         """``pairs`` alternating runs of each side; percentiles of each, and of all together."""
@@ -72,6 +77,9 @@ class TickToIntent:
                 "tick_to_score_made": percentiles(np.concatenate(scored)),
                 "echo_received": percentiles(np.concatenate([e[:, RECEIVED] - e[:, BORN] for e in echoed])),
             },
+            "cpu_percent_of_a_core": {
+                side: {name: spread([c[name] for c in found]) for name in found[0]} for side, found in self._cpu.items()
+            },
             "hot_stood_still_percent": {cause: spread([s[cause] for s in still]) for cause in still[0]},
             "tail": explained(every, np.concatenate(stalled)),
         }
@@ -87,7 +95,7 @@ class TickToIntent:
                                       source=plan.source, task=task.name, hops=list(task.hops))  # fmt: skip
                     supervisor.start(spec)
             supervisor.wait_ready()
-            found = self._publish(plan, plan.topic("orders.intent"), children)
+            found = self._publish("hot", plan, plan.topic("orders.intent"), children, supervisor.pids)
             while not supervisor.done:
                 supervisor.poll(POLL_S)
         finally:
@@ -105,7 +113,7 @@ class TickToIntent:
             echo.hear("ready")
             echo.go()
             echo.hear("reading")
-            found = self._publish(plan, topic, children)
+            found = self._publish("echo", plan, topic, children, {"echo": echo.pid})
             echo.hear("done")
         finally:
             close_all(children)
@@ -118,7 +126,9 @@ class TickToIntent:
         open_fresh(self._log, plan, [ECHO_TOPIC])
         return plan
 
-    def _publish(self, plan: PlayPlan, read_topic: str, children: list[Child]) -> Any:
+    def _publish(
+        self, side: str, plan: PlayPlan, read_topic: str, children: list[Child], pids: dict[str, int]
+    ) -> Any:  # fmt: skip
         """Start reader and publisher, let them finish, and return the rows that count of what the reader noted."""
         found = self._folder / f"{plan.run}.npy"
         reader = Child("spine_reader", bootstrap=self._log.bootstrap, topic=read_topic, found=str(found))
@@ -130,9 +140,16 @@ class TickToIntent:
         children.append(publisher)
         for child in (reader, publisher):
             child.hear("ready")
+        watched = {**pids, "publisher": publisher.pid, "reader": reader.pid, "broker": self._broker.pid}
+        began, before = monotonic_s(), {name: cpu_s(pid) for name, pid in watched.items()}
         for child in (reader, publisher):
             child.go()
         published = publisher.hear("done")
+        percent = 100 / (monotonic_s() - began)
+        used = {name: (cpu_s(pid), before[name]) for name, pid in watched.items()}
+        self._cpu[side].append(
+            {name: round((a - b) * percent, 1) for name, (a, b) in used.items() if a is not None and b is not None}
+        )
         self._frames.append(published["frames"])
         reader.hear("done")
         return _counted(np.load(found), published["origin_ns"])

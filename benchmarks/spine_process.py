@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -31,6 +32,14 @@ EmbeddedBroker(Path(sys.argv[1])).down()
 """
 
 
+@dataclass(frozen=True)
+class Broker:
+    """Where Kafka is, and its process id where it is ours."""
+
+    bootstrap: str
+    pid: int | None
+
+
 class Child:
     """One child process: ``python -m benchmarks.<module>`` with its arguments as one JSON object."""
 
@@ -43,6 +52,11 @@ class Child:
         )  # fmt: skip
         self._drain = threading.Thread(target=self._read_stderr, daemon=True)
         self._drain.start()
+
+    @property
+    def pid(self) -> int:
+        """Its process id."""
+        return self._process.pid
 
     def hear(self, event: str) -> dict[str, Any]:
         """Wait for a line with this event; other lines are skipped.

@@ -1,7 +1,9 @@
 """What makes intents slow, told from stamps and from the log: when the hot task stood still, and why.
 
-It stands still where ticks lay ready for it and it took none for longer than ``STALL_NS``. The score topic's stamps
-tell when; the answers and snapshots that fall into such a time tell why.
+It stands still where ticks lay ready and it took none for longer than ``STALL_NS``: the score topic's stamps tell
+when. Why: it awaited an answer where the batch before reached past the time at which an answer fell due that had not
+left yet; it committed where its snapshot falls into that time; else it is its own work between two batches, or the
+scheduler, or the broker, and the CPU shares beside tell which.
 """
 
 from __future__ import annotations
@@ -31,11 +33,9 @@ INTERVALS = {
 }  # fmt: skip
 STALL_NS = 3_000_000
 """Between a tick's publication and its being taken: more than a Kafka hop is waiting."""
-ENDED_BY_NS = 5_000_000
-"""An answer that left risk or the venue so shortly before the end of a stall is what ended it."""
 SLOWEST_SHARE = 0.05
 NANOS_PER_MS = 1_000_000
-CAUSES = ("answer awaited", "commit", "scheduler or broker")
+CAUSES = ("answer awaited", "commit", "own work, scheduler or broker")
 FAST = "none: it did not stand still"
 
 
@@ -47,16 +47,18 @@ def stalls(log: Log, plan: PlayPlan, scores: Any) -> Any:
         plan: The run; its log time is wall time.
         scores: Stamps of every score in order: born, and in and out of normalise, feature and score.
     """
-    taken = np.flatnonzero(np.diff(scores[:, 3])) + 1
+    taken = np.flatnonzero(np.diff(scores[:, 3])) + 1  # the first row of each batch but the first
     begin = np.maximum(scores[taken - 1, 6], scores[taken, 2])
     end = scores[taken, 3]
     long = end - begin > STALL_NS
+    reached = scores[taken - 1, 0]
+    reached_before = np.concatenate((scores[:1, 0] - 1, reached[:-1]))
+    waited = _awaited(_answers(log, plan), reached_before[long], reached[long], scores[taken - 1, 3][long])
     begin, end = begin[long], end[long]
     state = log.scan(plan.topic("state"), HOT.state_partition, 0, committed=False)
     commits = np.array([r.timestamp_ms * NANOS_PER_MS for r in state if r.key == HOT.name.encode()], dtype=np.int64)
-    answered = _within(_answers(log, plan), np.maximum(begin, end - ENDED_BY_NS), end)
-    committing = _within(commits, begin - NANOS_PER_MS, end)
-    return np.stack((begin, end, np.select([answered, committing], [0, 1], 2)), axis=1)
+    committing = ((commits >= begin[:, None] - NANOS_PER_MS) & (commits <= end[:, None])).any(axis=1)
+    return np.stack((begin, end, np.select([waited, committing], [0, 1], 2)), axis=1)
 
 
 def stood_still(found: Any, elapsed_ns: int) -> dict[str, float]:
@@ -91,25 +93,30 @@ def explained(intents: Any, stalled: Any) -> dict[str, Any]:
 
 
 def _answers(log: Log, plan: PlayPlan) -> Any:
-    """When each final answer left risk or the venue, wall ns."""
-    left = []
+    """When each final answer fell due, and when it left risk or the venue: wall ns, shape (answers, 2)."""
+    found = []
     for topic in ("executions", "orders.decision"):
         for record in log.scan(plan.topic(topic), 0, 0, committed=False):
             assert record.header is not None
-            if _is_final(decode_any(record.value)):
-                left.append(int(unpack(record.header).stamps[0, -1]))
-    return np.array(left, dtype=np.int64)
+            due = _due(decode_any(record.value), plan.venue_latency_ns)
+            if due is not None:
+                found.append((due, int(unpack(record.header).stamps[0, -1])))
+    return np.array(found, dtype=np.int64).reshape(-1, 2)
 
 
-def _is_final(document: Document) -> bool:
-    if isinstance(document, Decision):
-        return document.verdict == "denied"
-    return isinstance(document, Execution) and document.final
+def _due(document: Document, venue_latency_ns: int) -> int | None:
+    """When a final answer falls due, log time (here wall ns); None for anything else."""
+    if isinstance(document, Execution) and document.final:
+        return document.ts
+    if isinstance(document, Decision) and document.verdict == "denied":
+        return document.ts + venue_latency_ns
+    return None
 
 
-def _within(moments: Any, begin: Any, end: Any) -> Any:
-    """Whether any of the moments lies within each interval."""
-    return ((moments >= begin[:, None]) & (moments <= end[:, None])).any(axis=1)
+def _awaited(answers: Any, after: Any, until: Any, taken_ns: Any) -> Any:
+    """Whether a batch reached an answer's due time (``after`` < due <= ``until``) before that answer had left."""
+    due, left = answers[:, 0], answers[:, 1]
+    return ((due > after[:, None]) & (due <= until[:, None]) & (left > taken_ns[:, None])).any(axis=1)
 
 
 def _mean_us(values_ns: Any) -> float:

@@ -38,7 +38,7 @@ class Reporter:
         self._known: set[tuple[str, int, str, str]] = set()
 
     def event(self, event: Mapping[str, Any]) -> None:
-        """One event of the session: ``reject``, ``fault``, ``died`` and ``ready`` are told, others are not for people."""
+        """One event of the session: ``reject``, ``fault``, ``died``, ``ready`` are told; others are not for people."""
         if event["event"] == "reject":
             self._reject(str(event["topic"]), int(event["offset"]), str(event["code"]), str(event["reason"]))
         elif event["event"] == "fault":

@@ -67,7 +67,13 @@ class Summing:
 
 def plan(mode: str = "live", interval_s: float = 5.0) -> TaskPlan:
     return TaskPlan(
-        name="summing", namespace="", source="test", run="r", mode=mode, commit_interval_s=interval_s, records_max=2  # type: ignore[arg-type]
+        name="summing",
+        namespace="",
+        source="test",
+        run="r",
+        mode=mode,
+        commit_interval_s=interval_s,
+        records_max=2,  # type: ignore[arg-type]
     )
 
 
@@ -111,6 +117,11 @@ def seen_uncommitted(log: MemoryLog) -> dict[int, set[bytes]]:
         assert record.header is not None
         seen.setdefault(unpack(record.header).seq, set()).add(record.value)
     return seen
+
+
+def finish(task: Task) -> None:
+    while not task.done:
+        task.turn(0.0)
 
 
 class Clockwork:
@@ -163,8 +174,7 @@ def test_a_twin_shuts_the_former_holder_out() -> None:
     second = Task(plan(), [Summing()], log)
     with pytest.raises(Fenced):
         first.commit()
-    while not second.done:
-        second.turn(0.0)
+    finish(second)
     assert len(committed(log)) == (ROWS + 2) // 3
 
 
@@ -174,8 +184,7 @@ def test_another_result_than_the_log_holds_stops_the_task_and_names_the_first() 
     task.turn(0.0)
     task = Task(plan(), [Summing(drift=1)], log)
     with pytest.raises(StateDiverged, match=r"orders\[0\] seq 0 of summing"):
-        while not task.done:
-            task.turn(0.0)
+        finish(task)
 
 
 def test_a_torn_snapshot_is_never_passed_over_for_an_older_one() -> None:
