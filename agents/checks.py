@@ -78,10 +78,12 @@ def late(intent: Intent, now: int) -> Check:
 
 
 def notional_of(units: int, price: int, definition: Definition) -> int:
-    """Worth of ``units`` at ``price`` in 1e-9 of the quote currency (inverse: contracts times their fixed worth)."""
-    if definition.inverse:
-        return units * definition.size_increment * definition.multiplier // PRICE_SCALE
-    return units * definition.size_increment * definition.multiplier // PRICE_SCALE * price // PRICE_SCALE
+    """Worth of ``units`` at ``price`` in 1e-9 of the quote currency (inverse: contracts times their fixed worth).
+
+    Rounded up: what is over a limit by a hair is over it.
+    """
+    size = units * definition.size_increment * definition.multiplier
+    return -(-size // PRICE_SCALE) if definition.inverse else -(-size * price // PRICE_SCALE**2)
 
 
 def _at_most(name: str, value: int, limit: int | None, unit: str) -> Check:

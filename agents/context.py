@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
@@ -15,6 +16,8 @@ from schemas.definition import Definition
 from schemas.errors import BadFrame, SnapshotError
 from schemas.topics import topic_name
 from streams.log import Log
+
+logger = logging.getLogger(__name__)
 
 NO_SLOT = -1
 
@@ -69,7 +72,6 @@ def _documents(log: Log, topic: str, event: Any) -> list[Any]:
     for record in log.scan(topic, 0, 0, committed=True):
         try:
             documents.append(decode(record.value, event))
-        except BadFrame as error:
-            error.where = f"{topic}[0]@{record.offset}"
-            raise
+        except BadFrame as error:  # junk that somebody has put there must not keep a task from coming back
+            logger.warning("%s[0]@%d skipped: %s", topic, record.offset, error)
     return documents

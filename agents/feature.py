@@ -8,10 +8,11 @@ import numpy as np
 
 from agents.context import Context
 from features.view import DEFAULT_VIEW, View, ViewState
-from schemas.errors import SnapshotError, UnknownInstrument
+from schemas.errors import BadPayload, SnapshotError, UnknownInstrument
 from schemas.feature import feature_dtype
 from schemas.score import CARRIED
 from streams.agent import Batch, Out, Reject, Rows, RowsOut
+from streams.inputs import TS_MAX
 from streams.state_bytes import dump, load
 
 
@@ -39,13 +40,15 @@ class Feature:
         table = self._context.slots
         ids = rows["instrument_id"]
         slots = table[np.minimum(ids, len(table) - 1)]
-        bad = (slots < 0) | (ids >= len(table))
+        unknown = (slots < 0) | (ids >= len(table))
+        bad = unknown | _absurd(rows)
         out = Out(consumed=len(rows))
         index = None
         if bad.any():
             index = np.flatnonzero(~bad)
             for i in np.flatnonzero(bad):
-                out.rejects.append(Reject(int(i), UnknownInstrument("no definition", got=str(ids[i]))))
+                error = UnknownInstrument("no definition", got=str(ids[i])) if unknown[i] else _why_absurd(rows[i])
+                out.rejects.append(Reject(int(i), error))
             rows, slots = rows[index], slots[index]
         out.rows.append(RowsOut("features", self._vectors(state, rows, slots), index))
         return out
@@ -77,3 +80,17 @@ class Feature:
         vectors["view"] = self._view.tag
         state.compute(rows, slots, vectors["values"])
         return vectors
+
+
+def _absurd(rows: Any) -> Any:
+    """Rows that no venue could mean: a log time that would stop all others, prices of nothing, negative sizes."""
+    return (
+        (rows["ts_log"] <= 0) | (rows["ts_log"] > TS_MAX) | (rows["bid_price"] <= 0) | (rows["ask_price"] <= 0)
+        | (rows["size"] < 0) | (rows["bid_size"] < 0) | (rows["ask_size"] < 0)
+    )  # fmt: skip
+
+
+def _why_absurd(row: Any) -> BadPayload:
+    names = ("ts_log", "bid_price", "ask_price", "size", "bid_size", "ask_size")
+    got = ", ".join(f"{name}={int(row[name])}" for name in names)
+    return BadPayload("an absurd tick", got=got, allowed=f"0 < ts_log <= {TS_MAX}, prices > 0, sizes >= 0")

@@ -67,7 +67,7 @@ def check_limits(data: dict[str, Any], where: str) -> None:
     _known(data, {"account", "default", "instrument"}, where)
     account = _table(data, "account", where)
     _known(account, set(ACCOUNT_KEYS), f"{where}: account")
-    rate = account.get("message_rate_max")
+    rate = account.get("message_rate_max", 1)  # one that is missing denies, as any limit does
     if isinstance(rate, bool) or not isinstance(rate, int) or not 1 <= rate <= ACCOUNT_KEYS["message_rate_max"]:
         raise ConfigError(
             "not a message rate", got=repr(rate), allowed=f"whole number 1 to {ACCOUNT_KEYS['message_rate_max']}",

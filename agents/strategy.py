@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numba import njit
 
-from agents.answers import Answers, Pending
+from agents.answers import NEVER, Answers, Pending
 from agents.context import Context
 from schemas.columns import PRICE_UNDEFINED
 from schemas.decision import Decision
@@ -174,7 +174,7 @@ def _scan(
     while at < n:
         row = rows[at]
         now = row["ts_log"]
-        if now >= due:
+        if due != NEVER and now >= due:
             return at, 0, WANT_ANSWERS
         slot = slots[row["instrument_id"]] if row["instrument_id"] < len(slots) else -1
         if (

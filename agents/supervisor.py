@@ -18,7 +18,7 @@ from typing import Any
 import msgspec
 
 from agents.worker import WorkerSpec
-from schemas.errors import ConfigError, SnapshotError, StateDiverged, TaskFailed
+from schemas.errors import BrokerError, ConfigError, SnapshotError, StateDiverged, TaskFailed
 from streams.clock import monotonic_s
 
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 4.0)
@@ -194,15 +194,18 @@ class Supervisor:
         worker.process = None
         if worker.done:
             return
-        if code == -signal.SIGKILL and worker.kills:
+        asked = code == -signal.SIGKILL and bool(worker.kills)
+        if asked:
             worker.kills.pop(0)
         steady = worker.ready and monotonic_s() - worker.ready_at > STEADY_S
-        worker.deaths_in_a_row = 1 if steady else worker.deaths_in_a_row + 1
+        if not asked:
+            worker.deaths_in_a_row = 1 if steady else worker.deaths_in_a_row + 1
         why = worker.error or (worker.stderr[-1] if worker.stderr else f"exit {code}")
         if code in FATAL_EXITS or worker.deaths_in_a_row > DEATHS_MAX:
-            raise TaskFailed(f"task {worker.spec.task} cannot go on", got=why, where=f"exit {code}")
+            kind = BrokerError if code == BrokerError.exit_code else TaskFailed
+            raise kind(f"task {worker.spec.task} cannot go on", got=why, where=f"exit {code}")
         worker.restarts += 1
-        worker.start_at = monotonic_s() + self._backoff_s[min(worker.deaths_in_a_row, len(self._backoff_s)) - 1]
+        worker.start_at = monotonic_s() + self._backoff_s[max(0, min(worker.deaths_in_a_row, len(self._backoff_s)) - 1)]
         self._on_event({"event": "died", "task": worker.spec.task, "code": code, "message": why})
         worker.error = ""
 

@@ -128,6 +128,16 @@ def task_named(name: str, tasks: tuple[TaskHops, ...]) -> str:
     raise ConfigError("no such task", got=name, allowed=", ".join(known), where="--kill TASK@N")
 
 
+def writers(tasks: tuple[TaskHops, ...], source: str) -> dict[str, str]:
+    """Who writes each topic of a run, by table name: a task, or for raw topics the source's publisher."""
+    known = {"raw.<source>": source}
+    for topic in TOPICS:
+        for task in tasks:
+            if topic.written_by in task.hops:
+                known[topic.name] = task.name
+    return known
+
+
 def topic_specs(namespace: str, source: str) -> list[TopicSpec]:
     """The topics of a run: one partition each, ``state`` one per hop."""
     return [

@@ -45,6 +45,7 @@ def _rows(stage: Agent, context: Context) -> Any:
     width = 8 if stage.reads != "features" else len(context.run.model.get("weights", [])) or 8
     dtype = {"features": feature_dtype(width), "scores": SCORE}.get(stage.reads, TICK)
     rows = np.zeros(2, dtype=dtype)  # one row would be contiguous in every column: another kernel
+    rows["ts_log"] = 1
     rows["bid_price"] = rows["ask_price"] = PRICE_UNDEFINED
     if context.instruments:
         rows["instrument_id"] = context.instruments[0].instrument_id

@@ -49,6 +49,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     task: str
     hops: list[str] = []
+    writers: dict[str, str] = {}
     mode: Literal["live", "play"] = "play"
     die_after: int | None = None
     feed: FeedSpec | None = None
@@ -96,7 +97,7 @@ def _task(spec: WorkerSpec) -> Any:
     warm(stages, context)
     plan = TaskPlan(
         name=spec.task, namespace=spec.namespace, source=spec.source, run=spec.run, mode=spec.mode,
-        state_partition=hops.state_partition, commit_every_batch=hops.commit_every_batch,
+        state_partition=hops.state_partition, commit_every_batch=hops.commit_every_batch, writers=spec.writers,
     )  # fmt: skip
     return Task(plan, stages, log, failpoint=_die_after(spec.die_after), on_reject=_say_reject)
 

@@ -45,6 +45,7 @@ use_kernel_cache()
 
 from benchmarks.spine_flat import FlatOut  # noqa: E402 - the kernel cache must have its place before numba
 from benchmarks.spine_latency import TickToIntent  # noqa: E402
+from benchmarks.spine_runs import drop  # noqa: E402
 from benchmarks.spine_ticks import captures, normalised  # noqa: E402
 from schemas.errors import TapedeckError, TaskFailed  # noqa: E402
 
@@ -127,7 +128,10 @@ def measure(args: argparse.Namespace) -> dict[str, Any]:
             broker_for(args.bootstrap, Path(name)) as broker,
             closing(connect(broker.bootstrap)) as log,
         ):
-            found |= on_kafka(log, broker, Path(name), args)
+            try:
+                found |= on_kafka(log, broker, Path(name), args)
+            finally:
+                drop(log)
     if "adapter" in args.only:
         found["adapter"] = adapter()
     return found

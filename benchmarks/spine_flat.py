@@ -55,11 +55,11 @@ class FlatOut:
         self._hot(plan)
         sizes = self._sizes(plan)
         self._echo(plan, sizes)
-        drop(self._log, plan)
+        drop(self._log, plan.namespace)
         rounds = [self._pair(sizes, n, pairs) for n in range(pairs)]
         plan = self._prepare()
         where = self._hot(plan, sample=True)["where"]
-        drop(self._log, plan)
+        drop(self._log, plan.namespace)
         return {
             "ticks": self._ticks,
             "records_read": self._frames(),
@@ -82,7 +82,7 @@ class FlatOut:
         sides = {"hot": self._hot(plan), "echo": self._echo(plan, sizes)}
         if self._frame_rows == 1:
             sides["echo_record_by_record"] = self._echo(plan, [])
-        drop(self._log, plan)
+        drop(self._log, plan.namespace)
         ratio = sides["hot"]["ticks_per_s"] / sides["echo"]["ticks_per_s"]
         rates = ", ".join(f"{name} {figures['ticks_per_s']:,}/s" for name, figures in sides.items())
         self._say(f"{self._frame_rows} rows a frame, pair {n + 1} of {pairs}: {rates}, hot to echo {ratio:.3f}")

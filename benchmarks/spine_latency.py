@@ -60,7 +60,7 @@ class TickToIntent:
             found = stalls(self._log, plan, scores)
             stalled.append(stalled_ns(intents[-1], found))
             still.append(stood_still(found, int(scores[-1, 0] - scores[0, 0])))
-            drop(self._log, plan)
+            drop(self._log, plan.namespace)
             echoed.append(self._echo())
             rounds.append(_pair(intents[-1], echoed[-1]))
             self._say(f"{self._rate} ticks/s, pair {n + 1} of {pairs}: {_line(rounds[-1])}")
@@ -117,7 +117,7 @@ class TickToIntent:
             echo.hear("done")
         finally:
             close_all(children)
-        drop(self._log, plan)
+        drop(self._log, plan.namespace)
         return found
 
     def _open(self) -> PlayPlan:

@@ -1,7 +1,8 @@
 """Where the hot task's main thread is: its stack looked at every few milliseconds, counted by layer.
 
 A sample belongs to the innermost function of ours on the stack that the table names; what runs in C (librdkafka,
-numpy, a kernel) belongs to the function of ours that called it.
+numpy, a kernel) belongs to the function of ours that called it. Python looks at signals between calls only, so that an
+array operation without a call (``rows[index]``) is seen in whichever function is called next.
 """
 
 from __future__ import annotations

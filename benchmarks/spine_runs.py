@@ -11,11 +11,13 @@ from agents.topology import topic_specs
 from replay.plan import PlayPlan, open_run
 from schemas.control import RunOpened
 from schemas.errors import BrokerError
-from streams.clock import monotonic_s, sleep_s
+from streams.clock import monotonic_s, sleep_s, wall_ns
 from streams.kafka import KafkaLog
 from streams.kafka_client import client_settings
 from streams.log import TopicSpec
 
+SESSION = f"bench.{wall_ns():x}."
+"""Prefix of every topic of this process, so that a cluster's earlier benchmarks do not meet it."""
 DELETE_S_MAX = 30.0
 CREATE_S_MAX = 30.0
 CREATE_PAUSE_S = 0.1
@@ -27,7 +29,7 @@ class Traded(PlayPlan):
     @property
     def namespace(self) -> str:
         """Topic prefix."""
-        return f"bench.{self.run}."
+        return f"{SESSION}{self.run}."
 
 
 class Untraded(Traded):
@@ -59,8 +61,10 @@ def open_fresh(log: KafkaLog, plan: PlayPlan, more: Sequence[str]) -> None:
     open_run(log, plan)
 
 
-def drop(log: KafkaLog, plan: PlayPlan) -> None:
-    """Delete a run's topics: five pairs are gigabytes."""
-    admin = AdminClient(client_settings(log.bootstrap))
-    for future in admin.delete_topics(log.names(plan.namespace)).values():
-        future.result(DELETE_S_MAX)
+def drop(log: KafkaLog, prefix: str = SESSION) -> None:
+    """Delete the topics of a run, or all of this process: five pairs are gigabytes."""
+    names = log.names(prefix)
+    if names:
+        admin = AdminClient(client_settings(log.bootstrap))
+        for future in admin.delete_topics(names).values():
+            future.result(DELETE_S_MAX)

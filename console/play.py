@@ -27,7 +27,7 @@ LOOK_EVERY_S = 0.25
 """Seconds between looks at the run's topics."""
 NANOS = 1_000_000_000
 DONE, UNSOUND, INTERRUPTED = 0, 1, 130
-"""Exit codes: played and sound; records lost or doubled; interrupted."""
+"""Exit codes: played and sound; records lost or doubled, or a capture cut short; interrupted."""
 
 
 def play(plan: PlayPlan, *, on_kafka: bool, named: str | None, as_json: bool) -> int:
@@ -95,6 +95,8 @@ def _finish(played: _Played, interrupts: Interrupts, *, on_kafka: bool, as_json:
             f"UNSOUND: {summary['lost']} records lost, {summary['duplicated']} duplicated; see docs/architecture.md"
         )
         return UNSOUND
+    if played.cut_short:
+        return UNSOUND
     return INTERRUPTED if interrupts.count else DONE
 
 
@@ -109,11 +111,13 @@ class _Played:
         self._reporter = Reporter(view.say, plan.kills)
         self._session: Session | None = None
         self._watch: _Watch | None = None
+        self.cut_short = False
         self._stage = "before anything was started"
 
     def event(self, event: dict[str, Any]) -> None:
         """One event of the session."""
         self._reporter.event(event)
+        self.cut_short = self.cut_short or event["event"] == "fault"
         if self._watch is None:
             tasks = {task.name for task in self.plan.tasks}
             self.view.stage(f"starting: {len(tasks & self._reporter.ready)} of {len(tasks)} tasks ready")

@@ -43,14 +43,15 @@ differs from it. late_ms_max: how far an event time lay behind the newest seen i
 
 INSTRUMENT = np.dtype(
     [(name, "<i8") for name in (
-        "instrument_id", "futures", "synced", "primed", "last_id", "touch_id", "ts_touch",
+        "instrument_id", "futures", "synced", "primed", "last_id", "chain_id", "touch_id", "ts_touch",
         "bid_price", "bid_size", "ask_price", "ask_size", *COUNTERS,
     )]
 )  # fmt: skip
 """One instrument; all columns int64.
 
 futures: 1 for linear and inverse. synced: 1 while the book is known. primed: 1 once a difference was applied to the
-snapshot. last_id: id that the book stands at. touch_id: id that last set the touch. ts_touch: log time of that row.
+snapshot. last_id: id that the book stands at. chain_id: id of the newest difference seen, applied or not. touch_id: id
+that last set the touch. ts_touch: log time of that row.
 """
 
 LOG_TIME, VENUE_TIME = 0, 1
@@ -85,7 +86,7 @@ def empty_tables(definitions: Sequence[Definition]) -> Tables:
     instruments = np.zeros(count, INSTRUMENT)
     instruments["instrument_id"] = [d.instrument_id for d in definitions]
     instruments["futures"] = [d.market != "spot" for d in definitions]
-    instruments["last_id"] = instruments["touch_id"] = -1
+    instruments["last_id"] = instruments["chain_id"] = instruments["touch_id"] = -1
     instruments["bid_price"] = instruments["ask_price"] = PRICE_UNDEFINED
     return Tables(
         instruments=instruments,

@@ -122,7 +122,8 @@ def _on_snapshot(tables: Tables, state: Any, message: Any, prices: Ints, sizes: 
         difference = waiting.messages[slot, waiting.heads[slot, 0]]
         answer = verdict(state, difference)
         if answer == GAP:
-            state.gaps += 1
+            # A hole between two that waited was counted when the later one came; here only the snapshot's is new.
+            state.gaps += 1 - state.primed
             state.synced = 0
             return
         if answer == STALE:
@@ -155,6 +156,9 @@ def _on_difference(
     if seen == OLDER:
         state.out_of_order += 1
         return
+    hole = _follows_a_hole(state, message)
+    state.chain_id = message.last
+    state.gaps += hole
     if state.synced == 1:
         answer = verdict(state, message)
         if answer == FITS:
@@ -163,9 +167,19 @@ def _on_difference(
         if answer == STALE:
             state.discarded += 1
             return
-        state.gaps += 1
+        state.gaps += 1 - hole
         state.synced = 0
     state.discarded += push(tables.waiting, message.slot, messages, i, prices, sizes)
+
+
+@kernel
+def _follows_a_hole(state: Any, message: Any) -> int:
+    """1 where differences are missing before this one: judged by the stream alone, whether the book is known or not."""
+    if state.chain_id < 0:
+        return 0
+    if state.futures == 1:
+        return 0 if message.previous == state.chain_id else 1
+    return 0 if message.first == state.chain_id + 1 else 1
 
 
 @kernel

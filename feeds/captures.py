@@ -98,7 +98,13 @@ class Captures:
         # Merging takes equal lines by the order of its inputs: that order must not be the order of naming either.
         order = sorted(range(len(self.files)), key=lambda i: (self.files[i].first_stamp, self.files[i].instrument,
                                                               str(self.files[i].path.resolve())))  # fmt: skip
-        for _, line in heapq.merge(*(self._placed(i) for i in order), key=_place):
+
+        def place(placed: tuple[int, Line]) -> tuple[int, bytes, int, int, bytes]:
+            # Files of one instrument continue each other: at a tie the file that began earlier goes first.
+            newest, line = placed
+            return newest, line.key, self.files[line.file].first_stamp, line.line, line.payload
+
+        for _, line in heapq.merge(*(self._placed(i) for i in order), key=place):
             yield line
 
     def _placed(self, index: int) -> Iterator[tuple[int, Line]]:
@@ -161,8 +167,3 @@ def _look(path: Path) -> CaptureFile:
         )
     market, symbol, first_stamp = found
     return CaptureFile(path, market, symbol, first_stamp, status.st_size)
-
-
-def _place(placed: tuple[int, Line]) -> tuple[int, bytes, int, bytes]:
-    newest, line = placed
-    return newest, line.key, line.line, line.payload

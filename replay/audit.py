@@ -25,7 +25,7 @@ from schemas.codec import decode_any
 from schemas.dead_letter import DeadLetter
 from schemas.decision import Decision
 from schemas.document import Document
-from schemas.errors import BadInput
+from schemas.errors import BadFrame, BadInput
 from schemas.execution import Execution
 from schemas.header import Header, unpack
 from schemas.intent import Intent
@@ -70,17 +70,17 @@ class Auditor:
         self._log = log
         self._plan = plan
         self._audit = Audit(hops=HopLatencies(split=plan.split))
-        self._payloads: set[int] = set()
+        self._refused_raw: dict[int, str] = {}
         self._ended = False
 
     def run(self, acknowledged: Set[int]) -> Audit:
         """The audit, given the source_seqs that were acknowledged to the publisher."""
         audit = self._audit
+        letters = self._dead_letters()
         raw = self._raw(acknowledged)
         ticks = self._rows("ticks.<source>", raw)
         scores = self._rows("scores", None)
         audit.ticks, audit.scores = len(ticks), len(scores)
-        letters = self._dead_letters()
         self._compare(set(ticks) - letters, set(scores))
         intents = self._documents("orders.intent", Intent)
         decisions = self._documents("orders.decision", Decision)
@@ -98,13 +98,15 @@ class Auditor:
         return audit
 
     def _raw(self, acknowledged: Set[int]) -> set[int]:
-        """source_seqs of the payloads in ``raw``; whatever else lies there counts as a payload too."""
+        """source_seqs of the payloads in ``raw``; what was refused as no record of the source is not among them."""
         seqs: Counter[int] = Counter()
-        known, ends = set[int](), set[int]()
+        known, ends, payloads = set[int](), set[int](), set[int]()
         for record, header in self._records("raw.<source>"):
             ours = header is not None and header.writer == self._plan.source
             if header is not None and header.schema == END.number:
                 ends.update({header.seq} if ours else ())
+                continue
+            if self._refused_raw.get(record.offset) == BadFrame.code:
                 continue
             if header is not None and header.schema == RAW.number:
                 known.add(header.seq)
@@ -115,9 +117,10 @@ class Auditor:
             elif record.header is None:
                 known.add(UNNUMBERED_FROM + record.offset)
             if not ends:  # what comes after the end is read by nobody
-                self._payloads.add(record.offset)
+                payloads.add(record.offset)
         self._ended = bool(ends)
-        self._audit.raw = len(self._payloads)
+        self._audit.raw = len(payloads)
+        self._audit.rejected_payloads = len(self._refused_raw.keys() & payloads)
         # The numbers below the highest were given out one by one: a hole is a loss even where nothing was promised.
         promised = acknowledged | set(range(max(seqs, default=-1) + 1))
         self._audit.lost += len(promised - seqs.keys() - ends)
@@ -128,7 +131,9 @@ class Auditor:
         roots: Counter[int] = Counter()
         seqs = _Seqs({self._writer_of(table_name)})
         for record, header in self._records(table_name):
-            if header is None or header.schema not in (END.number, TICK_SCHEMA.number, SCORE_SCHEMA.number):
+            if header is None or header.writer != self._writer_of(table_name):
+                continue
+            if header.schema not in (END.number, TICK_SCHEMA.number, SCORE_SCHEMA.number):
                 continue
             if header.schema == END.number:
                 seqs.add(header)
@@ -161,13 +166,14 @@ class Auditor:
                 continue
             seqs.add(header)
             places[(letter.topic, letter.offset, letter.seq)] += 1
+            if letter.topic == raw:
+                self._refused_raw[letter.offset] = letter.code
             value = b64decode(letter.payload)
             if letter.topic == ticks and len(value) == TICK.itemsize:
                 refused.update(_roots(np.frombuffer(value, dtype=TICK)))
         self._seqs(seqs, ends=False)
         self._audit.dead_letters = sum(places.values())
         self._audit.duplicated += sum(places.values()) - len(places)
-        self._audit.rejected_payloads = len({o for topic, o, _ in places if topic == raw} & self._payloads)
         return refused
 
     def _compare(self, expected: set[int], found: set[int]) -> None:
@@ -179,7 +185,7 @@ class Auditor:
         documents = []
         for record, header in self._records(table_name):
             document = _decoded(record)
-            if header is None or document is None:
+            if header is None or document is None or header.writer != self._writer_of(table_name):
                 continue
             seqs.add(header)
             if isinstance(document, event):

@@ -9,7 +9,8 @@ from typing import Any, Protocol
 
 from agents.context import Context, read_context
 from agents.supervisor import Supervisor
-from agents.topology import FEED, TaskHops
+from agents.topology import FEED, TaskHops, writers
+from agents.warm import warm
 from agents.worker import LEDGER, FeedSpec, WorkerSpec
 from feeds.ledger import Ledger
 from feeds.player import Pace, Player
@@ -125,7 +126,7 @@ class KafkaSession:
     def _spec(self, task: str, hops: list[str], feed: FeedSpec | None = None) -> WorkerSpec:
         return WorkerSpec(
             bootstrap=self._bootstrap, namespace=self.plan.namespace, run=self.plan.run, source=self.plan.source,
-            task=task, hops=hops, feed=feed,
+            task=task, hops=hops, feed=feed, writers=writers(self.plan.tasks, self.plan.source),
         )  # fmt: skip
 
     def _feed_spec(self) -> FeedSpec:
@@ -217,8 +218,9 @@ class MemorySession:
             name=hops.name, namespace=self.plan.namespace, source=self.plan.source, run=self.plan.run,
             state_partition=hops.state_partition, commit_every_batch=hops.commit_every_batch,
             commit_interval_s=self._cut.commit_interval_s, records_max=self._cut.records_max,
-            frame_rows=self._cut.frame_rows,
+            frame_rows=self._cut.frame_rows, writers=writers(self.plan.tasks, self.plan.source),
         )  # fmt: skip
+        warm(hops.build(context), context)
 
         def make() -> Turning:
             return Task(

@@ -31,6 +31,9 @@ SEQ_MAX = UNNUMBERED_FROM - 1
 TS_MAX = 4_102_444_800_000_000_000
 """2100-01-01 UTC, ns. A later ``ts_recv`` is a mistake, and one would stop log time for good."""
 
+JUMP_MAX = 1_000_000
+"""Largest step in a publisher's ``seq``: one forged number must not make all that follow look like repeats."""
+
 WRITERS_MAX = 1_024
 """Writers told apart on one partition. What further ones write is refused."""
 
@@ -69,6 +72,7 @@ class Input:
         source: Of a raw topic: who publishes there, and whose payloads those without a header count as.
         gapless: Whether writers are transactional, so that a hole is a broken promise.
         accepts: Schemas that belong on the topic.
+        writer: The only one whose records count there; None: anybody's do.
 
     Attributes:
         offset: Offset of the next record to hand out: what a snapshot stores.
@@ -78,7 +82,7 @@ class Input:
 
     def __init__(
         self, log: Log, topic: str, partition: int, *, source: str = "", gapless: bool = True,
-        records_max: int = RECORDS_MAX, accepts: tuple[Schema, ...] = CATALOG,
+        records_max: int = RECORDS_MAX, accepts: tuple[Schema, ...] = CATALOG, writer: str | None = None,
     ) -> None:  # fmt: skip
         self.topic = topic
         self.partition = partition
@@ -90,6 +94,7 @@ class Input:
         self._source = source
         self._gapless = gapless
         self._records_max = records_max
+        self._writer = writer
         self._accepts = {(s.number, s.version): s for s in accepts}
         self._reader: Reader | None = None
         self._records: list[Record] = []
@@ -248,6 +253,10 @@ class Input:
             raise BadFrame("an absurd seq", got=str(header.seq), allowed=f"below {SEQ_MAX}")
         if header.hops and (len(header.hops) > len(HOPS) or max(header.hops) >= len(HOPS)):
             raise BadFrame("unknown hops", got=str(header.hops), allowed=f"numbers of {', '.join(HOPS)}")
+        if self._writer is not None and header.writer != self._writer:
+            raise BadFrame("a record by a stranger", got=header.writer, allowed=self._writer)
+        if not self._gapless and header.seq > self.seqs.get(header.writer, header.seq) + JUMP_MAX:
+            raise BadFrame("a seq far beyond the last", got=str(header.seq), allowed=f"a step of at most {JUMP_MAX}")
         if header.writer not in self.seqs and len(self.seqs) >= WRITERS_MAX and header.writer != self._source:
             raise BadFrame("too many writers on one partition", got=header.writer, allowed=f"{WRITERS_MAX} of them")
         return schema

@@ -91,7 +91,8 @@ class KafkaLog:
                     raise BrokerError(f"cannot create topic {name}", got=described(reason), where=self.bootstrap,
                                       fix="check the name and what the cluster allows") from error  # fmt: skip
         known = self._topics(ADMIN_S_MAX)
-        self._bounds([(s.name, p) for s in topics for p in range(known.get(s.name, s.partitions))])
+        places = [(s.name, p) for s in topics for p in range(known.get(s.name, s.partitions))]
+        self._bounds(places, created=True)
 
     def names(self, prefix: str = "") -> list[str]:
         """Names of topics that begin with ``prefix``, sorted.
@@ -174,8 +175,12 @@ class KafkaLog:
             raise broker_away(self.bootstrap, timeout_s, kafka_error(error), "no answer") from error
         return {name: len(topic.partitions) for name, topic in topics.items()}
 
-    def _bounds(self, places: list[Place]) -> list[tuple[int, int]]:
-        """Bounds of many partitions in two requests, again while leaders are being elected."""
+    def _bounds(self, places: list[Place], *, created: bool = False) -> list[tuple[int, int]]:
+        """Bounds of many partitions in two requests, again while leaders are being elected.
+
+        ``created``: the topics have just been created, so one that is not known yet will be: a broker that has just
+        started over hundreds of topics takes a while to tell.
+        """
         if not places:
             return []
         deadline = monotonic_s() + ADMIN_S_MAX
@@ -189,7 +194,8 @@ class KafkaLog:
                 return list(zip(low, high, strict=True))
             except KafkaException as error:
                 reason = kafka_error(error)
-                self._check_exist(places)
+                if not created:
+                    self._check_exist(places)
                 if reason.code() not in TRANSIENT or monotonic_s() >= deadline:
                     raise BrokerError("cannot ask for offsets", got=described(reason), where=self.bootstrap) from error
                 sleep_s(ADMIN_PAUSE_S)

@@ -68,7 +68,7 @@ class Task:
         primary = plan.topic(stages[0].reads)
         self._input = Input(
             log, primary, plan.partition, source=raw_source, gapless=not raw_source, records_max=plan.records_max,
-            accepts=schemas_of(stages[0].reads),
+            accepts=schemas_of(stages[0].reads), writer=plan.writers.get(stages[0].reads),
         )  # fmt: skip
         self._sides = Sides(log, plan, self.stages)
         self._outputs = {

@@ -35,7 +35,10 @@ class Sides:
     def __init__(self, log: Log, plan: TaskPlan, stages: Sequence[Agent]) -> None:
         self._plan = plan
         names = sorted({name for stage in stages for name in stage.sides})
-        self._inputs = {name: Input(log, plan.topic(name), plan.partition, accepts=schemas_of(name)) for name in names}
+        self._inputs = {
+            name: Input(log, plan.topic(name), plan.partition, accepts=schemas_of(name), writer=plan.writers.get(name))
+            for name in names
+        }
         self._numbers = {name: i for i, name in enumerate(names)}
         self._log = log
         self._reader: Reader | None = None

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from schemas.topics import topic_name
@@ -29,6 +30,8 @@ class TaskPlan:
         commit_every_batch: Commit after every batch instead of every ``commit_interval_s``.
         records_max: Records taken from the log in one read.
         frame_rows: Rows in a frame, at most. Neither changes what is written, only how it is cut.
+        writers: Who writes each topic, by table name; what anybody else has put there is refused. A topic that is not
+            named takes records of any writer.
     """
 
     name: str
@@ -42,6 +45,7 @@ class TaskPlan:
     commit_interval_s: float = COMMIT_INTERVAL_S
     records_max: int = RECORDS_MAX
     frame_rows: int = FRAME_ROWS_DEFAULT
+    writers: Mapping[str, str] = field(default_factory=dict)
 
     def topic(self, table_name: str) -> str:
         """Full topic name of a table name in this run."""

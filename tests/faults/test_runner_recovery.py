@@ -65,16 +65,10 @@ class Summing:
         return load("summing/1", data)[1]
 
 
-def plan(mode: str = "live", interval_s: float = 5.0) -> TaskPlan:
+def plan() -> TaskPlan:
     return TaskPlan(
-        name="summing",
-        namespace="",
-        source="test",
-        run="r",
-        mode=mode,
-        commit_interval_s=interval_s,
-        records_max=2,  # type: ignore[arg-type]
-    )
+        name="summing", namespace="", source="test", run="r", mode="live", commit_interval_s=5.0, records_max=2
+    )  # fmt: skip
 
 
 def log_with_ticks(seed: int, frame_rows_max: int = 9) -> MemoryLog:

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import random
-from collections.abc import Callable, Sequence
-from itertools import islice
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,22 +22,10 @@ from schemas.dead_letter import DeadLetter
 from schemas.header import Header, pack, unpack
 from streams.agent import Agent
 from streams.scheduler import SimulatedCrash
+from tests.spine_runs import SAME, Captures, assert_same, assert_sound, played, sliced
 
-FILES = ("spot_btcusdt_20240808", "usdm_btcusdt_20240808")
 LINES, LINES_SHORT = 12_000, 3_000
 DEATHS_MAX = 25
-
-Captures = Sequence[Path]
-
-
-def sliced(folder: Path, into: Path, lines: int) -> list[Path]:
-    """The first lines of two captures, plain."""
-    paths = []
-    for name in FILES:
-        with gzip.open(folder / "binance" / f"{name}.gz", "rb") as file:
-            paths.append(into / name)
-            paths[-1].write_bytes(b"".join(islice(file, lines)))
-    return paths
 
 
 @pytest.fixture(scope="module")
@@ -50,18 +36,6 @@ def captures(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Captur
 @pytest.fixture(scope="module")
 def short(data_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Captures:
     return sliced(data_dir, tmp_path_factory.mktemp("short"), LINES_SHORT)
-
-
-def played(captures: Captures, cut: Cut | None = None, **more: Any) -> dict[str, Any]:
-    """Summary of a run; ``more`` goes to the plan, or to the session where it has such a parameter."""
-    session_keys = {k: more.pop(k) for k in ("build", "fault", "on_event") if k in more}
-    plan = PlayPlan(run="r", captures=captures, speed=0.0, **more)
-    session = MemorySession(plan, cut=cut or Cut(), **session_keys)
-    session.run(lambda: None)
-    summary, _ = summarise(session)
-    summary["log"] = session.log
-    summary["plan"] = plan
-    return summary
 
 
 @pytest.fixture(scope="module")
@@ -79,18 +53,6 @@ def short_reference(short: Captures) -> dict[str, Any]:
     assert_sound(summary)
     assert summary["orders"] > 20
     return summary
-
-
-def assert_sound(summary: dict[str, Any]) -> None:
-    assert (summary["lost"], summary["duplicated"]) == (0, 0)
-
-
-SAME = ("order_hash", "ticks", "captured", "trades", "intents", "orders", "denied", "executions", "gaps", "pnl")
-
-
-def assert_same(summary: dict[str, Any], reference: dict[str, Any]) -> None:
-    assert_sound(summary)
-    assert {k: summary[k] for k in SAME} == {k: reference[k] for k in SAME}
 
 
 @pytest.mark.parametrize(
@@ -358,63 +320,3 @@ def test_a_stock_producers_good_payload_is_played_like_any_other(short: Captures
     assert_sound(summary)
     assert summary["captured"] == 2 * LINES_SHORT + 1
     assert summary["dead_letters"] == 0
-
-
-Pick = Callable[[bytes], bool]
-
-
-@pytest.mark.parametrize(
-    ("pick", "ticks"),
-    [
-        (lambda line: b"@trade" in line, True), (lambda line: b"@bookTicker" in line, True),
-        (lambda line: b"@depth" in line, False), (lambda line: b"lastUpdateId" in line or b"@depth" in line, True),
-    ],
-    ids=["trades", "quotes", "differences without a snapshot", "depth"],
-)  # fmt: skip
-@pytest.mark.parametrize("split", [False, True], ids=["fused", "split"])
-def test_a_capture_may_hold_one_kind_of_message_only(
-    short: Captures, tmp_path: Path, pick: Pick, ticks: bool, split: bool
-) -> None:
-    path = tmp_path / "capture"
-    lines = [line for line in short[0].read_bytes().splitlines(keepends=True) if pick(line)]
-    path.write_bytes(b"".join(lines))
-    summary = played([path], split=split)
-    assert_sound(summary)
-    assert summary["captured"] == len(lines)
-    assert (summary["ticks"] > 0) == ticks
-    assert summary["dead_letters"] == 0
-
-
-@pytest.mark.parametrize("split", [False, True], ids=["fused", "split"])
-def test_a_capture_may_hold_a_single_line(short: Captures, tmp_path: Path, split: bool) -> None:
-    path = tmp_path / "capture"
-    path.write_bytes(next(x for x in short[0].read_bytes().splitlines(keepends=True) if b"@bookTicker" in x))
-    summary = played([path], split=split)
-    assert_sound(summary)
-    assert (summary["captured"], summary["ticks"]) == (1, 1)
-    assert summary["intents"] == summary["orders"] + summary["denied"]
-
-
-def test_stopped_before_it_began_a_run_is_empty_and_sound(short: Captures) -> None:
-    session = MemorySession(PlayPlan(run="r", captures=short, speed=0.0))
-    session.stop()
-    session.run(lambda: None)
-    summary, _ = summarise(session)
-    assert_sound(summary)
-    assert (summary["captured"], summary["ticks"]) == (0, 0)
-
-
-def test_stopped_half_way_what_was_sent_is_worked_off(captures: Captures) -> None:
-    session = MemorySession(PlayPlan(run="r", captures=captures, speed=0.0))
-    rounds = [0]
-
-    def progress() -> None:
-        rounds[0] += 1
-        if rounds[0] == 20:
-            session.stop()
-
-    session.run(progress)
-    summary, _ = summarise(session)
-    assert_sound(summary)
-    assert 0 < summary["captured"] < 2 * LINES
-    assert summary["orders"] > 0

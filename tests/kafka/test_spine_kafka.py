@@ -109,7 +109,7 @@ def bad_records(run: Run) -> list[tuple[str, bytes, bytes | None, str]]:
         ("raw.<source>", b"{}", pack(raw)[:20], "bad_frame"),
         ("raw.<source>", b"{}", pack(schema), "bad_frame"),
         ("raw.<source>", b"{}", pack(version), "bad_frame"),
-        ("raw.<source>", b"{}", pack(raw), "bad_payload"),
+        ("raw.<source>", b"{}", pack(raw), "bad_frame"),
         ("raw.<source>", genuine.value, genuine.header, "bad_frame"),
         ("ticks.<source>", genuine.value[:-9], genuine.header, "bad_frame"),
         ("ticks.<source>", b"cut", pack(Header(schema=TICK_SCHEMA.number, version=1, seq=7, time=1, writer="stranger")),

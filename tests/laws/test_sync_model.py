@@ -38,6 +38,8 @@ class Model:
     synced: bool = False
     fresh: bool = False
     last: int = -1
+    newest: int = -1
+    hole: bool = False
     counts: dict[str, int] = field(
         default_factory=lambda: dict.fromkeys(("applied", "discarded", "gaps", "duplicates", "out_of_order"), 0)
     )
@@ -52,6 +54,10 @@ class Model:
         if late:
             self.counts["out_of_order"] += 1
             return []
+        first, _, previous, _, _ = difference
+        self.hole = self.newest >= 0 and (previous != self.newest if self.futures else first != self.newest + 1)
+        self.newest = u
+        self.counts["gaps"] += self.hole
         if not self.synced:
             self.waiting.append(difference)
             return []
@@ -80,7 +86,8 @@ class Model:
         else:
             fits = previous == self.last if self.futures else first == self.last + 1
         if not fits:
-            self.counts["gaps"] += 1
+            # A hole in the stream was counted when its far side came; a snapshot that does not bridge is one more.
+            self.counts["gaps"] += self.fresh if waited else not self.hole
             self.synced = False
             self.waiting.append(difference)
             return []

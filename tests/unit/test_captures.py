@@ -241,3 +241,13 @@ def test_what_is_no_file_is_refused_by_name(tmp_path: Path) -> None:
             open_captures([good, path])
     with pytest.raises(ConfigError):
         open_captures([])
+
+
+def test_a_capture_cut_at_a_tie_plays_like_the_whole(tmp_path: Path) -> None:
+    lines = [(T, SPOT_QUOTE), (T + 5, SPOT_TRADE), (T + 5, SPOT_DEPTH), (T + 5, SPOT_QUOTE), (T + 9, SPOT_TRADE)]
+    whole = write(tmp_path / "whole", *lines)
+    for cut in range(1, len(lines)):
+        first, second = write(tmp_path / "1", *lines[:cut]), write(tmp_path / "2", *lines[cut:])
+        expected = [(line.key, line.ts_recv, line.payload) for line in played(whole)]
+        for order in ((first, second), (second, first)):
+            assert [(line.key, line.ts_recv, line.payload) for line in played(*order)] == expected

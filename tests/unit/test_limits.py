@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agents import checks
 from agents.limits import check_limits, default_limits, limits_of, load_limits
 from feeds.definitions import BY_INSTRUMENT, DEFINITIONS
 from schemas.errors import ConfigError
@@ -103,8 +104,11 @@ def test_a_message_rate_must_be_a_whole_number_within_its_bounds(tmp_path: Path,
 
 
 @pytest.mark.parametrize("text", ["", "[default]\nnotional_max = 1\n", "[account]\n"])
-def test_without_a_message_rate_nothing_starts(tmp_path: Path, text: str) -> None:
-    assert refused(tmp_path, text).where.endswith("account.message_rate_max")
+def test_a_message_rate_that_is_missing_is_none_and_so_denies(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "limits.toml"
+    path.write_text(text)
+    assert "message_rate_max" not in load_limits(path).get("account", {})
+    assert not checks.message_rate(0, None).passed
 
 
 @pytest.mark.parametrize(

@@ -229,3 +229,10 @@ def test_an_instrument_without_a_largest_position_is_not_traded() -> None:
     seat.strategy = Strategy(context_of(opening, DEFINITIONS))
     seat.state = seat.strategy.start()
     assert seat.intents(score(1.0), score(-1.0, REST)) == []
+
+
+def test_the_latest_time_there_is_does_not_hold_the_strategy_up() -> None:
+    seat = Seat()
+    row = score(0.0)
+    row["ts_log"] = 2**63 - 1
+    assert seat.step(row).consumed == 1

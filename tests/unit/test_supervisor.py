@@ -14,7 +14,7 @@ import pytest
 from agents import supervisor as module
 from agents.supervisor import DEATHS_MAX, Supervisor, worker_command
 from agents.worker import WorkerSpec
-from schemas.errors import ConfigError, SnapshotError, StateDiverged, TaskFailed
+from schemas.errors import BrokerError, ConfigError, SnapshotError, StateDiverged, TaskFailed
 from streams.clock import monotonic_s
 
 PRELUDE = """
@@ -106,6 +106,18 @@ def test_a_worker_is_told_when_to_die_and_comes_back_without(make: Make, events:
     assert supervisor.kills_left() == {}
 
 
+def test_kills_that_were_asked_for_are_no_crash_loop_however_many(make: Make) -> None:
+    supervisor = make("""
+        say('ready')
+        if spec['die_after']:
+            os.kill(os.getpid(), signal.SIGKILL)
+        say('done')
+    """)
+    supervisor.start(spec(), kills=range(1, DEATHS_MAX + 4))
+    run_to_end(supervisor)
+    assert supervisor.restarts == {"risk": DEATHS_MAX + 3}
+
+
 def test_a_kill_that_never_came_is_told(make: Make) -> None:
     supervisor = make("say('ready'); say('done')")
     supervisor.start(spec(), kills=(10**9,))
@@ -125,7 +137,7 @@ def test_what_keeps_dying_ends_the_run_and_says_why(make: Make, events: Events) 
 def test_a_worker_that_says_its_error_is_quoted(make: Make) -> None:
     supervisor = make("say('error', message='broker away'); sys.exit(3)")
     supervisor.start(spec())
-    with pytest.raises(TaskFailed, match="got broker away"):
+    with pytest.raises(BrokerError, match="got broker away"):
         run_to_end(supervisor)
 
 
