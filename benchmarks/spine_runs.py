@@ -19,6 +19,8 @@ from streams.log import TopicSpec
 SESSION = f"bench.{wall_ns():x}."
 """Prefix of every topic of this process, so that a cluster's earlier benchmarks do not meet it."""
 DELETE_S_MAX = 30.0
+SETTLE_S = 1.0
+"""A broker that has just deleted gigabytes tells of new topics late."""
 CREATE_S_MAX = 30.0
 CREATE_PAUSE_S = 0.1
 
@@ -54,7 +56,6 @@ def open_fresh(log: KafkaLog, plan: PlayPlan, more: Sequence[str]) -> None:
             log.create(topics)
             break
         except BrokerError:
-            # A broker that is still deleting gigabytes takes seconds to learn of new topics.
             if monotonic_s() > until:
                 raise
             sleep_s(CREATE_PAUSE_S)
@@ -68,3 +69,4 @@ def drop(log: KafkaLog, prefix: str = SESSION) -> None:
         admin = AdminClient(client_settings(log.bootstrap))
         for future in admin.delete_topics(names).values():
             future.result(DELETE_S_MAX)
+        sleep_s(SETTLE_S)

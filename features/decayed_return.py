@@ -39,4 +39,6 @@ def decayed_return(memory: npt.NDArray[np.float64], at: int, keep: float, last_m
         memory[at] = mid
     else:
         memory[at] += (1.0 - keep) * (last_mid - memory[at])
+        if memory[at] <= 0.0:  # mids 1e18 apart: what is left of the difference is rounding
+            memory[at] = last_mid
     return (mid - memory[at]) / memory[at] * BASIS_POINTS  # type: ignore[no-any-return]

@@ -25,6 +25,9 @@ INFER_MESSAGES = 1000
 INFER_LINES_MAX = 100_000
 """Lines in which at least one of them must stand."""
 
+OWN_SHARE = 0.9
+"""Share of messages from which on a symbol is the file's own: what else is named is a stray line, not a second one."""
+
 UNKNOWN_SYMBOL = "?"
 """Symbol in the key of what names none, in a file of several symbols. No instrument is called so: it is refused."""
 
@@ -89,10 +92,11 @@ def shape_of(message: Any) -> tuple[str, str] | None:
 def infer(lines: Iterable[bytes]) -> tuple[str, str, int] | None:
     """(market, symbol, first valid stamp) of a file from its first lines; None when no message names a symbol.
 
-    The market is the one most messages look like. The symbol is UNKNOWN_SYMBOL when there are several.
+    The market is the one most messages look like. The symbol is UNKNOWN_SYMBOL when there are several; one that a few
+    stray messages name does not make it so.
     """
     markets: Counter[str] = Counter()
-    symbols: set[str] = set()
+    symbols: Counter[str] = Counter()
     first_stamp = 0
     for number, line in enumerate(lines):
         if number == INFER_LINES_MAX or markets.total() == INFER_MESSAGES:
@@ -111,7 +115,8 @@ def infer(lines: Iterable[bytes]) -> tuple[str, str, int] | None:
     if not symbols:
         return None
     market = markets.most_common(1)[0][0]
-    return market, min(symbols) if len(symbols) == 1 else UNKNOWN_SYMBOL, first_stamp
+    symbol, messages = symbols.most_common(1)[0]
+    return market, symbol if messages >= OWN_SHARE * symbols.total() else UNKNOWN_SYMBOL, first_stamp
 
 
 def _symbol(value: Any) -> str:

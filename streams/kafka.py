@@ -194,7 +194,9 @@ class KafkaLog:
                 return list(zip(low, high, strict=True))
             except KafkaException as error:
                 reason = kafka_error(error)
-                if not created:
+                if created:
+                    self._topics(ADMIN_S_MAX)  # asking for offsets alone would go by what was known before
+                else:
                     self._check_exist(places)
                 if reason.code() not in TRANSIENT or monotonic_s() >= deadline:
                     raise BrokerError("cannot ask for offsets", got=described(reason), where=self.bootstrap) from error

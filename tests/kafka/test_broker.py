@@ -25,6 +25,8 @@ from streams.home import JARS_VARIABLE
 
 ANSWER_S_MAX = 30
 
+HEEDS_INTERRUPTS = "import signal; signal.signal(signal.SIGINT, signal.default_int_handler)\n"
+"""A process whose parent ignores interrupts, as a background job does, is born ignoring them."""
 UP = """
 import sys
 from pathlib import Path
@@ -184,7 +186,7 @@ def test_two_starts_at_once_end_with_one_broker(desk: Path) -> None:
 
 def test_the_broker_does_not_hear_the_terminals_interrupt(desk: Path) -> None:
     with subprocess.Popen(
-        [sys.executable, "-c", UP + "input()", str(desk)],
+        [sys.executable, "-c", HEEDS_INTERRUPTS + UP + "input()", str(desk)],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,

@@ -122,7 +122,7 @@ def test_every_process_killed_and_strangers_at_the_door_change_nothing(
     broker: KafkaLog, tmp_path: Path, captures: Sequence[Path], in_memory: dict[str, Any]
 ) -> None:
     kills = {FEED: [4_000], "normalise": [3_000], "hot": [5_000], "risk": [40], "venue": [25]}
-    run = Run(broker, tmp_path, captures, kills=kills, speed=8.0)
+    run = Run(broker, tmp_path, captures, kills=kills, speed=16.0)
     planted: list[tuple[str, bytes, bytes | None, str]] = []
 
     def intrude() -> None:
