@@ -22,7 +22,7 @@ test *ARGUMENTS:
 
 # One benchmark of benchmarks/: just bench spine
 bench NAME *ARGUMENTS:
-    uv run python benchmarks/{{NAME}}.py {{ARGUMENTS}}
+    uv run python -m benchmarks.{{NAME}} {{ARGUMENTS}}
 
 # Everything that must hold before a change is taken: lint, tests, a short run on the embedded broker.
 ci:

@@ -9,8 +9,18 @@ from agents.normalise import Normalise
 from feeds.definitions import DEFINITIONS
 from replay.audit import Audit, Auditor
 from replay.session import Session
-from schemas.header import HOP_NUMBER
+from schemas.catalog import END
+from schemas.errors import BadFrame
+from schemas.header import HOP_NUMBER, unpack
+from schemas.topics import TOPICS
+from streams.clock import monotonic_s, sleep_s
 from streams.snapshot import newest
+
+SETTLE_S_MAX = 5.0
+"""Longest wait for the last commit's markers; a run that was ended by force has none to wait for."""
+SETTLE_PAUSE_S = 0.02
+SETTLE_OFFSETS = 16
+"""Offsets before a topic's end among which its end record lies: behind it come markers only."""
 
 
 def summarise(session: Session) -> tuple[dict[str, Any], Audit]:
@@ -20,6 +30,7 @@ def summarise(session: Session) -> tuple[dict[str, Any], Audit]:
         The summary as ``tapedeck demo --json`` prints it, and the audit behind it (histograms, denials by reason).
     """
     plan = session.plan
+    _settle(session)
     audit = Auditor(session.log, plan).run(session.acknowledged())
     elapsed_s = session.elapsed_s
     summary = {
@@ -43,6 +54,30 @@ def summarise(session: Session) -> tuple[dict[str, Any], Audit]:
         "restarts": session.restarts,
     }
     return summary, audit
+
+
+def _settle(session: Session) -> None:
+    """Wait until committed readers see each topic's end record: Kafka writes commit markers after it acknowledges."""
+    until = monotonic_s() + SETTLE_S_MAX
+    for topic in TOPICS:
+        if END not in topic.schemas or not topic.transactional:
+            continue
+        name = session.plan.topic(topic.name)
+        while not _ended(session, name) and monotonic_s() < until:
+            sleep_s(SETTLE_PAUSE_S)
+
+
+def _ended(session: Session, topic: str) -> bool:
+    low, high = session.log.bounds(topic, 0)
+    last = session.log.scan(topic, 0, max(low, high - SETTLE_OFFSETS), committed=True)
+    return any(r.header is not None and _schema_of(r.header) == END.number for r in last)
+
+
+def _schema_of(header: bytes) -> int | None:
+    try:
+        return unpack(header).schema
+    except BadFrame:
+        return None
 
 
 def _gaps(session: Session) -> int:

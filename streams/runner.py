@@ -214,7 +214,7 @@ class Task:
         for rows_out in out.rows:
             if not len(rows_out.rows):
                 continue
-            index = np.arange(len(rows_out.rows)) if rows_out.index is None else rows_out.index
+            index: Any = slice(0, len(rows_out.rows)) if rows_out.index is None else rows_out.index
             stamps = _passed(batch.stamps[index], batch.arrived_ns, left_ns)
             origins = batch.origins[index]
             if rows_out.topic == fused_next:
