@@ -189,6 +189,7 @@ def test_waiting_for_ready_can_be_broken_off(make: Make) -> None:
     supervisor = make("wait()")
     supervisor.start(spec())
     supervisor.wait_ready(lambda: True)
+    assert supervisor.pids.keys() == {"risk"}, "what was started is still there, to be closed in order"
 
 
 def test_at_the_end_nothing_is_left_running(make: Make) -> None:
