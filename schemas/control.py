@@ -9,6 +9,12 @@ from msgspec import Meta
 from schemas.columns import U16, U64, Nanos, Positive
 from schemas.document import Document, Text
 
+Scope = Literal["all", "account", "strategy", "instrument"]
+"""What a halt covers; every scope but ``all`` names one."""
+
+TradingState = Literal["ACTIVE", "REDUCING", "HALTED"]
+"""ACTIVE: limits alone decide. REDUCING: only what brings a position nearer to zero. HALTED: nothing but cancels."""
+
 
 class RunOpened(Document, frozen=True, kw_only=True, tag="run"):
     """First record of a run's ``control`` topic: all that its agents need to know beside the data."""
@@ -32,3 +38,43 @@ class End(Document, frozen=True, kw_only=True, tag="end"):
     run: Text
     ts: Annotated[Nanos, Meta(description="log time of the last input")]
     inputs: Annotated[U64, Meta(description="inputs that the writer of this record has consumed, this one excluded")]
+
+
+class Halt(Document, frozen=True, kw_only=True, tag="halt"):
+    """A person stops trading in a scope. Holds until a resume of the same scope and name."""
+
+    scope: Scope
+    name: Annotated[str, Meta(max_length=512, description="account, strategy or instrument; empty for all")] = ""
+    state: Literal["REDUCING", "HALTED"] = "HALTED"
+    author: Text
+    reason: Text
+    ts: Annotated[Nanos, Meta(description="wall time at which it was given")]
+
+
+class Resume(Document, frozen=True, kw_only=True, tag="resume"):
+    """A person lets a scope trade again: lifts the halt of the same scope and name, and no other."""
+
+    scope: Scope
+    name: Annotated[str, Meta(max_length=512, description="as in the halt")] = ""
+    author: Text
+    reason: Text
+    ts: Annotated[Nanos, Meta(description="wall time at which it was given")]
+
+
+class LimitChange(Document, frozen=True, kw_only=True):
+    """One key of the limits. ``value`` null takes the limit away: what has no limit is denied."""
+
+    table: Literal["account", "default", "instrument"]
+    name: Annotated[str, Meta(max_length=512, description="instrument, e.g. spot:BTCUSDT; empty for other tables")] = ""
+    key: Text
+    was: Annotated[int | float | str | None, Meta(description="value before, as the author saw it")] = None
+    value: int | float | str | None
+
+
+class LimitsChanged(Document, frozen=True, kw_only=True, tag="limits"):
+    """A person changes risk limits: all of ``changes`` take effect together, on top of what was in force."""
+
+    changes: Annotated[list[LimitChange], Meta(min_length=1, max_length=1024)]
+    author: Text
+    reason: Text
+    ts: Annotated[Nanos, Meta(description="wall time at which it was given")]

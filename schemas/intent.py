@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta
 
-from schemas.columns import F64, U32, Nanos, Price, Size
+from schemas.columns import F64, U16, U32, Nanos, Price, Size
 from schemas.document import Document, Root, Text
 
 
@@ -41,3 +41,8 @@ class Intent(Document, frozen=True, kw_only=True, tag="intent"):
     target: Annotated[Size, Meta(description="signed position it wants")]
     model: Annotated[Text, Meta(description="sha256 of the model artefact")]
     view: Annotated[Text, Meta(description="sha256 of the feature view")]
+    action: Annotated[Literal["new", "cancel"], Meta(description="cancel: take back the order that cancels names")] = (
+        "new"
+    )
+    cancels: Annotated[str, Meta(max_length=512, description="client_order_id to take back; empty for new")] = ""
+    flags: Annotated[U16, Meta(description="flags of the tick it was formed at: gapped book, crossed touch")] = 0

@@ -29,3 +29,7 @@ class Order(Document, frozen=True, kw_only=True, tag="order"):
     limit_price_decimal: Annotated[Text, Meta(description="the same price as the venue writes it")]
     time_in_force: Literal["ioc"] = "ioc"
     valid_until: Annotated[Nanos, Meta(description="log time after which the order must not be worked")]
+    action: Annotated[Literal["new", "cancel"], Meta(description="cancel: take back the order that cancels names")] = (
+        "new"
+    )
+    cancels: Annotated[str, Meta(max_length=512, description="client_order_id to take back; empty for new")] = ""

@@ -95,7 +95,12 @@ class Input:
         self._gapless = gapless
         self._records_max = records_max
         self._writer = writer
-        self._accepts = {(s.number, s.version): s for s in accepts}
+        # Documents grow by appended fields with defaults: an older version is read as it is.
+        self._accepts = {
+            (s.number, version): s
+            for s in accepts
+            for version in (range(1, s.version + 1) if s.kind == "document" else (s.version,))
+        }
         self._reader: Reader | None = None
         self._records: list[Record] = []
         self._headers: list[Header | BadInput | None] = []
@@ -262,10 +267,10 @@ class Input:
         return schema
 
     def _foreign(self, header: Header) -> BadFrame:
-        known = ", ".join(f"{s.number}={s.name}/{s.version}" for s in self._accepts.values())
+        known = ", ".join(f"{s.number}={s.name}/{version}" for (_, version), s in self._accepts.items())
         named = BY_NUMBER.get(header.schema)
         message = "unknown schema or version"
-        if named is not None and named.version == header.version:
+        if named is not None and 1 <= header.version <= named.version:
             message = f"a record of schema {named.name} does not belong on this topic"
         return BadFrame(message, got=f"{header.schema}/{header.version}", allowed=known)
 

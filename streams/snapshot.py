@@ -74,6 +74,19 @@ def newest(log: Log, topic: str, partition: int, task: str) -> TaskState | None:
     Raises:
         SnapshotError: The newest one is torn or foreign. An older one is never used in its stead.
     """
+    found = newest_record(log, topic, partition, task)
+    if found is None:
+        return None
+    try:
+        return from_bytes(found.value)
+    except SnapshotError as error:
+        error.where = f"{topic}[{partition}]@{found.offset} of {task}"
+        error.fix = "see the recovery chapter of docs/architecture.md; nothing was started from it"
+        raise
+
+
+def newest_record(log: Log, topic: str, partition: int, task: str) -> Record | None:
+    """The record of a task's newest committed snapshot, undecoded; None when it never committed one."""
     low, high = log.bounds(topic, partition)
     window = WINDOW_RECORDS
     while True:
@@ -82,15 +95,8 @@ def newest(log: Log, topic: str, partition: int, task: str) -> TaskState | None:
         for record in log.scan(topic, partition, start, committed=True):
             if record.key == task.encode():
                 found = record
-        if found is not None:
-            try:
-                return from_bytes(found.value)
-            except SnapshotError as error:
-                error.where = f"{topic}[{partition}]@{found.offset} of {task}"
-                error.fix = "see the recovery chapter of docs/architecture.md; nothing was started from it"
-                raise
-        if start == low:
-            return None
+        if found is not None or start == low:
+            return found
         window *= 4
 
 

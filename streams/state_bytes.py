@@ -45,13 +45,9 @@ def load(kind: str, data: bytes) -> tuple[dict[str, npt.NDArray[Any]], dict[str,
     Raises:
         SnapshotError: Torn, or of another kind.
     """
-    if len(data) < 12 or data[:4] != MAGIC or zlib.crc32(data[:-4]) != _LENGTH.unpack(data[-4:])[0]:
-        raise SnapshotError("a snapshot is torn", got=f"{len(data)} bytes", allowed="bytes whose checksum holds")
-    (n,) = _LENGTH.unpack_from(data, 4)
-    index = orjson.loads(data[8 : 8 + n])
+    index, at = _index(data)
     if index["kind"] != kind:
         raise SnapshotError("a snapshot is foreign", got=index["kind"], allowed=kind)
-    at = 8 + n
     arrays: dict[str, npt.NDArray[Any]] = {}
     for name, descr, shape in index["arrays"]:
         dtype = _dtype(descr)
@@ -59,6 +55,34 @@ def load(kind: str, data: bytes) -> tuple[dict[str, npt.NDArray[Any]], dict[str,
         arrays[name] = np.frombuffer(data, dtype=dtype, count=count, offset=at).reshape(shape).copy()
         at += count * dtype.itemsize
     return arrays, index["values"]
+
+
+def load_values(data: bytes) -> dict[str, Any]:
+    """The values alone, whatever kind the state is of: no array is copied.
+
+    Raises:
+        SnapshotError: Torn.
+    """
+    values: dict[str, Any] = _index(data)[0]["values"]
+    return values
+
+
+def kind_of(data: bytes) -> str:
+    """Name and version of the owner of a state.
+
+    Raises:
+        SnapshotError: Torn.
+    """
+    return str(_index(data)[0]["kind"])
+
+
+def _index(data: bytes) -> tuple[dict[str, Any], int]:
+    """The index, and where the arrays begin."""
+    if len(data) < 12 or data[:4] != MAGIC or zlib.crc32(data[:-4]) != _LENGTH.unpack(data[-4:])[0]:
+        raise SnapshotError("a snapshot is torn", got=f"{len(data)} bytes", allowed="bytes whose checksum holds")
+    (n,) = _LENGTH.unpack_from(data, 4)
+    index: dict[str, Any] = orjson.loads(data[8 : 8 + n])
+    return index, 8 + n
 
 
 def _descr(dtype: np.dtype[Any]) -> Any:

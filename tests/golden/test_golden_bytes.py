@@ -16,7 +16,7 @@ from schemas import catalog
 from schemas.catalog import CATALOG, Schema
 from schemas.clock import Clock
 from schemas.codec import decode, decode_any, encode
-from schemas.control import End, RunOpened
+from schemas.control import End, Halt, LimitChange, LimitsChanged, Resume, RunOpened
 from schemas.dead_letter import DeadLetter
 from schemas.decision import Check, Decision
 from schemas.definition import Definition
@@ -56,6 +56,7 @@ DOCUMENTS: dict[str, Document] = {
     "intent": Intent(
         **ORDERED, side="buy", quantity=1_500, limit_price=61_000_600_000_000, valid_until=TS + 1_000_000_000,
         touch=TOUCH, score=-0.1, position=-(2**40), target=12, model="m" * 64, view="v" * 64,
+        action="cancel", cancels="binance-9007199254740993-1", flags=2,
     ),
     "decision": Decision(
         **ORDERED, verdict="denied", reasons=["price_collar"],
@@ -64,6 +65,7 @@ DOCUMENTS: dict[str, Document] = {
     "order": Order(
         **ORDERED, venue="binance", symbol="BTCUSDT", side="sell", quantity=1_500, quantity_decimal="1.500",
         limit_price=61_000_600_000_000, limit_price_decimal="61000.6", valid_until=TS + 1,
+        action="cancel", cancels="binance-9007199254740993-1",
     ),
     "execution": Execution(
         **ORDERED, execution_id="binance-9007199254740993-2-1", side="sell", status="partially_filled",
@@ -80,6 +82,18 @@ DOCUMENTS: dict[str, Document] = {
     "dead_letter": DeadLetter(
         code="bad_payload", reason="a price is not a number", task="normalise", topic="raw.binance", partition=0,
         offset=17, writer="binance", seq=17, ts=TS, key="c3BvdDpCVENVU0RU", payload="eyJwIjoiTmFOIn0=",
+    ),
+    "halt": Halt(
+        scope="instrument", name="spot:BTCUSDT", state="REDUCING", author="j.doe", reason="venue maintenance", ts=TS
+    ),
+    "resume": Resume(scope="all", author="j.doe", reason="maintenance is over", ts=TS),
+    "limits": LimitsChanged(
+        changes=[
+            LimitChange(table="account", key="message_rate_max", was=25, value=5),
+            LimitChange(table="default", key="price_collar_bps", was=10.5, value=None),
+            LimitChange(table="instrument", name="spot:BTCUSDT", key="quantity_max", value="0.1"),
+        ],
+        author="j.doe", reason="volatility", ts=TS,
     ),
 }  # fmt: skip
 

@@ -1,0 +1,57 @@
+"""How far each task has come, judged by what it has committed: the log's own word, whoever asks, on any host.
+
+A task's newest committed snapshot says how many inputs it has consumed and where it stands in them; Kafka's timestamp
+of that record says when. What lies between that place and the end of the input is its lag. A task that has lag and
+commits no progress has stalled, however lively its process looks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from streams.log import Log, Record
+from streams.snapshot import newest_record
+from streams.state_bytes import load_values
+
+NANOS_PER_MS = 1_000_000
+
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """One task's committed progress.
+
+    Attributes:
+        inputs: Items consumed since the task began, over all its lives.
+        offset: Offset of the next input record.
+        end: Offset after the last input record, uncommitted ones and markers included.
+        snapshots: Snapshots committed so far.
+        committed_ns: Wall time of the newest, ns UTC; 0 where the log keeps none (memory).
+    """
+
+    inputs: int
+    offset: int
+    end: int
+    snapshots: int
+    committed_ns: int
+
+    @property
+    def lag(self) -> int:
+        """Input records (markers included: an upper bound) that are not yet behind a commit."""
+        return max(0, self.end - self.offset)
+
+
+def progress(log: Log, *, state_topic: str, state_partition: int, task: str, input_topic: str) -> Progress | None:
+    """Progress of a task on partition 0 of its input; None where it has never committed.
+
+    Raises:
+        BrokerError: There is no such topic, or no broker answers.
+        SnapshotError: The newest snapshot is torn.
+    """
+    record = newest_record(log, state_topic, state_partition, task)
+    return None if record is None else _progress(record, log.bounds(input_topic, 0)[1])
+
+
+def _progress(record: Record, end: int) -> Progress:
+    values = load_values(record.value)
+    place = values["input"]
+    return Progress(place["ordinal"], place["offset"], end, values["snapshots"], record.timestamp_ms * NANOS_PER_MS)
