@@ -152,7 +152,8 @@ def _recall(record: Record, name: str, seq_from: int, recorded: Recorded) -> Non
     except BadFrame:  # not of our making: readers refuse it, and it is no reason not to recover
         return
     recorded.sides.update(header.sides)
-    recorded.cause_max = max(recorded.cause_max, header.cause)
+    # The cause is the first row's: where each input gave one row, the last row's lies so far beyond it.
+    recorded.cause_max = max(recorded.cause_max, header.cause + header.count - 1)
     if rows is None:
         recorded.documents.setdefault(header.seq, (record.key, record.value))
         return

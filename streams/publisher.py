@@ -15,21 +15,19 @@ import numpy as np
 from schemas.catalog import END, RAW, Schema
 from schemas.codec import encode
 from schemas.control import End
-from schemas.errors import BadFrame, BadPayload, BrokerError, ConfigError, DeliveryError, SnapshotError
-from schemas.header import Header, pack, unpack
+from schemas.errors import BadPayload, BrokerError, ConfigError, DeliveryError
+from schemas.header import Header, pack
 from schemas.topics import topic_name
 from streams.bootstrap import open_log
 from streams.clock import wall_ns
-from streams.log import Log, Record, TopicSpec
+from streams.log import Log, TopicSpec
+from streams.read_back import last_header
 
 PAYLOAD_BYTES_MAX = 8 * 1024 * 1024
 """Largest payload: half of the largest record."""
 
 FLUSH_S_MAX = 30.0
 """How long ``flush``, ``end`` and ``close`` wait for acknowledgements."""
-
-READ_BACK_RECORDS = 64
-"""First look back for the last number, in offsets; four times as far each time that none is found."""
 
 PartitionOf = Callable[[bytes, int], int]
 """Partition of a key, given the number of partitions."""
@@ -224,33 +222,5 @@ class Publisher:
 
 def _read_back(log: Log, topic: str, partition: int, source: str) -> tuple[int, bool]:
     """The number after a source's last durable one, and whether that was an end record."""
-    low, high = log.bounds(topic, partition)
-    window = READ_BACK_RECORDS
-    while True:
-        start = max(low, high - window)
-        last: Header | None = None
-        for record in log.scan(topic, partition, start, committed=False):
-            last = _numbered(record, source) or last
-        if last is not None:
-            return last.seq + 1, last.schema == END.number
-        if start == low:
-            break
-        window *= 4
-    if low > 0:
-        raise SnapshotError(
-            "the last number of a source cannot be read back: its records are gone",
-            where=f"{topic}[{partition}] from {low}",
-            fix="restore the end of the topic from the archive, or publish under another source name",
-        )
-    return 0, False
-
-
-def _numbered(record: Record, source: str) -> Header | None:
-    """The header of a record that this source numbered; None for records of stock producers."""
-    if record.header is None:
-        return None
-    try:
-        header = unpack(record.header)
-    except BadFrame:
-        return None
-    return header if header.writer == source and header.schema in (RAW.number, END.number) else None
+    last = last_header(log, topic, partition, source, frozenset((RAW.number, END.number)))
+    return (0, False) if last is None else (last.seq + 1, last.schema == END.number)

@@ -8,21 +8,19 @@ uncommitted beyond it, replays the inputs and compares what it regenerates. Dete
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
 from schemas.catalog import FEATURE_SCHEMA, SCORE_SCHEMA, TICK_SCHEMA, Schema
-from schemas.codec import encode
 from schemas.control import End
 from schemas.dead_letter import DeadLetter
-from schemas.document import Document
-from schemas.errors import BadInput
+from schemas.errors import SnapshotError
 from schemas.header import HOP_NUMBER, Side, no_stamps
-from streams.agent import Agent, Batch, DocumentOut, Out, Payload
-from streams.clock import monotonic_s, wall_ns
+from streams.agent import Agent, Batch, DocumentOut, Out
+from streams.clock import monotonic_s, sleep_s, wall_ns
+from streams.dead_letters import Letters
 from streams.inputs import BadRecord, Input, schemas_of
 from streams.log import Log, Writer
 from streams.outputs import Output
@@ -33,6 +31,9 @@ from streams.task_plan import TaskPlan
 ROW_SCHEMAS: dict[str, Schema] = {"ticks.<source>": TICK_SCHEMA, "features": FEATURE_SCHEMA, "scores": SCORE_SCHEMA}
 DLQ = "dlq"
 STATE = "state"
+NANOS = 1_000_000_000
+HOLD_NAP_S = 0.02
+"""Pause while a stale clock holds the input: how late its next record may be noticed."""
 FEATURE_SAMPLE = 64
 """Of feature rows that led to no intent, one in this many (by root_seq) is published where the three hops are fused."""
 
@@ -41,19 +42,26 @@ Failpoint = Callable[[str, int], None]
 
 
 class Task:
-    """A running task: call :meth:`turn` until :attr:`done`."""
+    """A running task: call :meth:`turn` until :attr:`done`; live, that is never.
+
+    Attributes:
+        fresh: Hops whose former state did not fit a run that was opened since, and that began afresh.
+    """
 
     def __init__(
         self, plan: TaskPlan, stages: Sequence[Agent], log: Log, *, failpoint: Failpoint | None = None,
         on_reject: Callable[[DeadLetter], None] | None = None, monotonic: Callable[[], float] = monotonic_s,
+        wall: Callable[[], int] = wall_ns,
     ) -> None:  # fmt: skip
         self.plan = plan
+        self.fresh: tuple[str, ...] = ()
         self.done = False
         self.stages = tuple(stages)
         self._log = log
         self._failpoint = failpoint or (lambda _name, _n: None)
         self._on_reject = on_reject or (lambda _letter: None)
         self._monotonic = monotonic
+        self._wall = wall
         self._states: list[Any] = []
         self._queues: list[Batch | None] = [None] * len(self.stages)
         self._waits: tuple[str, ...] = ()
@@ -70,10 +78,11 @@ class Task:
             log, primary, plan.partition, source=raw_source, gapless=not raw_source, records_max=plan.records_max,
             accepts=schemas_of(stages[0].reads), writer=plan.writers.get(stages[0].reads),
         )  # fmt: skip
+        self._letters = Letters(plan.name, primary, plan.partition)
         self._sides = Sides(log, plan, self.stages)
         self._outputs = {
             name: Output(plan.topic(name), plan.partition, plan.name, frame_rows=plan.frame_rows)
-            for name in self._written()
+            for name in [*(name for stage in self.stages for name in stage.writes), DLQ]
         }
         self._writer: Writer = log.writer(plan.namespace + plan.name)
         self._recover()
@@ -89,7 +98,7 @@ class Task:
         """Do one piece of work, waiting up to ``wait_s`` for input; False when there was none."""
         self._writer.serve()
         progressed = self._step_queues() or self._read_sides(wait_s) or self._read(wait_s)
-        if self._dirty and not self.done and self._commit_due():
+        if not self.done and self._commit_due():
             self.commit()
         return progressed
 
@@ -118,9 +127,11 @@ class Task:
     def _read(self, wait_s: float) -> bool:
         if self._end is not None or self._waits:
             return False
-        if not self._input.fill(wait_s):
+        came = self._input.fill(wait_s)
+        if self._sides.apply_live(self.stages, self._states, self._input.ordinal):
+            self._dirty = True
+        if not came or self._holds():
             return False
-        self._sides.apply_live(self.stages, self._states, self._input.ordinal)
         arrival = self._input.take(self._sides.room(self._input.ordinal))
         if arrival is None:
             return False
@@ -129,11 +140,20 @@ class Task:
             self._end = arrival
             self._finish()
         elif isinstance(arrival, BadRecord):
-            self._dead_letter_record(arrival)
+            self._dead_letter(*self._letters.of_record(arrival), arrival.ordinal)
         else:
             arrival.arrived_ns = wall_ns()
             self._queues[0] = arrival
             self._step_queues()
+        return True
+
+    def _holds(self) -> bool:
+        """Live: whether the newest clock is too old by the wall. What the log holds is regenerated all the same."""
+        if self.plan.mode != "live" or not self._sides.timed or not self._sides.free(self._input.ordinal):
+            return False
+        if self._wall() - self._sides.clock_ns <= self.plan.clock_age_s_max * NANOS:
+            return False
+        sleep_s(HOLD_NAP_S)
         return True
 
     def _read_sides(self, wait_s: float) -> bool:
@@ -210,7 +230,8 @@ class Task:
             self._emit_document(document, batch, hops, left_ns)
         if out.rejects:
             for reject in out.rejects:
-                self._dead_letter_item(batch, reject.index, reject.error)
+                ordinal = int(batch.origins["ordinal"][reject.index])
+                self._dead_letter(*self._letters.of_item(batch, reject.index, reject.error), ordinal)
         for rows_out in out.rows:
             if not len(rows_out.rows):
                 continue
@@ -219,7 +240,9 @@ class Task:
             origins = batch.origins[index]
             if rows_out.topic == fused_next:
                 queued = Batch(rows_out.rows, origins, hops, stamps, left_ns)
-                queued.carried = rows_out.rows if self._sampled(i) else _picked(batch.carried, index)
+                queued.carried = (
+                    rows_out.rows if self._sampled(i) else None if batch.carried is None else batch.carried[index]
+                )
                 self._queues[i + 1] = queued
                 if self._sampled(i):
                     continue
@@ -263,33 +286,7 @@ class Task:
             self._sides.recorded(),
         )  # fmt: skip
 
-    def _dead_letter_record(self, bad: BadRecord) -> None:
-        record = bad.record
-        self._dead_letter(
-            bad.error, record.offset, bad.writer, bad.seq, 0, record.key or b"", record.value, bad.ordinal
-        )
-
-    def _dead_letter_item(self, batch: Batch, index: int, error: BadInput) -> None:
-        item, origin = batch.items[index], batch.origins[index]
-        key, value, ts, writer = b"", b"", 0, ""
-        if isinstance(item, Payload):
-            key, value, ts, writer = item.key, item.value, item.ts_recv, item.source
-        elif isinstance(item, np.void):
-            value, ts = item.tobytes(), int(item["ts_log"])
-        elif isinstance(item, Document):
-            value, ts = encode(item), int(getattr(item, "ts", 0))
-        self._dead_letter(
-            error, int(origin["offset"]), writer, int(origin["seq"]), ts, key, value, int(origin["ordinal"])
-        )
-
-    def _dead_letter(
-        self, error: BadInput, offset: int, writer: str, seq: int, ts: int, key: bytes, value: bytes, ordinal: int
-    ) -> None:
-        letter = DeadLetter(
-            code=error.code, reason=str(error), task=self.plan.name, topic=self._input.topic,
-            partition=self.plan.partition, offset=offset, writer=writer, seq=seq, ts=ts,
-            key=base64.b64encode(key).decode(), payload=base64.b64encode(value).decode(),
-        )  # fmt: skip
+    def _dead_letter(self, key: bytes, letter: DeadLetter, ordinal: int) -> None:
         self._begin()
         self._outputs[DLQ].append_document(self._writer, key, letter, no_stamps(), ordinal, (), self._sides.recorded())
         self._on_reject(letter)
@@ -303,12 +300,16 @@ class Task:
             self._dirty = True
 
     def _commit_due(self) -> bool:
-        return self._monotonic() - self._committed_at >= self.plan.commit_interval_s
+        age_s = self._monotonic() - self._committed_at
+        if self._dirty:
+            return age_s >= self.plan.commit_interval_s
+        return self.plan.mode == "live" and age_s >= self.plan.heartbeat_s
 
     def _task_state(self) -> TaskState:
         self._snapshots += 1
         values = {
             "task": self.plan.name,
+            "run": self.plan.run,
             "stages": [s.name for s in self.stages],
             "input": _position(self._input),
             "sides": self._sides.positions(),
@@ -351,7 +352,7 @@ class Task:
 
     def _restore(self, snapshot: TaskState) -> None:
         values = snapshot.values
-        self._states = [s.restore(data) for s, data in zip(self.stages, snapshot.agents, strict=True)]
+        self._states = self._restored(snapshot)
         self._queues = snapshot.queues
         self._input.offset, self._input.ordinal = values["input"]["offset"], values["input"]["ordinal"]
         self._input.seqs = dict(values["input"]["seqs"])
@@ -364,8 +365,22 @@ class Task:
         self._finished = values["finished"]
         self.done = values["done"]
 
-    def _written(self) -> list[str]:
-        return [name for stage in self.stages for name in stage.writes] + [DLQ]
+    def _restored(self, snapshot: TaskState) -> list[Any]:
+        """The agents' states. Where a new run was opened since the snapshot, one that no longer fits begins afresh.
+
+        Raises:
+            SnapshotError: A state does not fit, and no new run explains it.
+        """
+        states = []
+        for stage, data in zip(self.stages, snapshot.agents, strict=True):
+            try:
+                states.append(stage.restore(data))
+            except SnapshotError:
+                if snapshot.values.get("run", self.plan.run) == self.plan.run:
+                    raise
+                states.append(stage.start())
+                self.fresh += (stage.name,)
+        return states
 
 
 _END_BATCH = Batch.of([None])
@@ -382,7 +397,3 @@ def _passed(stamps: Any, in_ns: int, out_ns: int) -> Any:
     grown[:, -2] = in_ns
     grown[:, -1] = out_ns
     return grown
-
-
-def _picked(carried: Any, index: Any) -> Any:
-    return None if carried is None else carried[index]

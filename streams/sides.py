@@ -1,9 +1,15 @@
 """Side inputs of a task: records that come beside the primary input and change what agents know.
 
 In play they are read only when an agent waits for them, and take effect by log time: where they lie in the log does not
-matter. Live, all that can be fetched is applied before each primary batch; the place of each (the ordinal of the input
-before which it was applied) rides in the header of every output until the next commit, and recovery applies each at
-its recorded place. Nothing is placed freely below the highest cause seen in any output.
+matter. Live, all that can be fetched is applied before each primary batch, and while there is none; the place of each
+(the ordinal of the input before which it was applied) rides in the header of every output until the next commit, and
+recovery applies each at its recorded place. Nothing is placed freely below the highest cause seen in any output.
+
+What is applied at one place is recorded once a topic: how far it was read. So the topics of one place must commute:
+what an agent knows after them may not depend on which it was told first. Each topic's own order is kept.
+
+Topics that people write (``COMMITTED``) are read as committed: a halt or a limit that was never committed must not take
+effect, and one that was written again after a failure must take effect as it stands in the log.
 """
 
 from __future__ import annotations
@@ -13,18 +19,23 @@ import zlib
 from collections.abc import Sequence
 from typing import Any
 
+from schemas.clock import Clock
 from schemas.control import End
 from schemas.errors import SnapshotError
 from schemas.header import Side
 from streams.agent import Agent
 from streams.clock import monotonic_s
 from streams.inputs import ITEMS_MAX, RECORDS_MAX, BadRecord, Input, schemas_of
-from streams.log import Log, Reader, Record
+from streams.log import Log, Reader
 from streams.task_plan import TaskPlan
 
 SIDE_WAIT_S = 10.0
 """How long recovery waits for a side record that the log must hold."""
 SIDE_POLL_S = 0.1
+PLACE_RECORDS_MAX = 4_096
+"""Side records applied at one place in one go, each topic; what is left follows at the next."""
+COMMITTED = frozenset({"control"})
+"""Table names of the side topics that are read as committed."""
 
 logger = logging.getLogger(__name__)
 
@@ -41,15 +52,25 @@ class Sides:
         }
         self._numbers = {name: i for i, name in enumerate(names)}
         self._log = log
-        self._reader: Reader | None = None
-        self._pending: list[Side] = []
+        self._readers: list[Reader] = []
+        self._pending: dict[tuple[int, int, int], Side] = {}
         self._recorded: list[Side] = []
         self._cause_max = -1
+        self.clock_ns = 0
+
+    @property
+    def timed(self) -> bool:
+        """Whether the clock is among the sides: then the task's now is data, and can be too old."""
+        return "clock" in self._inputs
 
     def open(self) -> None:
         """Start fetching ahead, from where the snapshot stands."""
-        if self._inputs and self._reader is None:
-            self._reader = self._log.reader({(s.topic, s.partition): s.offset for s in self._inputs.values()})
+        if self._readers:
+            return
+        for committed in (False, True):
+            start = {(s.topic, s.partition): s.offset for n, s in self._inputs.items() if (n in COMMITTED) is committed}
+            if start:
+                self._readers.append(self._log.reader(start, committed=committed))
 
     def read(self, stages: Sequence[Agent], states: Sequence[Any], wait_s: float) -> bool:
         """Offer what has come, waiting up to ``wait_s`` for the first record; False when there was nothing."""
@@ -59,20 +80,31 @@ class Sides:
                 self._offer_next(name, stages, states)
         return came
 
-    def apply_live(self, stages: Sequence[Agent], states: Sequence[Any], ordinal: int) -> None:
-        """Live: apply what is recorded for this place; beyond the recorded order, all that can be fetched."""
+    def apply_live(self, stages: Sequence[Agent], states: Sequence[Any], ordinal: int) -> bool:
+        """Live: apply what is recorded for this place; beyond the recorded order, all that can be fetched.
+
+        Returns:
+            Whether anything was applied.
+        """
         if self._plan.mode != "live":
-            return
+            return False
+        applied = False
         while self._recorded and self._recorded[0].place <= ordinal:
             self._apply_recorded(self._recorded.pop(0), stages, states)
-        if ordinal <= self._cause_max or self._recorded:
-            return
-        while self._fill(0.0):
-            for name, source in self._inputs.items():
-                while source.buffered:
-                    before = dict(source.seqs)
-                    if self._offer_next(name, stages, states):
-                        self._note(name, before, ordinal)
+            applied = True
+        if not self.free(ordinal):
+            return applied
+        self._gather()
+        for name, source in self._inputs.items():
+            before = dict(source.seqs)
+            while source.buffered:
+                applied |= self._offer_next(name, stages, states)
+            self._note(name, before, ordinal)
+        return applied
+
+    def free(self, ordinal: int) -> bool:
+        """Whether side records may be placed freely before this input: no output that the log holds came after it."""
+        return ordinal > self._cause_max and not self._recorded
 
     def room(self, ordinal: int) -> int:
         """How many inputs may be taken before the next recorded place."""
@@ -80,7 +112,7 @@ class Sides:
 
     def recorded(self) -> tuple[Side, ...]:
         """Places of the side records applied since the last commit: what every output's header carries."""
-        return tuple(self._pending)
+        return tuple(self._pending.values())
 
     def committed(self) -> None:
         """The snapshot now holds what the places stood for."""
@@ -103,40 +135,48 @@ class Sides:
             source.ended = position["ended"]
 
     def close(self) -> None:
-        """Release the reader."""
-        if self._reader is not None:
-            self._reader.close()
-            self._reader = None
+        """Release the readers."""
+        for reader in self._readers:
+            reader.close()
+        self._readers = []
 
     def _fill(self, wait_s: float) -> bool:
         """Read when all that was read before is used up; False when nothing is at hand."""
         if any(source.buffered for source in self._inputs.values()):
             return True
         self.open()
-        if self._reader is None:
-            return False
-        by_topic: dict[str, list[Record]] = {}
-        for record in self._reader.read(RECORDS_MAX, wait_s):
-            by_topic.setdefault(record.topic, []).append(record)
-        for source in self._inputs.values():
-            source.push(by_topic.get(source.topic, []))
-        return bool(by_topic)
+        return bool(self._take(RECORDS_MAX, wait_s))
+
+    def _gather(self) -> None:
+        """Take over all that can be fetched without waiting, up to the bound."""
+        self.open()
+        taken = 0
+        while taken < PLACE_RECORDS_MAX and (came := self._take(RECORDS_MAX, 0.0)):
+            taken += came
 
     def _fill_until(self, source: Input) -> bool:
         """Read until the given side has something; the others' records wait in a list of their own."""
         self.open()
-        if self._reader is None:
-            return False
         until = monotonic_s() + SIDE_WAIT_S
-        while monotonic_s() < until:
-            for record in self._reader.read(RECORDS_MAX, SIDE_POLL_S):
-                next(s for s in self._inputs.values() if s.topic == record.topic).add(record)
-            if source.buffered:
-                return True
-        return False
+        while not source.buffered and monotonic_s() < until:
+            self._take(RECORDS_MAX, SIDE_POLL_S)
+        return source.buffered
 
-    def _offer_next(self, name: str, stages: Sequence[Agent], states: Sequence[Any]) -> bool:
-        arrival = self._inputs[name].take(1 if self._plan.mode == "live" else ITEMS_MAX)
+    def _take(self, records_max: int, wait_s: float) -> int:
+        """Append what has come to the inputs' lists; returns how many records. Waits on the first reader alone."""
+        by_topic = {source.topic: source for source in self._inputs.values()}
+        came = 0
+        for reader in self._readers:
+            records = reader.read(records_max, 0.0 if came else wait_s)
+            for record in records:
+                by_topic[record.topic].add(record)
+            came += len(records)
+        return came
+
+    def _offer_next(
+        self, name: str, stages: Sequence[Agent], states: Sequence[Any], items_max: int = ITEMS_MAX
+    ) -> bool:
+        arrival = self._inputs[name].take(items_max)
         if arrival is None:
             return False
         if isinstance(arrival, BadRecord):
@@ -145,21 +185,21 @@ class Sides:
             return False
         ended = isinstance(arrival, End)
         items: Any = [] if isinstance(arrival, End) else arrival.items
+        if name == "clock":
+            self.clock_ns = max(self.clock_ns, *(item.ts for item in items if isinstance(item, Clock)))
         for stage, state in zip(stages, states, strict=True):
             if name in stage.sides:
                 stage.offer(state, name, items, ended=ended)
         return True
 
     def _note(self, name: str, before: dict[str, int], ordinal: int) -> None:
+        """Record how far each writer of a topic has been applied before the input ``ordinal``."""
         for writer, seq in self._inputs[name].seqs.items():
             if before.get(writer) != seq:
-                crc = zlib.crc32(writer.encode())
-                self._pending.append(
-                    Side(
-                        place=ordinal, input=self._numbers[name], partition=self._plan.partition, writer_crc=crc,
-                        seq=seq - 1,
-                    )
-                )  # fmt: skip
+                number, crc = self._numbers[name], zlib.crc32(writer.encode())
+                self._pending[(ordinal, number, crc)] = Side(
+                    place=ordinal, input=number, partition=self._plan.partition, writer_crc=crc, seq=seq - 1
+                )
 
     def _apply_recorded(self, side: Side, stages: Sequence[Agent], states: Sequence[Any]) -> None:
         """Read forward on the named side up to and including the recorded record."""
@@ -171,5 +211,5 @@ class Sides:
                     "a side record that an output was made from is gone", where=f"{source.topic} seq {side.seq}",
                     fix="restore the topic from the archive; the task cannot recover without it",
                 )  # fmt: skip
-            self._offer_next(name, stages, states)
-        self._pending.append(side)
+            self._offer_next(name, stages, states, 1)
+        self._pending[(side.place, side.input, side.writer_crc)] = side

@@ -14,6 +14,13 @@ COMMIT_INTERVAL_S = 2.0
 """Longest time between commits of a task that does not commit every batch."""
 
 
+HEARTBEAT_S = 5.0
+"""Longest time between commits of a live task, whether anything came or not: committed progress shows that it lives."""
+
+CLOCK_AGE_S_MAX = 2.0
+"""Where a live task listens to the clock, it takes no input while the newest clock record is older than this."""
+
+
 @dataclass(frozen=True, slots=True)
 class TaskPlan:
     """What a task is, beside its agents.
@@ -24,10 +31,12 @@ class TaskPlan:
         source: Source whose raw and tick topics are meant by ``<source>``.
         run: Run id, for end records.
         mode: ``play``: sides are read only when an agent waits for them. ``live``: they are applied as they come,
-            and the place of each is recorded.
+            and the place of each is recorded; and the task commits every ``heartbeat_s`` at the least.
         partition: Partition of the primary input and of every output.
         state_partition: Partition of ``state`` that is this task's alone.
         commit_every_batch: Commit after every batch instead of every ``commit_interval_s``.
+        heartbeat_s: Longest time between commits of a live task.
+        clock_age_s_max: Oldest clock by the wall at which a live task that listens to it takes input.
         records_max: Records taken from the log in one read.
         frame_rows: Rows in a frame, at most. Neither changes what is written, only how it is cut.
         writers: Who writes each topic, by table name; what anybody else has put there is refused. A topic that is not
@@ -43,6 +52,8 @@ class TaskPlan:
     state_partition: int = 0
     commit_every_batch: bool = False
     commit_interval_s: float = COMMIT_INTERVAL_S
+    heartbeat_s: float = HEARTBEAT_S
+    clock_age_s_max: float = CLOCK_AGE_S_MAX
     records_max: int = RECORDS_MAX
     frame_rows: int = FRAME_ROWS_DEFAULT
     writers: Mapping[str, str] = field(default_factory=dict)

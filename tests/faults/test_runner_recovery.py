@@ -118,6 +118,11 @@ def finish(task: Task) -> None:
         task.turn(0.0)
 
 
+def long_ago() -> int:
+    """A wall before any clock record: these are numbers to count with, and nothing is to be held for them."""
+    return 0
+
+
 class Clockwork:
     """Turns as time: commits fall where the seed says."""
 
@@ -142,7 +147,7 @@ def test_killed_anywhere_a_live_task_repeats_what_readers_have_seen(seed: int) -
 
     deaths = [0]
     factors = 0
-    task = Task(plan(), [Summing()], log, failpoint=failpoint, monotonic=clockwork)
+    task = Task(plan(), [Summing()], log, failpoint=failpoint, monotonic=clockwork, wall=long_ago)
     while not task.done:
         if rng.random() < 0.3:
             factors += 1
@@ -151,7 +156,7 @@ def test_killed_anywhere_a_live_task_repeats_what_readers_have_seen(seed: int) -
         try:
             task.turn(0.0)
         except SimulatedCrash:
-            task = Task(plan(), [Summing()], log, failpoint=failpoint, monotonic=clockwork)
+            task = Task(plan(), [Summing()], log, failpoint=failpoint, monotonic=clockwork, wall=long_ago)
     assert deaths[0] > 1
     assert factors > 3
     seen = seen_uncommitted(log)
@@ -163,9 +168,9 @@ def test_killed_anywhere_a_live_task_repeats_what_readers_have_seen(seed: int) -
 
 def test_a_twin_shuts_the_former_holder_out() -> None:
     log = log_with_ticks(1)
-    first = Task(plan(), [Summing()], log)
+    first = Task(plan(), [Summing()], log, wall=long_ago)
     first.turn(0.0)
-    second = Task(plan(), [Summing()], log)
+    second = Task(plan(), [Summing()], log, wall=long_ago)
     with pytest.raises(Fenced):
         first.commit()
     finish(second)
@@ -174,16 +179,16 @@ def test_a_twin_shuts_the_former_holder_out() -> None:
 
 def test_another_result_than_the_log_holds_stops_the_task_and_names_the_first() -> None:
     log = log_with_ticks(1)
-    task = Task(plan(), [Summing()], log)
+    task = Task(plan(), [Summing()], log, wall=long_ago)
     task.turn(0.0)
-    task = Task(plan(), [Summing(drift=1)], log)
+    task = Task(plan(), [Summing(drift=1)], log, wall=long_ago)
     with pytest.raises(StateDiverged, match=r"orders\[0\] seq 0 of summing"):
         finish(task)
 
 
 def test_a_torn_snapshot_is_never_passed_over_for_an_older_one() -> None:
     log = log_with_ticks(1)
-    task = Task(plan(), [Summing()], log)
+    task = Task(plan(), [Summing()], log, wall=long_ago)
     task.turn(0.0)
     task.commit()
     writer = log.writer("torn")
@@ -192,14 +197,14 @@ def test_a_torn_snapshot_is_never_passed_over_for_an_older_one() -> None:
     writer.append("state", 0, b"summing", b"TDS1 torn", pack(header))
     writer.commit()
     with pytest.raises(SnapshotError, match=r"state\[0\]@\d+ of summing"):
-        Task(plan(), [Summing()], log)
+        Task(plan(), [Summing()], log, wall=long_ago)
 
 
 def test_inputs_that_are_gone_are_refused() -> None:
     log = log_with_ticks(1)
-    task = Task(plan(), [Summing()], log)
+    task = Task(plan(), [Summing()], log, wall=long_ago)
     task.turn(0.0)
     task.commit()
     log.truncate("ticks.test", 0, 30)
     with pytest.raises(SnapshotError):
-        Task(plan(), [Summing()], log).turn(0.0)
+        Task(plan(), [Summing()], log, wall=long_ago).turn(0.0)

@@ -168,7 +168,7 @@ def test_it_tells_how_far_its_forerunners_had_come_and_which_sides_they_had_hear
     Life(log, frame_rows=2).rows(0, 6, cause=10, sides=(side,))
     recorded = Life(log, seq=2).recorded
     assert recorded.sides == {side}
-    assert recorded.cause_max == 14
+    assert recorded.cause_max == 15, "of the last row, where each input gave one"
 
 
 def test_a_log_that_ends_before_where_it_should_be_read_from_is_refused(log: MemoryLog) -> None:

@@ -1,0 +1,61 @@
+"""Dead letters: a refused input, whole, with reason and place, from whatever shape it came in."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import numpy as np
+
+from schemas.codec import encode
+from schemas.dead_letter import DeadLetter
+from schemas.document import Document
+from schemas.errors import BadInput
+from streams.agent import Batch, Payload
+from streams.inputs import BadRecord
+
+
+class Letters:
+    """Writes the dead letters of one task's input.
+
+    Args:
+        task: Name of the task.
+        topic: Full name of its primary topic.
+        partition: Partition of it.
+    """
+
+    def __init__(self, task: str, topic: str, partition: int) -> None:
+        self._task = task
+        self._topic = topic
+        self._partition = partition
+
+    def of_record(self, bad: BadRecord) -> tuple[bytes, DeadLetter]:
+        """Key and letter of a record that could not be read."""
+        record = bad.record
+        return self._letter(bad.error, record.offset, bad.writer, bad.seq, 0, record.key or b"", record.value)
+
+    def of_item(self, batch: Batch, index: int, error: BadInput) -> tuple[bytes, DeadLetter]:
+        """Key and letter of one item of a batch that an agent refused."""
+        item, origin = batch.items[index], batch.origins[index]
+        key, value, ts, writer = _content(item)
+        return self._letter(error, int(origin["offset"]), writer, int(origin["seq"]), ts, key, value)
+
+    def _letter(
+        self, error: BadInput, offset: int, writer: str, seq: int, ts: int, key: bytes, value: bytes
+    ) -> tuple[bytes, DeadLetter]:
+        return key, DeadLetter(
+            code=error.code, reason=str(error), task=self._task, topic=self._topic, partition=self._partition,
+            offset=offset, writer=writer, seq=seq, ts=ts, key=base64.b64encode(key).decode(),
+            payload=base64.b64encode(value).decode(),
+        )  # fmt: skip
+
+
+def _content(item: Any) -> tuple[bytes, bytes, int, str]:
+    """Key, value, log time and writer of an item, as far as its shape tells them."""
+    if isinstance(item, Payload):
+        return item.key, item.value, item.ts_recv, item.source
+    if isinstance(item, np.void):
+        return b"", item.tobytes(), int(item["ts_log"]), ""
+    if isinstance(item, Document):
+        return b"", encode(item), int(getattr(item, "ts", 0)), ""
+    return b"", b"", 0, ""
