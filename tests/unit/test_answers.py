@@ -1,4 +1,4 @@
-"""Answers in play: each at its own log time, all in one order, wherever they lie in the log."""
+"""Answers: in play each at its own log time, wherever it lies in the log; live each where it is read."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ def test_what_has_been_taken_is_forgotten() -> None:
         answers.expect(Pending(f"id{i}", i, 0))
         answers.put(report(f"id{i}"))
         assert names(answers.take_due(i)) == [f"id{i}"]
-    assert answers.dump() == {"pending": [], "inbox": []}
+    assert answers.dump() == {"pending": [], "heard": {}, "inbox": []}
 
 
 def test_answers_to_ids_that_are_never_sent_do_not_pile_up_without_bound(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -127,3 +127,41 @@ def test_dump_and_load_give_the_same_and_do_not_depend_on_the_order_of_arrival()
     again = Answers.load(orjson.loads(dumped))
     assert orjson.dumps(again.dump()) == dumped
     assert names(again.take_due(20)) == ["a", "b"]
+
+
+def test_live_an_answer_takes_effect_when_it_is_read_whatever_its_time() -> None:
+    answers = expecting(("a", 10), ("b", 10**18))
+    assert answers.settle(report("b", ts=10**18)) == (Pending("b", 10**18, 0), True)
+    assert answers.settle(decision("a")) == (Pending("a", 10, 0), True)
+    assert answers.dump() == Answers().dump()
+
+
+def test_live_each_report_takes_effect_and_only_the_final_one_settles() -> None:
+    answers = expecting(("a", 10))
+    pending = Pending("a", 10, 0)
+    assert answers.settle(report("a", 0, final=False)) == (pending, False)
+    assert answers.settle(decision("a", "approved")) == (pending, False)
+    assert answers.due == 10
+    assert answers.settle(report("a", 1)) == (pending, True)
+    assert answers.due == NEVER
+
+
+def test_live_a_stranger_a_settled_id_and_a_repeated_report_change_nothing() -> None:
+    answers = expecting(("a", 10))
+    assert answers.settle(report("x")) is None
+    assert answers.settle(decision("x")) is None
+    assert answers.settle(report("a", 0, final=False)) is not None
+    assert answers.settle(report("a", 0, final=False)) is None, "said again"
+    assert answers.settle(report("a", 1)) is not None
+    assert answers.settle(report("a", 1)) is None, "settled"
+    assert answers.dump() == Answers().dump()
+
+
+def test_live_a_repeat_is_told_after_a_restart_too() -> None:
+    answers = expecting(("b", 10), ("a", 20))
+    for name in ("b", "a"):
+        answers.settle(report(name, 0, final=False))
+    again = Answers.load(orjson.loads(orjson.dumps(answers.dump())))
+    assert orjson.dumps(again.dump()) == orjson.dumps(answers.dump())
+    assert again.settle(report("a", 0, final=False)) is None
+    assert again.settle(report("a", 1)) == (Pending("a", 20, 0), True)
