@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,19 +30,21 @@ class Context:
     Attributes:
         run: The opening record: mode, source, seed, venue latency, limits, model.
         instruments: Definitions in the order of their slots (ascending instrument_id).
+        folder: Where the paths of the desk's own code begin.
         slots: int32, shape (highest instrument_id + 1,): dense slot by instrument_id, ``NO_SLOT`` where undefined.
     """
 
     run: RunOpened
     instruments: tuple[Definition, ...]
     slots: npt.NDArray[np.int32]
+    folder: Path = Path()
 
     def slot_of(self, instrument_id: int) -> int:
         """Dense slot of an instrument; ``NO_SLOT`` when it is not defined."""
         return int(self.slots[instrument_id]) if 0 <= instrument_id < len(self.slots) else NO_SLOT
 
 
-def context_of(run: RunOpened, definitions: Iterable[Definition]) -> Context:
+def context_of(run: RunOpened, definitions: Iterable[Definition], folder: Path = Path()) -> Context:
     """Context from the newest revision of each definition."""
     newest: dict[int, Definition] = {}
     for definition in definitions:
@@ -52,11 +55,16 @@ def context_of(run: RunOpened, definitions: Iterable[Definition]) -> Context:
     slots = np.full(max(newest, default=0) + 1, NO_SLOT, dtype=np.int32)
     for slot, definition in enumerate(instruments):
         slots[definition.instrument_id] = slot
-    return Context(run, instruments, slots)
+    return Context(run, instruments, slots, folder)
 
 
-def read_context(log: Log, namespace: str) -> Context:
-    """Context from a run's ``control`` and ``definitions`` topics.
+def read_context(log: Log, namespace: str, folder: Path = Path()) -> Context:
+    """Context from a run's ``control`` and ``definitions`` topics; the newest opening counts.
+
+    Args:
+        log: Where.
+        namespace: Topic prefix of the run.
+        folder: Where the paths of the desk's own code begin.
 
     Raises:
         SnapshotError: The run was never opened in this namespace.
@@ -64,7 +72,7 @@ def read_context(log: Log, namespace: str) -> Context:
     opened = _documents(log, topic_name(namespace, "control"), RunOpened)
     if not opened:
         raise SnapshotError("no run was opened here", where=topic_name(namespace, "control"), allowed="a run record")
-    return context_of(opened[0], _documents(log, topic_name(namespace, "definitions"), Definition))
+    return context_of(opened[-1], _documents(log, topic_name(namespace, "definitions"), Definition), folder)
 
 
 def _documents(log: Log, topic: str, event: Any) -> list[Any]:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from agents.context import Context
-from features.view import DEFAULT_VIEW, View, ViewState
+from agents.plugins import view_of
+from features.view import View, ViewState
 from schemas.errors import BadPayload, SnapshotError, UnknownInstrument
 from schemas.feature import feature_dtype
 from schemas.score import CARRIED
@@ -24,7 +25,8 @@ class Feature:
     sides = ()
     writes = ("features",)
 
-    def __init__(self, context: Context, view: View = DEFAULT_VIEW) -> None:
+    def __init__(self, context: Context, view: View | None = None) -> None:
+        view = view_of(context) if view is None else view
         self._context = context
         self._view = view
         self._dtype = feature_dtype(len(view.features))

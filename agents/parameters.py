@@ -6,11 +6,10 @@ from collections.abc import Iterable
 from decimal import Decimal
 from typing import Any
 
+from agents.touch_pressure import STRATEGY
 from schemas.columns import PRICE_SCALE
 from schemas.definition import Definition
 
-SCORE_FULL_BPS = 1.0
-"""Score at which the target is the whole position."""
 REST_MS = 250
 """Log time an instrument rests after an intent."""
 VALID_MS = 1_000
@@ -25,7 +24,7 @@ POSITION_MAX = {
 def default_parameters(definitions: Iterable[Definition]) -> dict[str, Any]:
     """Parameters with positions in size units."""
     return {
-        "score_full_bps": SCORE_FULL_BPS,
+        **STRATEGY.parameters,
         "rest_ms": REST_MS,
         "valid_ms": VALID_MS,
         "position_max": {

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from agents.context import Context
-from features.view import DEFAULT_VIEW, View
+from agents.plugins import view_of
+from features.view import View
 from models.linear import LinearModel, load
 from schemas.errors import BadPayload, SnapshotError
 from schemas.score import CARRIED, SCORE
@@ -26,7 +27,8 @@ class Score:
     sides = ()
     writes = ("scores",)
 
-    def __init__(self, context: Context, view: View = DEFAULT_VIEW) -> None:
+    def __init__(self, context: Context, view: View | None = None) -> None:
+        view = view_of(context) if view is None else view
         self._view = view
         self._model: LinearModel = load(
             context.run.model, view=view.hash, features=view.names, where="control: run.model"

@@ -1,8 +1,10 @@
 """Strategy: score to target position to order intent. Its position follows executions, nothing else.
 
-The target is the score, as a share of ``score_full_bps``, of the instrument's largest position, in whole steps of a
-quarter. When target and position differ, nothing is unanswered for the instrument and it has rested, an
-immediate-or-cancel intent at the opposite touch goes out.
+Which position is wanted is the say of the run's strategy (``agents/target.py``; shipped: ``agents/touch_pressure.py``).
+When target and position differ, nothing is unanswered for the instrument and it has rested, an immediate-or-cancel
+intent at the opposite touch goes out.
+
+In play an answer takes effect at its own log time, and the hop waits for it; live, where it arrives, and nothing waits.
 """
 
 from __future__ import annotations
@@ -10,35 +12,37 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from numba import njit
 
-from agents.answers import NEVER, Answers, Pending
+from agents.answers import NEVER, Answer, Answers, Pending
 from agents.context import Context
-from schemas.columns import PRICE_UNDEFINED
+from agents.plugins import strategy_of
+from agents.target_scan import WANT_ANSWERS, WANT_INTENT, scan_of
 from schemas.decision import Decision
 from schemas.document import Root
+from schemas.errors import SnapshotError
 from schemas.execution import Execution
 from schemas.intent import Intent, Touch
 from schemas.sources import SOURCE_NAMES
-from schemas.tick import FLAG_CROSSED
 from streams.agent import Batch, DocumentOut, Out, Rows, frozen
 from streams.state_bytes import dump, load
 
-KIND = "strategy/1"
-STEPS = 4
-"""Targets move in this many steps from flat to full."""
+KIND = "strategy/2"
 NANOS_PER_MS = 1_000_000
 
 
 class StrategyState:
-    """Arrays by slot (int64): position and largest position (size units), open intents, and until when each rests."""
+    """Arrays by slot (int64): position and largest position (size units), open intents, and until when each rests.
 
-    def __init__(self, position_max: Rows) -> None:
+    ``memory`` is the strategy's own: float64, shape (slots, ``Target.memory``).
+    """
+
+    def __init__(self, position_max: Rows, memory: int = 0) -> None:
         slots = len(position_max)
         self.position = np.zeros(slots, dtype=np.int64)
         self.position_max = position_max
         self.unanswered = np.zeros(slots, dtype=np.int64)
         self.rests_until = np.full(slots, -(2**62), dtype=np.int64)
+        self.memory = np.zeros((slots, memory), dtype=np.float64)
         self.answers = Answers()
 
 
@@ -55,7 +59,10 @@ class Strategy:
         self._listens = listens
         self._run = context.run
         parameters = context.run.parameters
-        self._score_full = float(parameters["score_full_bps"])
+        self._live = context.run.mode == "live"
+        self._target = strategy_of(context)
+        self._scan = scan_of(self._target)
+        self._values = np.array(self._target.values(parameters), dtype=np.float64)
         self._rest_ns = int(parameters["rest_ms"]) * NANOS_PER_MS
         self._valid_ns = int(parameters["valid_ms"]) * NANOS_PER_MS
         self._position_max = _position_max(context)
@@ -64,7 +71,7 @@ class Strategy:
 
     def start(self) -> StrategyState:
         """Flat, nothing unanswered."""
-        return StrategyState(self._position_max.copy())
+        return StrategyState(self._position_max.copy(), self._target.memory)
 
     def step(self, state: StrategyState, batch: Batch) -> Out:
         """Look at scores until one falls due after an answer that has not come."""
@@ -72,9 +79,10 @@ class Strategy:
         out = Out(consumed=0)
         at = 0
         while at < len(rows):
-            at, target, want = _scan(
+            due = NEVER if self._live else state.answers.due
+            at, target, want = self._scan(
                 rows, at, self._context.slots, state.position, state.position_max, state.unanswered, state.rests_until,
-                state.answers.due, self._score_full,
+                due, self._values, state.memory,
             )  # fmt: skip
             if want == WANT_ANSWERS:
                 if not self._apply_due(state, int(rows["ts_log"][at])):
@@ -87,16 +95,19 @@ class Strategy:
         return out
 
     def offer(self, state: StrategyState, topic: str, items: Rows | list[Any], *, ended: bool) -> None:
-        """Executions, and denials among the decisions; each takes effect at its own log time."""
+        """Executions, and denials among the decisions; each takes effect at its own log time, live at once."""
         del topic, ended
         for item in items:
             if item.strategy != self._run.strategy:
                 continue
             if (isinstance(item, Decision) and item.verdict == "denied") or isinstance(item, Execution):
-                state.answers.put(item)
+                if self._live:
+                    self._settle(state, item)
+                else:
+                    state.answers.put(item)
 
     def finish(self, state: StrategyState) -> Out:
-        """Await the last answers."""
+        """Await the last answers, in play; a live run has no end."""
         last = state.answers.take_due(2**63 - 2)
         if last is None:
             return Out(consumed=0, waits=self.sides)
@@ -110,15 +121,25 @@ class Strategy:
             "position_max": state.position_max,
             "unanswered": state.unanswered,
             "rests_until": state.rests_until,
+            "memory": state.memory,
         }
-        return dump(KIND, arrays, {"answers": state.answers.dump()})
+        return dump(KIND, arrays, {"answers": state.answers.dump(), "run": self._run.run})
 
     def restore(self, data: bytes) -> StrategyState:
         """State from a snapshot."""
         arrays, values = load(KIND, data)
-        state = StrategyState(arrays["position_max"])
+        fits = len(arrays["position"]) == len(self._position_max)
+        same_run = values["run"] == self._run.run
+        if not fits or (same_run and arrays["memory"].shape[1] != self._target.memory):
+            raise SnapshotError(
+                "a strategy snapshot does not fit", got=f"of run {values['run']}", where=self._target.name
+            )
+        # A run opened since may trade other sizes by another strategy: positions and what is open are the desk's.
+        state = StrategyState(arrays["position_max"] if same_run else self._position_max.copy(), self._target.memory)
         state.position, state.unanswered = arrays["position"], arrays["unanswered"]
         state.rests_until = arrays["rests_until"]
+        if same_run:
+            state.memory = arrays["memory"]
         state.answers = Answers.load(values["answers"])
         return state
 
@@ -128,6 +149,16 @@ class Strategy:
             return False
         self._apply(state, due)
         return True
+
+    def _settle(self, state: StrategyState, answer: Answer) -> None:
+        """Live: what arrives takes effect where it arrives; what answers nothing of ours changes nothing."""
+        settled = state.answers.settle(answer)
+        if settled is None:
+            return
+        pending, final = settled
+        state.unanswered[pending.slot] -= final
+        if isinstance(answer, Execution) and self._listens:
+            state.position[pending.slot] += answer.last_quantity if answer.side == "buy" else -answer.last_quantity
 
     def _apply(self, state: StrategyState, due: list[Any]) -> None:
         for pending, answers in due:
@@ -154,45 +185,12 @@ class Strategy:
                 ask_size=int(row["ask_size"]), ts=int(row["ts_touch"]),
             ),
             score=float(row["score"]), position=position, target=target, model=self._model, view=self._view,
+            flags=int(row["flags"]),
         )  # fmt: skip
         state.answers.expect(Pending(intent.client_order_id, ts + self._run.venue_latency_ns, slot))
         state.unanswered[slot] += 1
         state.rests_until[slot] = ts + self._rest_ns
         return DocumentOut("orders.intent", instrument.instrument.encode(), intent, index)
-
-
-WANT_NOTHING, WANT_ANSWERS, WANT_INTENT = 0, 1, 2
-
-
-@njit(cache=True)  # type: ignore[untyped-decorator]
-def _scan(
-    rows: Any, at: int, slots: Any, position: Any, position_max: Any, unanswered: Any, rests_until: Any, due: int,
-    score_full: float,
-) -> tuple[int, int, int]:  # fmt: skip
-    """Walk rows from ``at`` to the next one that wants an answer applied or an intent sent: (index, target, want)."""
-    n = len(rows)
-    while at < n:
-        row = rows[at]
-        now = row["ts_log"]
-        if due != NEVER and now >= due:
-            return at, 0, WANT_ANSWERS
-        slot = slots[row["instrument_id"]] if row["instrument_id"] < len(slots) else -1
-        if (
-            slot >= 0
-            and unanswered[slot] == 0
-            and now >= rests_until[slot]
-            and row["bid_price"] != PRICE_UNDEFINED
-            and row["ask_price"] != PRICE_UNDEFINED
-            and row["flags"] & FLAG_CROSSED == 0
-            and abs(row["score"]) < np.inf  # neither infinite nor NaN: no opinion
-        ):
-            share = row["score"] / score_full
-            share = min(1.0, max(-1.0, share))
-            target = int(share * STEPS) * (position_max[slot] // STEPS)
-            if target != position[slot]:
-                return at, target, WANT_INTENT
-        at += 1
-    return at, 0, WANT_NOTHING
 
 
 def _position_max(context: Context) -> Any:

@@ -93,6 +93,10 @@ class Venue:
         return state
 
     def _answer(self, state: VenueState, order: Order, effective: int) -> list[Execution]:
+        if order.action == "cancel":
+            # Every order here is immediate-or-cancel: when a cancel arrives nothing rests that it could take back.
+            reason = f"nothing to cancel: {order.cancels} is not working"
+            return [_report(order, effective, "rejected", 0, 0, 0, 0, True, reason)]
         slot = self._context.slot_of(order.instrument_id)
         price, displayed = _opposite(state.touch, slot, order.side)
         marketable = price != PRICE_UNDEFINED and (
@@ -119,8 +123,8 @@ def _opposite(touch: Any, slot: int, side: str) -> tuple[int, int]:
 
 
 def _report(
-    order: Order, ts: int, status: Literal["filled", "partially_filled", "cancelled"], last: int, price: int,
-    cumulative: int, index: int, final: bool, reason: str = "",
+    order: Order, ts: int, status: Literal["filled", "partially_filled", "cancelled", "rejected"], last: int,
+    price: int, cumulative: int, index: int, final: bool, reason: str = "",
 ) -> Execution:  # fmt: skip
     return Execution(
         execution_id=f"{order.client_order_id}-{index}", client_order_id=order.client_order_id, root=order.root, ts=ts,

@@ -18,7 +18,7 @@ import numpy.typing as npt
 
 from features.arithmetic import decay
 from features.decayed_return import DECAYED_RETURN, decayed_return
-from features.family import MEMORY_WIDTH, Family
+from features.family import CUSTOM, MEMORY_WIDTH, Family
 from features.kernel import kernel
 from features.mid import MID, mid
 from features.order_flow import ORDER_FLOW_IMBALANCE, contribution, order_flow
@@ -103,6 +103,8 @@ def compute_rows(
         last_depth = (float(last_bid_size) + float(last_ask_size)) / 2.0
         for j in range(kinds.size):
             kind = kinds[j]
+            if kind == CUSTOM:  # a kernel of its own fills this column
+                continue
             at = (slot * kinds.size + j) * MEMORY_WIDTH
             if kind == _TRADE_IMBALANCE:
                 value = trade_imbalance(memory, at, decay(step_s, rates[j]), signed, traded)

@@ -27,7 +27,7 @@ import numpy as np
 import numpy.typing as npt
 
 from features.arithmetic import LN2
-from features.family import MEMORY_WIDTH, Family
+from features.family import MEMORY_WIDTH, CustomFamily, Family
 from features.fused import FAMILIES, ROW_FIELDS, TIME_UNDEFINED, compute_rows
 
 FEATURES_MAX = 64
@@ -52,6 +52,7 @@ class Feature:
         family: Name of its family, e.g. ``"order_flow_imbalance"``.
         half_life_ns: Log time in which the past loses half its weight, ns; 0 for a family that does not decay.
         name: Column name; the family's unless given (two half-lives of one family need two names).
+        own: The family itself where it is a desk's own; its name is none of the shipped ones'.
 
     Raises:
         ValueError: No such family, or a half-life that the family does not take.
@@ -60,10 +61,11 @@ class Feature:
     family: str
     half_life_ns: int = 0
     name: str = ""
+    own: CustomFamily | None = None
 
     def __post_init__(self) -> None:
-        known = _FAMILY_BY_NAME.get(self.family)
-        if known is None:
+        known = self.own or _FAMILY_BY_NAME.get(self.family)
+        if known is None or known.name != self.family or (self.own and self.family in _FAMILY_BY_NAME):
             raise ValueError(f"no feature family {self.family!r}; there are {', '.join(_FAMILY_BY_NAME)}")
         low, high = (1, HALF_LIFE_NS_MAX) if known.decays else (0, 0)
         if not low <= self.half_life_ns <= high:
@@ -72,9 +74,9 @@ class Feature:
             object.__setattr__(self, "name", self.family)
 
     @property
-    def about(self) -> Family:
+    def about(self) -> Family | CustomFamily:
         """The family: unit, version, number."""
-        return _FAMILY_BY_NAME[self.family]
+        return self.own or _FAMILY_BY_NAME[self.family]
 
 
 @dataclass(frozen=True)
@@ -131,6 +133,7 @@ class View:
             times=np.full(instruments, TIME_UNDEFINED, dtype=np.int64),
             touches=np.zeros((instruments, 4), dtype=np.int64),
             memory=np.zeros((instruments, len(self.features), MEMORY_WIDTH), dtype=np.float64),
+            own=tuple(np.zeros((instruments, f.own.memory), dtype=np.float64) for f in self.features if f.own),
         )
 
     def restore(self, arrays: Mapping[str, npt.NDArray[Any]]) -> ViewState:
@@ -159,9 +162,10 @@ class ViewState:
         times: int64 (instruments,): newest log time, ns; ``TIME_UNDEFINED`` before any row.
         touches: int64 (instruments, 4): last usable bid, offer, bid size, offer size; 0 before any.
         memory: float64 (instruments, features, 2): each family's file says what it keeps there.
+        own: Memory of each column of a desk's own family, in the view's order: float64 (instruments, its ``memory``).
     """
 
-    __slots__ = ("_flat", "_kinds", "_rates", "memory", "times", "touches", "view")
+    __slots__ = ("_flat", "_kinds", "_rates", "memory", "own", "times", "touches", "view")
 
     def __init__(
         self,
@@ -169,8 +173,10 @@ class ViewState:
         times: npt.NDArray[np.int64],
         touches: npt.NDArray[np.int64],
         memory: npt.NDArray[np.float64],
+        own: tuple[npt.NDArray[np.float64], ...] = (),
     ) -> None:
         self.view = view
+        self.own = own
         self.times = times
         self.touches = touches
         self.memory = memory
@@ -182,7 +188,8 @@ class ViewState:
 
     def arrays(self) -> dict[str, npt.NDArray[Any]]:
         """The whole state by name: the arrays themselves, not copies."""
-        return {"times": self.times, "touches": self.touches, "memory": self.memory}
+        own = {f"own{i}": memory for i, memory in enumerate(self.own)}
+        return {"times": self.times, "touches": self.touches, "memory": self.memory, **own}
 
     def compute(self, rows: npt.NDArray[Any], slots: npt.NDArray[np.int32], out: npt.NDArray[np.float64]) -> None:
         """Features after every row of a batch, in one kernel call.
@@ -207,6 +214,10 @@ class ViewState:
         bad = compute_rows(rows, slots, self._kinds, self._rates, self.times, self.touches, self._flat, out)
         if bad >= 0:
             raise IndexError(f"slot of row {bad}: got {slots[bad]}; allowed: 0 to {len(self.times) - 1}")
+        memories = iter(self.own)
+        for j, feature in enumerate(self.view.features):
+            if feature.own is not None:
+                feature.own.kernel(rows, slots, self._rates[j], next(memories), out[:, j])
 
 
 DEFAULT_VIEW = View(

@@ -14,7 +14,7 @@ from feeds.definitions import DEFINITIONS
 from feeds.sequence import source_of
 from models.artefact import read
 from models.linear import DEFAULT_MODEL
-from schemas.catalog import DEFINITION, RUN
+from schemas.catalog import DEFINITION, RUN, Schema
 from schemas.codec import encode
 from schemas.control import RunOpened
 from schemas.document import Document
@@ -86,14 +86,16 @@ def open_run(log: Log, plan: PlayPlan) -> None:
     """Create the run's topics, write its definitions, and open it."""
     log.create(topic_specs(plan.namespace, plan.source))
     appender = log.appender()
-    documents: list[tuple[str, Document, int, bytes]] = [
-        ("definitions", d, DEFINITION.number, d.instrument.encode()) for d in DEFINITIONS
+    documents: list[tuple[str, Document, Schema, bytes]] = [
+        ("definitions", d, DEFINITION, d.instrument.encode()) for d in DEFINITIONS
     ]
-    documents.append(("control", plan.opening(), RUN.number, b""))
+    documents.append(("control", plan.opening(), RUN, b""))
     seqs: dict[str, int] = {}
     for table_name, document, schema, key in documents:
         seq = seqs[table_name] = seqs.get(table_name, -1) + 1
-        header = Header(schema=schema, version=1, seq=seq, time=0, writer=PEOPLE, stamps=no_stamps())
+        header = Header(
+            schema=schema.number, version=schema.version, seq=seq, time=0, writer=PEOPLE, stamps=no_stamps()
+        )
         appender.append(plan.topic(table_name), 0, key, encode(document), pack(header))
     appender.flush(FLUSH_S_MAX)
     appender.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
+import msgspec
 from msgspec import Meta
 
 from schemas.columns import U16, U64, Nanos, Positive
@@ -30,6 +31,15 @@ class RunOpened(Document, frozen=True, kw_only=True, tag="run"):
     parameters: Annotated[dict[str, Any], Meta(description="the strategy's parameters in force")]
     limits: Annotated[dict[str, Any], Meta(description="the risk limits in force, as in limits.toml")]
     model: Annotated[dict[str, Any], Meta(description="the model artefact in force, whole")]
+    view: Annotated[
+        list[dict[str, Any]],
+        Meta(description="columns of the feature view, in order: family, half_life_ns, name; empty: the shipped view"),
+    ] = msgspec.field(default_factory=list)
+    code: Annotated[
+        list[dict[str, str]],
+        Meta(description="the desk's own code: kind (strategy, feature), load (path or entry point), sha256"),
+    ] = msgspec.field(default_factory=list)
+    split: Annotated[bool, Meta(description="a task and a topic for every hop")] = False
 
 
 class End(Document, frozen=True, kw_only=True, tag="end"):

@@ -13,7 +13,7 @@ from pathlib import Path
 HOME_VARIABLE = "TAPEDECK_HOME"
 JARS_VARIABLE = "TAPEDECK_JARS"
 KERNELS_VARIABLE = "NUMBA_CACHE_DIR"
-KERNEL_PACKAGES = ("features", "feeds", "schemas")
+KERNEL_PACKAGES = ("agents", "features", "feeds", "schemas")
 """Packages whose kernels call or use what stands in other files of theirs."""
 
 

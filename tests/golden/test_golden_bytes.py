@@ -76,6 +76,8 @@ DOCUMENTS: dict[str, Document] = {
         run="20240809t000000-ab12", mode="play", source="binance", publisher_id=1, seed=7,
         venue_latency_ns=50_000_000, account="demo", strategy="spine", parameters={"threshold_bps": 0.5},
         limits={"price_collar": {"bps": 50}}, model={"weights": [0.5, -1e-300]},
+        view=[{"family": "volatility", "half_life_ns": 10_000_000_000, "name": "slow"}],
+        code=[{"kind": "strategy", "load": "strategy.py:STRATEGY", "sha256": "c" * 64}], split=True,
     ),
     "end": End(run="20240809t000000-ab12", ts=TS, inputs=217_091),
     "clock": Clock(ts=TS),

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 
 from agents.context import context_of
-from agents.strategy import STEPS, Strategy
+from agents.strategy import Strategy
+from agents.touch_pressure import STEPS
 from feeds.definitions import BY_INSTRUMENT, DEFINITIONS
 from replay.plan import STRATEGY, PlayPlan
 from schemas.codec import encode
