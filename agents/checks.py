@@ -1,4 +1,9 @@
-"""The risk checks: pure functions of intent, limits and what risk knows. Integers only; a missing limit denies."""
+"""The risk checks: pure functions of intent, limits and what risk knows. Integers only; a missing limit denies.
+
+Three checks are of states rather than limits. Each shows what was found (``value``) and how strict a finding this very
+intent may still leave under (``limit``): nothing but cancels leaves when trading is halted, and while it is reducing
+only what brings the position nearer to zero.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +13,7 @@ from schemas.columns import PRICE_SCALE, PRICE_UNDEFINED
 from schemas.decision import Check
 from schemas.definition import Definition
 from schemas.intent import Intent
+from schemas.tick import FLAG_CROSSED, FLAG_DEPTH_UNSYNCED
 
 from agents.limits import Limits  # isort: skip
 
@@ -15,6 +21,35 @@ PPM = 1_000_000
 INT64_MAX = 2**63 - 1
 NO_LIMIT = -1
 """Shown as the limit of a check that has none configured; such a check never passes."""
+ACTIVE, REDUCING, HALTED = 0, 1, 2
+"""Trading states as checks show them."""
+BOOK_FLAGS = FLAG_DEPTH_UNSYNCED | FLAG_CROSSED
+
+
+def trading_state(state: int, strictest: int) -> Check:
+    """The state over the intent: ``ACTIVE``, ``REDUCING`` or ``HALTED``, and the strictest it may leave in."""
+    return _at_most("trading_state", state, strictest, "state")
+
+
+def clock_age(intent: Intent, clock: int | None, limit: int | None) -> Check:
+    """How far an intent lies beyond the newest clock record. No clock was ever heard: as old as can be."""
+    return _at_most("clock_age", INT64_MAX if clock is None else intent.ts - clock, limit, "ns")
+
+
+def book(intent: Intent, reduces: bool) -> Check:
+    """What is wrong with the book that the intent was formed on: bits of ``FLAG_DEPTH_UNSYNCED``, ``FLAG_CROSSED``.
+
+    A touch whose bid is at or above its offer counts as crossed, flagged or not.
+    """
+    bid, ask = intent.touch.bid_price, intent.touch.ask_price
+    crossed = PRICE_UNDEFINED not in (bid, ask) and 0 < ask <= bid
+    wrong = (intent.flags & BOOK_FLAGS) | (FLAG_CROSSED if crossed else 0)
+    return _at_most("book", wrong, BOOK_FLAGS if reduces else 0, "flags")
+
+
+def names_an_order(intent: Intent) -> Check:
+    """Whether a cancel says which order it takes back."""
+    return _at_most("cancels", int(not intent.cancels), 0, "missing")
 
 
 def price_collar(intent: Intent, limits: Limits) -> Check:
@@ -55,11 +90,20 @@ def position(intent: Intent, limits: Limits, held: int, open_same_side: int) -> 
 
     What only brings it nearer to zero, without crossing it, passes whatever the limit is.
     """
-    signed = intent.quantity if intent.side == "buy" else -intent.quantity
-    after = held + open_same_side + signed
+    after = _after(intent, held, open_same_side)
     check = _at_most("position", abs(after), limits.position_max, "size")
-    reduces = abs(after) < abs(held) and after * held >= 0 and limits.position_max is not None
-    return msgspec.structs.replace(check, passed=check.passed or reduces)
+    passed = check.passed or (limits.position_max is not None and reduces(intent, held, open_same_side))
+    return msgspec.structs.replace(check, passed=passed)
+
+
+def reduces(intent: Intent, held: int, open_same_side: int) -> bool:
+    """Whether it brings the position nearer to zero without crossing it, every open approval on its side filled."""
+    after = _after(intent, held, open_same_side)
+    return abs(after) < abs(held) and after * held >= 0
+
+
+def _after(intent: Intent, held: int, open_same_side: int) -> int:
+    return held + open_same_side + (intent.quantity if intent.side == "buy" else -intent.quantity)
 
 
 def message_rate(approved_in_second: int, limit: int | None) -> Check:

@@ -20,7 +20,12 @@ PPM_PER_BPS = 100
 NUMBER_KEYS = {"price_collar_bps": 10_000.0, "touch_age_max_ms": 86_400_000.0, "notional_max": 9e9}
 """Keys that hold a number, and the largest that is allowed."""
 QUANTITY_KEYS = ("quantity_max", "position_max")
-ACCOUNT_KEYS = {"message_rate_max": 10_000}
+ACCOUNT_KEYS = {"message_rate_max": 10_000, "clock_age_max_ms": 60_000}
+"""Keys of the account's table, and the largest that is allowed: orders a second (whole), ms."""
+LIVE_KEYS = frozenset({"clock_age_max_ms"})
+"""Keys that are needed in a live run alone: in play there is no clock."""
+QUANTITY_CHARS_MAX = 40
+"""Longest quantity, as written: it stands in every snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +78,7 @@ def check_limits(data: dict[str, Any], where: str) -> None:
             "not a message rate", got=repr(rate), allowed=f"whole number 1 to {ACCOUNT_KEYS['message_rate_max']}",
             where=f"{where}: account.message_rate_max",
         )  # fmt: skip
+    _check_number(account, "clock_age_max_ms", ACCOUNT_KEYS["clock_age_max_ms"], f"{where}: account")
     _check_table(_table(data, "default", where), f"{where}: default")
     instruments = _table(data, "instrument", where)
     _known(instruments, set(BY_INSTRUMENT), f"{where}: instrument")
@@ -95,6 +101,17 @@ def limits_of(data: dict[str, Any], definition: Definition) -> Limits:
     )
 
 
+def missing_keys(data: dict[str, Any], instrument: str, *, live: bool) -> tuple[str, ...]:
+    """Keys that an instrument's orders need and that have no value: until they have, it is halted by itself."""
+    account = data.get("account", {})
+    table = {**data.get("default", {}), **data.get("instrument", {}).get(instrument, {})}
+    needed = [key for key in ACCOUNT_KEYS if live or key not in LIVE_KEYS]
+    return (
+        *(key for key in needed if account.get(key) is None),
+        *(key for key in (*NUMBER_KEYS, *QUANTITY_KEYS) if table.get(key) is None),
+    )
+
+
 def _units(text: Any, definition: Definition) -> int | None:
     return None if text is None else int(Decimal(str(text)) * PRICE_SCALE) // definition.size_increment
 
@@ -102,9 +119,7 @@ def _units(text: Any, definition: Definition) -> int | None:
 def _check_table(table: dict[str, Any], where: str) -> None:
     _known(table, {*NUMBER_KEYS, *QUANTITY_KEYS}, where)
     for key, most in NUMBER_KEYS.items():
-        value = table.get(key, 0)
-        if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
-            raise ConfigError("not a limit", got=repr(value), allowed=f"number 0 to {most:g}", where=f"{where}.{key}")
+        _check_number(table, key, most, where)
     for key in QUANTITY_KEYS:
         if key in table and not _is_quantity(table[key]):
             raise ConfigError(
@@ -112,14 +127,27 @@ def _check_table(table: dict[str, Any], where: str) -> None:
             )
 
 
+def _check_number(table: dict[str, Any], key: str, most: float, where: str) -> None:
+    value = table.get(key, 0)
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
+        raise ConfigError("not a limit", got=repr(value), allowed=f"number 0 to {most:g}", where=f"{where}.{key}")
+
+
 def _is_quantity(value: Any) -> bool:
-    if isinstance(value, bool) or not isinstance(value, str | int | float):
+    if isinstance(value, bool) or not isinstance(value, str | int | float) or _is_long(value):
         return False
     try:
         number = Decimal(str(value))
     except InvalidOperation:
         return False
     return number.is_finite() and 0 <= number < Decimal(10) ** 9 and math.isfinite(float(number))
+
+
+def _is_long(value: str | int | float) -> bool:
+    """Asked first: turning thousands of digits into a number, or a number of thousands into text, is refused."""
+    if isinstance(value, str):
+        return len(value) > QUANTITY_CHARS_MAX
+    return isinstance(value, int) and value.bit_length() > 64
 
 
 def _table(data: dict[str, Any], key: str, where: str) -> dict[str, Any]:

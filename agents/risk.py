@@ -1,12 +1,16 @@
 """Risk: every intent is checked, decided once, and turned into an order only when every check passes.
 
-Its position follows executions. Before an intent at t it waits for the final reports of its own approvals that fall due
-by t, so a decision never depends on how fast reports travelled.
+Its position follows executions. In play it waits, before an intent at t, for the final reports of its own approvals
+that fall due by t, so a decision never depends on how fast reports travelled. Live nothing waits: reports, the clock
+and what people say on ``control`` take effect where they are read, and the runner records that place.
+
+A trading state stands over every order: ACTIVE, REDUCING (only what brings a position nearer to zero) or HALTED. People
+order it (``agents/standing.py``), and doubt does by itself: a stale clock or a missing limit halts, a gapped or crossed
+book reduces. Cancels pass in every state and under every limit.
 """
 
 from __future__ import annotations
 
-from collections import deque
 from decimal import Decimal
 from hashlib import blake2b
 from typing import Any
@@ -14,38 +18,23 @@ from typing import Any
 import numpy as np
 
 from agents import checks
-from agents.answers import Answers, Pending
+from agents.answers import Pending
 from agents.context import NO_SLOT, Context
-from agents.limits import Limits, limits_of
+from agents.risk_state import IDS_REMEMBERED, RiskState
+from agents.standing import SEVERITY
+from schemas.clock import Clock
 from schemas.columns import PRICE_SCALE
+from schemas.control import Halt, Resume
 from schemas.decision import Check, Decision
 from schemas.definition import Definition
+from schemas.document import Document
 from schemas.errors import BadPayload, UnknownInstrument
 from schemas.execution import Execution
 from schemas.intent import Intent
 from schemas.order import Order
 from streams.agent import Batch, DocumentOut, Out, Reject, Rows
-from streams.state_bytes import dump, load
 
-KIND = "risk/1"
-IDS_REMEMBERED = 1_024
-"""Decided ids remembered for the duplicate check: at the message rates of one desk, minutes of log time."""
 SECOND_NS = 1_000_000_000
-
-
-class RiskState:
-    """Position and open approvals by slot (int64, size units), recent ids and approvals, the newest time known."""
-
-    def __init__(self, slots: int) -> None:
-        self.position = np.zeros(slots, dtype=np.int64)
-        self.open_buys = np.zeros(slots, dtype=np.int64)
-        self.open_sells = np.zeros(slots, dtype=np.int64)
-        self.ids = np.zeros(IDS_REMEMBERED, dtype=np.uint64)
-        self.decided = 0
-        self.approved_at: deque[int] = deque()
-        self.open: dict[str, tuple[str, int]] = {}
-        self.now = -(2**63)
-        self.answers = Answers()
 
 
 class Risk:
@@ -53,22 +42,24 @@ class Risk:
 
     name = "risk"
     reads = "orders.intent"
-    sides = ("executions",)
     writes = ("orders.decision", "orders")
 
     def __init__(self, context: Context) -> None:
         self._context = context
+        self._live = context.run.mode == "live"
         self._latency_ns = context.run.venue_latency_ns
-        self._limits: list[Limits] = [limits_of(context.run.limits, d) for d in context.instruments]
-        rate = context.run.limits.get("account", {}).get("message_rate_max")
-        self._rate_max = None if rate is None else int(rate)
+        self.sides: tuple[str, ...] = ("clock", "control", "executions") if self._live else ("executions",)
 
     def start(self) -> RiskState:
-        """Flat, nothing decided."""
-        return RiskState(len(self._context.instruments))
+        """Flat, nothing decided. Live there are no limits until the opening has been read on ``control``."""
+        state = RiskState(len(self._context.instruments))
+        if not self._live:
+            state.standing.apply(self._context.run)
+        state.relimit(self._context)
+        return state
 
     def step(self, state: RiskState, batch: Batch) -> Out:
-        """Decide intents in order, until one falls due after a report that has not come."""
+        """Decide intents in order; in play, until one falls due after a report that has not come."""
         out = Out(consumed=0)
         for index, intent in enumerate(batch.items):
             if not isinstance(intent, Intent):
@@ -76,69 +67,78 @@ class Risk:
                 out.rejects.append(Reject(index, error))
             elif (slot := self._context.slot_of(intent.instrument_id)) == NO_SLOT:
                 out.rejects.append(Reject(index, UnknownInstrument("no definition", got=str(intent.instrument_id))))
+            elif not self._apply_due(state, intent.ts):
+                out.waits = self.sides
+                break
             else:
-                due = state.answers.take_due(intent.ts)
-                if due is None:
-                    out.waits = self.sides
-                    break
-                self._apply(state, due)
                 self._decide(state, intent, slot, index, out)
             out.consumed += 1
         return out
 
     def offer(self, state: RiskState, topic: str, items: Rows | list[Any], *, ended: bool) -> None:
-        """Execution reports; each takes effect at its own log time."""
+        """Execution reports; live, the clock and what people say as well.
+
+        In play each report takes effect at its own log time, live everything at once. What is offered on different
+        topics may come in any order before the same intent: it comes to the same.
+        """
         del topic, ended
         for item in items:
-            if isinstance(item, Execution):
-                state.answers.put(item)
+            if not self._live:
+                if isinstance(item, Execution):
+                    state.answers.put(item)
+            elif isinstance(item, Execution):
+                self._settle(state, item)
+            elif isinstance(item, Clock):
+                state.clock = item.ts
+            elif isinstance(item, Document) and state.standing.apply(item) and not isinstance(item, Halt | Resume):
+                state.relimit(self._context)
 
     def finish(self, state: RiskState) -> Out:
         """Await the final reports of the last approvals, so that the position in the last snapshot is the true one."""
-        last = state.answers.take_due(2**63 - 2)
-        if last is None:
-            return Out(consumed=0, waits=self.sides)
-        self._apply(state, last)
-        return Out(consumed=0)
+        return Out(consumed=0, waits=() if self._apply_due(state, 2**63 - 2) else self.sides)
 
     def snapshot(self, state: RiskState) -> bytes:
         """Everything a decision depends on."""
-        seen = min(state.decided, IDS_REMEMBERED)
-        arrays = {
-            "position": state.position, "open_buys": state.open_buys, "open_sells": state.open_sells,
-            "ids": state.ids[:seen],
-        }  # fmt: skip
-        values = {
-            "decided": state.decided, "approved_at": list(state.approved_at), "now": state.now,
-            "open": {k: list(v) for k, v in state.open.items()}, "answers": state.answers.dump(),
-        }  # fmt: skip
-        return dump(KIND, arrays, values)
+        return state.dump()
 
     def restore(self, data: bytes) -> RiskState:
         """State from a snapshot."""
-        arrays, values = load(KIND, data)
-        state = RiskState(len(self._context.instruments))
-        state.position, state.open_buys = arrays["position"], arrays["open_buys"]
-        state.open_sells = arrays["open_sells"]
-        state.ids[: len(arrays["ids"])] = arrays["ids"]
-        state.decided, state.now = values["decided"], values["now"]
-        state.approved_at = deque(values["approved_at"])
-        state.open = {k: (v[0], v[1]) for k, v in values["open"].items()}
-        state.answers = Answers.load(values["answers"])
-        return state
+        return RiskState.load(data, self._context)
 
-    def _apply(self, state: RiskState, due: list[Any]) -> None:
+    def _apply_due(self, state: RiskState, now: int) -> bool:
+        """Play: apply the reports due by ``now``; False while one of them is still to come. Live nothing is due."""
+        if self._live:
+            return True
+        due = state.answers.take_due(now)
+        if due is None:
+            return False
         for pending, reports in due:
-            side, approved = state.open.pop(pending.client_order_id)
-            (state.open_buys if side == "buy" else state.open_sells)[pending.slot] -= approved
             for report in reports:
-                state.position[pending.slot] += report.last_quantity if side == "buy" else -report.last_quantity
-                state.now = max(state.now, report.ts)
+                if isinstance(report, Execution):
+                    state.fill(pending, report)
+                    state.now = max(state.now, report.ts)
+            state.release(pending)
+        return True
+
+    def _settle(self, state: RiskState, report: Execution) -> None:
+        """Live: a report takes effect at once. A stranger's, or one said twice, is counted and changes nothing."""
+        settled = state.answers.settle(report)
+        if settled is None:
+            state.strangers += 1
+            return
+        pending, final = settled
+        state.fill(pending, report)
+        if final:
+            state.release(pending)
 
     def _decide(self, state: RiskState, intent: Intent, slot: int, index: int, out: Out) -> None:
         definition = self._context.instruments[slot]
         state.now = max(state.now, intent.ts)
-        made = self._checks(state, intent, slot, definition)
+        made = (
+            self._checks_of_cancel(state, intent, slot)
+            if intent.action == "cancel"
+            else self._checks(state, intent, slot, definition)
+        )
         reasons = [c.name for c in made if not c.passed]
         state.ids[state.decided % IDS_REMEMBERED] = _id_hash(intent.client_order_id)
         state.decided += 1
@@ -154,27 +154,46 @@ class Risk:
         out.documents.append(DocumentOut("orders.decision", key, decision, index))
 
     def _checks(self, state: RiskState, intent: Intent, slot: int, definition: Definition) -> list[Check]:
-        limits = self._limits[slot]
-        while state.approved_at and state.approved_at[0] <= state.now - SECOND_NS:
+        limits, held = state.limits[slot], int(state.position[slot])
+        same_side = state.open_same_side(slot, intent.side)
+        reduces = checks.reduces(intent, held, same_side)
+        now = self._now(state)
+        while state.approved_at and state.approved_at[0] <= now - SECOND_NS:
             state.approved_at.popleft()
-        same_side = int(state.open_buys[slot]) if intent.side == "buy" else -int(state.open_sells[slot])
-        known = state.ids[: min(state.decided, IDS_REMEMBERED)]
         return [
-            checks.duplicate_id(bool((known == _id_hash(intent.client_order_id)).any())),
-            checks.late(intent, state.now),
+            self._trading_state(state, intent, slot, checks.REDUCING if reduces else checks.ACTIVE),
+            *([checks.clock_age(intent, state.clock, state.clock_age_max_ns)] if self._live else []),
+            checks.book(intent, reduces),
+            checks.duplicate_id(_decided(state, intent.client_order_id)),
+            checks.late(intent, now),
             checks.price_collar(intent, limits),
             checks.touch_age(intent, limits),
             checks.quantity(intent, limits),
             checks.notional(intent, limits, definition),
-            checks.position(intent, limits, int(state.position[slot]), same_side),
-            checks.message_rate(len(state.approved_at), self._rate_max),
+            checks.position(intent, limits, held, same_side),
+            checks.message_rate(len(state.approved_at), state.rate_max),
         ]
 
+    def _checks_of_cancel(self, state: RiskState, intent: Intent, slot: int) -> list[Check]:
+        """A cancel can only take risk away: no state and no limit holds it back."""
+        return [
+            self._trading_state(state, intent, slot, checks.HALTED),
+            checks.duplicate_id(_decided(state, intent.client_order_id)),
+            checks.names_an_order(intent),
+        ]
+
+    def _trading_state(self, state: RiskState, intent: Intent, slot: int, strictest: int) -> Check:
+        ordered = SEVERITY[state.standing.state_of(intent.account, intent.strategy, intent.instrument)]
+        return checks.trading_state(checks.HALTED if state.lacks[slot] else ordered, strictest)
+
+    def _now(self, state: RiskState) -> int:
+        """The newest time known: what was decided at, live the clock if that is newer."""
+        return state.now if state.clock is None else max(state.now, state.clock)
+
     def _approve(self, state: RiskState, intent: Intent, slot: int) -> None:
-        state.approved_at.append(state.now)
-        state.open[intent.client_order_id] = (intent.side, intent.quantity)
-        (state.open_buys if intent.side == "buy" else state.open_sells)[slot] += intent.quantity
-        state.answers.expect(Pending(intent.client_order_id, intent.ts + self._latency_ns, slot))
+        state.approved_at.append(self._now(state))
+        pending = Pending(intent.client_order_id, intent.ts + self._latency_ns, slot)
+        state.approve(pending, intent.side, 0 if intent.action == "cancel" else intent.quantity)
 
 
 def _order(intent: Intent, definition: Definition) -> Order:
@@ -183,12 +202,19 @@ def _order(intent: Intent, definition: Definition) -> Order:
         strategy=intent.strategy, venue=definition.venue, instrument_id=intent.instrument_id,
         instrument=intent.instrument, symbol=definition.symbol, side=intent.side, quantity=intent.quantity,
         quantity_decimal=_decimal(intent.quantity * definition.size_increment), limit_price=intent.limit_price,
-        limit_price_decimal=_decimal(intent.limit_price), valid_until=intent.valid_until,
+        limit_price_decimal=_decimal(intent.limit_price), valid_until=intent.valid_until, action=intent.action,
+        cancels=intent.cancels,
     )  # fmt: skip
 
 
 def _decimal(nanos: int) -> str:
     return format((Decimal(nanos) / PRICE_SCALE).normalize(), "f")
+
+
+def _decided(state: RiskState, client_order_id: str) -> bool:
+    """Whether the id was decided of late, or is open still, however long ago it was decided."""
+    known = state.ids[: min(state.decided, IDS_REMEMBERED)]
+    return client_order_id in state.open or bool((known == _id_hash(client_order_id)).any())
 
 
 def _id_hash(client_order_id: str) -> np.uint64:

@@ -2,110 +2,20 @@
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
 import msgspec
 import pytest
 
-from agents.checks import NO_LIMIT
-from agents.context import context_of
+from agents.checks import ACTIVE, HALTED, NO_LIMIT
 from agents.limits import default_limits
-from agents.risk import IDS_REMEMBERED, Risk
-from feeds.definitions import BY_INSTRUMENT, DEFINITIONS
-from replay.plan import PlayPlan
+from agents.risk_state import IDS_REMEMBERED, KIND
 from schemas.columns import PRICE_SCALE, PRICE_UNDEFINED
-from schemas.decision import Check, Decision
-from schemas.document import Root
-from schemas.execution import Execution
+from schemas.errors import SnapshotError
 from schemas.intent import Intent, Touch
 from schemas.order import Order
-from streams.agent import Batch, Out
-
-SECOND = 1_000_000_000
-LATENCY = 50_000_000
-START = 1_723_161_254 * SECOND
-SPOT, INVERSE = "spot:BTCUSDT", "inverse:BTCUSD_PERP"
-"""Sizes below are in units: 100,000 to one BTC on spot, one to a contract of 100 USD on inverse."""
-
-WIDE: dict[str, Any] = {
-    "account": {"message_rate_max": 1_000},
-    "default": {"price_collar_bps": 10.0, "touch_age_max_ms": 2_000, "notional_max": 25_000},
-    "instrument": {i: {"quantity_max": "1000", "position_max": "1000"} for i in (SPOT, INVERSE)},
-}
-"""Limits in which only what a test narrows can fail."""
-
-
-def limits_with(**keys: Any) -> dict[str, Any]:
-    """WIDE with these keys of its instruments replaced; a None removes one."""
-    limits = copy.deepcopy(WIDE)
-    for table in limits["instrument"].values():
-        table.update(keys)
-        for name in [k for k, v in table.items() if v is None]:
-            del table[name]
-            limits["default"].pop(name, None)
-    return limits
-
-
-def intent(number: int = 0, *, ts: int = START, instrument: str = SPOT, side: Any = "buy", quantity: int = 1_000,
-           price: float = 60_000.0, touch_age: int = 0, valid: int = SECOND, touch: Any = None) -> Intent:  # fmt: skip
-    definition = BY_INSTRUMENT[instrument]
-    nanos = round(price * PRICE_SCALE)
-    return Intent(
-        client_order_id=f"id{number}", root=Root(source="test", seq=number), ts=ts, account="a", strategy="s",
-        instrument_id=definition.instrument_id, instrument=instrument, side=side, quantity=quantity, limit_price=nanos,
-        valid_until=ts + valid, score=0.5, position=0, target=0, model="m", view="v",
-        touch=touch or Touch(bid_price=nanos, ask_price=nanos, bid_size=1, ask_size=1, ts=ts - touch_age),
-    )  # fmt: skip
-
-
-class Desk:
-    """Risk with its state, asked for one intent after the other."""
-
-    def __init__(self, limits: dict[str, Any] | None = None) -> None:
-        plan = PlayPlan(run="r", limits=WIDE if limits is None else limits, venue_latency_ns=LATENCY)
-        self.risk = Risk(context_of(plan.opening(), DEFINITIONS))
-        self.state = self.risk.start()
-
-    def step(self, *items: Any) -> Out:
-        return self.risk.step(self.state, Batch.of(list(items)))
-
-    def decide(self, asked: Intent) -> tuple[Decision, Order | None]:
-        out = self.step(asked)
-        assert out.consumed == 1
-        (decision,) = [d.document for d in out.documents if isinstance(d.document, Decision)]
-        orders = [d.document for d in out.documents if isinstance(d.document, Order)]
-        assert len(orders) == (decision.verdict == "approved")
-        assert decision.reasons == [c.name for c in decision.checks if not c.passed]
-        return decision, orders[0] if orders else None
-
-    def check(self, name: str, asked: Intent) -> Check:
-        decision, _ = self.decide(asked)
-        (check,) = [c for c in decision.checks if c.name == name]
-        others = [c.name for c in decision.checks if not c.passed and c.name != name]
-        assert not others, "only the check under test may fail"
-        assert (decision.verdict == "approved") == check.passed
-        return check
-
-    def report(self, order: Order, filled: int, index: int = 0, *, final: bool = True) -> None:
-        self.risk.offer(self.state, "executions", [
-            Execution(
-                execution_id=f"{order.client_order_id}-{index}", client_order_id=order.client_order_id,
-                root=order.root, ts=order.ts + LATENCY, account="a", strategy="s", instrument_id=order.instrument_id,
-                instrument=order.instrument, side=order.side, status="filled", last_quantity=filled,
-                last_price=order.limit_price, cumulative_quantity=filled, leaves_quantity=0, report_index=index,
-                final=final,
-            )
-        ], ended=False)  # fmt: skip
-
-    def hold(self, units: int, ts: int = START - SECOND, number: int = 900, instrument: str = SPOT) -> None:
-        """Fill an order of so many units (a sale where negative)."""
-        side = "buy" if units > 0 else "sell"
-        decision, order = self.decide(
-            intent(number, ts=ts, side=side, quantity=abs(units), instrument=instrument, price=1.0)
-        )
-        assert order is not None, decision.reasons
-        self.report(order, abs(units))
+from streams.state_bytes import dump, load
+from tests.risk_desk import INVERSE, LATENCY, SECOND, SPOT, START, WIDE, Desk, intent, limits_with, touch_of
 
 
 def test_an_intent_within_all_limits_becomes_an_order_of_the_same_terms() -> None:
@@ -113,7 +23,8 @@ def test_an_intent_within_all_limits_becomes_an_order_of_the_same_terms() -> Non
     decision, order = Desk().decide(asked)
     assert decision.verdict == "approved"
     assert [c.name for c in decision.checks] == [
-        "duplicate_id", "late", "price_collar", "touch_age", "quantity", "notional", "position", "message_rate"
+        "trading_state", "book", "duplicate_id", "late", "price_collar", "touch_age", "quantity", "notional",
+        "position", "message_rate",
     ]  # fmt: skip
     assert order is not None
     for name in ("client_order_id", "root", "ts", "side", "quantity", "limit_price", "valid_until", "instrument"):
@@ -138,7 +49,7 @@ def test_an_order_leaves_before_its_decision() -> None:
 def test_the_price_collar_counts_from_the_touch_that_was_seen(
     side: Any, price: float, value: int, passed: bool
 ) -> None:
-    seen = Touch(bid_price=100 * PRICE_SCALE, ask_price=100 * PRICE_SCALE, bid_size=1, ask_size=1, ts=START)
+    seen = touch_of(side, 100 * PRICE_SCALE)
     check = Desk().check("price_collar", intent(side=side, price=price, touch=seen))
     assert (check.value, check.limit, check.unit, check.passed) == (value, 1_000, "ppm", passed)
 
@@ -152,7 +63,7 @@ def test_without_a_touch_to_judge_by_a_price_is_denied(side: Any, touch_price: i
 
 @pytest.mark.parametrize("price", [0.0, -5.0])
 def test_a_price_of_zero_or_less_is_denied(price: float) -> None:
-    seen = Touch(bid_price=100, ask_price=100, bid_size=1, ask_size=1, ts=START)
+    seen = touch_of("sell", 100)
     assert not Desk().check("price_collar", intent(side="sell", price=price, touch=seen)).passed
 
 
@@ -223,10 +134,8 @@ def test_beyond_its_limit_a_position_may_only_be_reduced_and_not_turned_around(
 ) -> None:
     desk = Desk(limits_with(notional_max=9e9))
     desk.hold(100_000)
-    state = desk.risk.snapshot(desk.state)
-    narrow = Desk(limits_with(position_max="0.4", notional_max=9e9))  # the limit was cut while it was held
-    narrow.state = narrow.risk.restore(state)
-    assert narrow.check("position", intent(side=side, quantity=quantity, price=1.0)).passed is passed
+    desk.relimit(limits_with(position_max="0.4", notional_max=9e9))  # the limit was cut while it was held
+    assert desk.check("position", intent(side=side, quantity=quantity, price=1.0)).passed is passed
 
 
 def test_open_approvals_count_as_if_they_filled() -> None:
@@ -353,23 +262,28 @@ def test_late_is_judged_by_the_newest_time_known() -> None:
     ],
 )  # fmt: skip
 def test_a_limit_that_is_missing_denies(key: str, check: str) -> None:
-    made = Desk(limits_with(**{key: None})).check(check, intent())
-    assert (made.limit, made.passed) == (NO_LIMIT, False)
+    decision, _ = Desk(limits_with(**{key: None})).decide(intent())
+    assert decision.reasons == ["trading_state", check], "what lacks a limit is halted by itself"
+    made = {c.name: c for c in decision.checks}
+    assert (made["trading_state"].value, made["trading_state"].limit) == (HALTED, ACTIVE)
+    assert (made[check].limit, made[check].passed) == (NO_LIMIT, False)
 
 
 @pytest.mark.parametrize("limits", [{}, {"account": {}}])
 def test_without_any_limits_everything_is_denied_and_says_why(limits: dict[str, Any]) -> None:
     decision, order = Desk(limits).decide(intent())
     assert order is None
-    assert decision.reasons == ["price_collar", "touch_age", "quantity", "notional", "position", "message_rate"]
+    assert decision.reasons == [
+        "trading_state", "price_collar", "touch_age", "quantity", "notional", "position", "message_rate"
+    ]  # fmt: skip
 
 
 def test_a_missing_position_limit_denies_even_what_reduces() -> None:
     desk = Desk(limits_with(notional_max=9e9))
     desk.hold(1_000)
-    unlimited = Desk(limits_with(position_max=None))
-    unlimited.state = unlimited.risk.restore(desk.risk.snapshot(desk.state))
-    assert not unlimited.check("position", intent(side="sell", quantity=500)).passed
+    desk.relimit(limits_with(position_max=None))
+    decision, _ = desk.decide(intent(side="sell", quantity=500))
+    assert decision.reasons == ["trading_state", "position"]
 
 
 def test_limits_of_zero_allow_nothing() -> None:
@@ -398,3 +312,18 @@ def test_absurd_numbers_are_denied_and_their_checks_stay_within_int64(number: in
 
 def test_the_shipped_limits_approve_a_usual_order() -> None:
     assert Desk(default_limits()).decide(intent(quantity=10_000))[1] is not None
+
+
+def test_an_id_that_is_open_is_known_however_many_came_after_it() -> None:
+    desk = Desk()
+    desk.decide(intent(0, quantity=1))
+    for i in range(IDS_REMEMBERED):
+        desk.step(intent(i + 1, quantity=0))
+    assert desk.decide(intent(0, quantity=1))[0].reasons == ["duplicate_id"]
+
+
+def test_a_snapshot_of_another_version_is_refused() -> None:
+    desk = Desk()
+    arrays, values = load(KIND, desk.risk.snapshot(desk.state))
+    with pytest.raises(SnapshotError, match="foreign; got risk/1"):
+        desk.risk.restore(dump("risk/1", arrays, values))
