@@ -23,6 +23,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
+from streams.people import PEOPLE
+
 from agents.context import Context
 from schemas.errors import ConfigError
 from schemas.header import HOP_NUMBER
@@ -32,6 +34,9 @@ from streams.log import TopicSpec
 
 FEED = "feed"
 """The process that publishes raw payloads; not an agent, but it can be killed like one."""
+
+CLOCK = "clock"
+"""The process of a live run that writes wall time as records; not an agent either."""
 
 
 def _normalise(context: Context) -> Agent:
@@ -130,7 +135,7 @@ def task_named(name: str, tasks: tuple[TaskHops, ...]) -> str:
 
 def writers(tasks: tuple[TaskHops, ...], source: str) -> dict[str, str]:
     """Who writes each topic of a run, by table name: a task, or for raw topics the source's publisher."""
-    known = {"raw.<source>": source}
+    known = {"raw.<source>": source, "clock": CLOCK, "control": PEOPLE}
     for topic in TOPICS:
         for task in tasks:
             if topic.written_by in task.hops:

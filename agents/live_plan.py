@@ -1,0 +1,212 @@
+"""What a live run is: the parts that a topology file names, loaded and checked, and the record that opens it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from agents.limits import default_limits, load_limits
+from agents.parameters import default_parameters
+from agents.plugins import Plugin, load_plugin, view_from
+from agents.topology import CLOCK, FEED, TaskHops, deployment
+from agents.topology_file import ModelFile, TopologyFile, ViewFile, read_as
+from agents.touch_pressure import STRATEGY
+from features.family import CustomFamily
+from features.view import DEFAULT_VIEW, View
+from feeds.definitions import DEFINITIONS
+from feeds.sequence import source_of
+from models.artefact import read, sign
+from models.linear import DEFAULT_MODEL
+from models.linear import load as load_model
+from schemas.columns import PRICE_SCALE
+from schemas.control import RunOpened
+from schemas.definition import Definition
+from schemas.errors import ConfigError
+from schemas.sources import SOURCES
+
+NANOS_PER_MS = 1_000_000
+NANOS = 1_000_000_000
+SHIPPED = "the shipped topology"
+"""Where a key is said to stand when no file was given."""
+
+
+@dataclass(frozen=True, slots=True)
+class LivePlan:
+    """A live run.
+
+    Attributes:
+        file: The topology file; None for what ships.
+        settings: Its content.
+        folder: Where its paths begin.
+        captures: Recorded files that the feed plays.
+        strategy: The desk's own strategy; None for the shipped one.
+        families: The desk's own feature families.
+        view: The feature view.
+        columns: The view as it stands in the opening record; empty for the shipped one.
+        model: The artefact.
+        limits: Risk limits to open with.
+        definitions: Instruments.
+    """
+
+    file: Path | None
+    settings: TopologyFile
+    folder: Path
+    captures: tuple[Path, ...]
+    strategy: Plugin | None
+    families: tuple[Plugin, ...]
+    view: View
+    columns: list[dict[str, Any]]
+    model: dict[str, Any]
+    limits: dict[str, Any]
+    definitions: tuple[Definition, ...]
+
+    @property
+    def source(self) -> str:
+        """Name of the source."""
+        return self.settings.feed.source or source_of(self.captures)
+
+    @property
+    def tasks(self) -> tuple[TaskHops, ...]:
+        """Tasks that are chains of hops."""
+        return deployment(self.settings.tasks.split)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Every process of the run, in the order in which they start."""
+        feed = () if self.settings.feed.kind == "none" else (FEED,)
+        return (CLOCK, *(task.name for task in self.tasks), *feed)
+
+    def opening(self, run: str) -> RunOpened:
+        """The record that opens the run."""
+        settings = self.settings
+        plugins = (*(() if self.strategy is None else (self.strategy,)), *self.families)
+        return RunOpened(
+            run=run, mode="live", source=self.source, publisher_id=SOURCES[self.source], seed=settings.feed.seed,
+            venue_latency_ns=round(settings.venue.latency_ms * NANOS_PER_MS), account=settings.account,
+            strategy=STRATEGY.name if self.strategy is None else self.strategy.value.name,
+            parameters=self._parameters(), limits=self.limits, model=self.model, view=self.columns,
+            code=[plugin.record() for plugin in plugins], split=settings.tasks.split,
+        )  # fmt: skip
+
+    def _parameters(self) -> dict[str, Any]:
+        strategy = self.settings.strategy
+        defaults = default_parameters(self.definitions)
+        positions = defaults["position_max"]
+        by_name = {d.instrument: d for d in self.definitions}
+        where = SHIPPED if self.file is None else str(self.file)
+        for name, text in strategy.position_max.items():
+            if name not in by_name:
+                raise ConfigError(
+                    "no such instrument", got=name, allowed=", ".join(by_name), where=f"{where}: strategy.position_max"
+                )
+            positions[name] = _units(text, by_name[name], f'{where}: strategy.position_max."{name}"')
+        target = STRATEGY if self.strategy is None else self.strategy.value
+        for name in strategy.parameters:
+            if name not in target.parameters:
+                raise ConfigError(
+                    "no such parameter", got=name, allowed=", ".join(target.parameters) or "none",
+                    where=f"{where}: strategy.parameters",
+                )  # fmt: skip
+        values = dict(zip(target.parameters, target.values(strategy.parameters), strict=True))
+        return {
+            **values, "rest_ms": strategy.rest_ms, "valid_ms": strategy.valid_ms, "position_max": positions,
+        }  # fmt: skip
+
+
+def load_topology(path: Path | None) -> LivePlan:
+    """A live plan from a topology file; None for what ships.
+
+    Raises:
+        ConfigError: A file, key or plugin is wrong; names it. Nothing was started.
+    """
+    settings: TopologyFile = TopologyFile() if path is None else read_as(path, TopologyFile, "topology")
+    folder = Path.cwd() if path is None else path.resolve().parent
+    where = SHIPPED if path is None else str(path)
+    captures = tuple(folder / name for name in settings.feed.captures)
+    _check_feed(settings, captures, where)
+    load = settings.strategy.load
+    strategy = load_plugin("strategy", load, folder, f"{where}: strategy.load") if load else None
+    view, columns, families = _view(settings.features.view, folder)
+    plan = LivePlan(
+        file=path, settings=settings, folder=folder, captures=captures, strategy=strategy, families=families, view=view,
+        columns=columns, model=_model(settings.model.file, folder, view), limits=_limits(settings.risk.limits, folder),
+        definitions=tuple(DEFINITIONS),
+    )  # fmt: skip
+    plan.opening("check")
+    return plan
+
+
+def _check_feed(settings: TopologyFile, captures: Sequence[Path], where: str) -> None:
+    kind = settings.feed.kind
+    if (kind == "captures") != bool(captures):
+        raise ConfigError(
+            "captures and kind do not go together", got=f'kind "{kind}", {len(captures)} captures',
+            allowed='kind "captures" with at least one file', where=f"{where}: feed.captures",
+        )  # fmt: skip
+    if (kind == "none") != bool(settings.feed.source):
+        raise ConfigError(
+            "source and kind do not go together", got=f'kind "{kind}", source "{settings.feed.source}"',
+            allowed='a source with kind "none", and only there', where=f"{where}: feed.source",
+        )  # fmt: skip
+    if captures:
+        from feeds.captures import open_captures
+
+        open_captures(captures)
+
+
+def _view(name: str, folder: Path) -> tuple[View, list[dict[str, Any]], tuple[Plugin, ...]]:
+    if not name:
+        return DEFAULT_VIEW, [], ()
+    path = folder / name
+    file: ViewFile = read_as(path, ViewFile, "view")
+    families = tuple(load_plugin("feature", load, folder, f"{path}: load") for load in file.load)
+    own: tuple[CustomFamily, ...] = tuple(plugin.value for plugin in families)
+    columns: list[dict[str, Any]] = [
+        {"family": c.family, "half_life_ns": round(c.half_life_s * NANOS), "name": c.name or c.family}
+        for c in file.feature
+    ]
+    return view_from(columns, own, path.stem, str(path)), columns, families
+
+
+def _model(name: str, folder: Path, view: View) -> dict[str, Any]:
+    path = folder / name if name else DEFAULT_MODEL
+    if path.suffix == ".toml":
+        file: ModelFile = read_as(path, ModelFile, "model")
+        for column in file.weights:
+            if column not in view.names:
+                raise ConfigError(
+                    "a weight of no column of the view", got=column, allowed=", ".join(view.names),
+                    where=f"{path}: weights",
+                )  # fmt: skip
+        artefact = sign({
+            "kind": "linear", "version": 1, "name": file.name, "view": view.hash, "features": list(view.names),
+            "weights": [file.weights.get(column, 0.0) for column in view.names], "intercept": file.intercept,
+            "clip": file.clip,
+        })  # fmt: skip
+    else:
+        artefact = read(path)
+    return dict(load_model(artefact, view=view.hash, features=view.names, where=str(path)).artefact)
+
+
+def _limits(name: str, folder: Path) -> dict[str, Any]:
+    return load_limits(folder / name) if name else default_limits()
+
+
+def _units(text: str | float, definition: Definition, where: str) -> int:
+    try:
+        size = Decimal(str(text))
+    except InvalidOperation:
+        size = Decimal(-1)
+    if not (size.is_finite() and 0 <= size < Decimal(10) ** 9):
+        raise ConfigError("not a size", got=repr(text), allowed='decimal >= 0, e.g. "0.25"', where=where)
+    return int(size * PRICE_SCALE) // definition.size_increment
+
+
+def same_but_for_the_run(one: RunOpened, other: RunOpened) -> bool:
+    """Whether two openings say the same, whatever they are called."""
+    return msgspec.structs.replace(one, run="r") == msgspec.structs.replace(other, run="r")

@@ -1,0 +1,166 @@
+"""A topology file: what a live run is made of, in TOML, checked key by key before anything starts.
+
+Every table and key is optional; what is left out is what ships. ``tapedeck init`` writes a commented one.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta
+
+from schemas.errors import ConfigError
+
+FILE_BYTES_MAX = 1_048_576
+"""Largest topology, view or model file."""
+
+INSTRUMENTS_MAX = 5_000
+"""Most simulated instruments."""
+
+
+class FeedTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """``[feed]``: where payloads come from.
+
+    Attributes:
+        kind: ``simulator``, ``captures`` (recorded files, played as if they came now), or ``none``: somebody else
+            publishes to ``raw.<source>``.
+        source: Name of the source where ``kind`` is ``none``.
+        captures: Files, relative to the topology's folder.
+        instruments: Simulated instruments.
+        seed: Of the simulator.
+        speed: Recorded or simulated seconds per second.
+    """
+
+    kind: Literal["simulator", "captures", "none"] = "simulator"
+    source: Literal["", "binance", "simulator"] = ""
+    captures: list[str] = []
+    instruments: Annotated[int, Meta(ge=1, le=INSTRUMENTS_MAX)] = 3
+    seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 1
+    speed: Annotated[float, Meta(gt=0, le=1_000)] = 1.0
+
+
+class StrategyTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """``[strategy]``: what trades. ``load``: ``file.py:NAME`` or an entry point; empty: the shipped one."""
+
+    load: str = ""
+    rest_ms: Annotated[float, Meta(ge=0, le=86_400_000)] = 250.0
+    valid_ms: Annotated[float, Meta(gt=0, le=86_400_000)] = 1_000.0
+    parameters: dict[str, float] = {}
+    position_max: dict[str, str | float] = {}
+
+
+class FeaturesTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """``[features]``: the view file; empty: the shipped view."""
+
+    view: str = ""
+
+
+class ModelTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """``[model]``: an artefact (``.json``) or weights by feature (``.toml``); empty: the shipped model."""
+
+    file: str = ""
+
+
+class RiskTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """``[risk]``: the limits that the run is opened with; empty: the shipped ones. Later changes are made by people."""
+
+    limits: str = ""
+
+
+class VenueTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """``[venue]``: who works the orders, and how long after an order its reports take effect."""
+
+    kind: Literal["paper"] = "paper"
+    latency_ms: Annotated[float, Meta(gt=0, le=3_600_000)] = 50.0
+
+
+class TasksTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """``[tasks]``: ``split`` gives every hop a process of its own."""
+
+    split: bool = False
+
+
+class TopologyFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """The whole file."""
+
+    account: Annotated[str, Meta(min_length=1, max_length=128)] = "desk"
+    feed: FeedTable = FeedTable()
+    strategy: StrategyTable = StrategyTable()
+    features: FeaturesTable = FeaturesTable()
+    model: ModelTable = ModelTable()
+    risk: RiskTable = RiskTable()
+    venue: VenueTable = VenueTable()
+    tasks: TasksTable = TasksTable()
+
+
+class ViewColumn(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """``[[feature]]`` of a view file: one column."""
+
+    family: str
+    half_life_s: Annotated[float, Meta(ge=0, le=315_360_000)] = 0.0
+    name: str = ""
+
+
+class ViewFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A view: its columns in order, and the desk's own families (``load``) that they use."""
+
+    feature: Annotated[list[ViewColumn], Meta(min_length=1)]
+    load: list[str] = []
+
+
+class ModelFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """A linear model: weights by column of the view, basis points per unit; one that is left out weighs nothing."""
+
+    name: Annotated[str, Meta(min_length=1, max_length=128)]
+    weights: dict[str, float]
+    intercept: float = 0.0
+    clip: Annotated[float, Meta(ge=0)] = 10.0
+
+
+def read_toml(path: Path, what: str) -> dict[str, Any]:
+    """A TOML file.
+
+    Raises:
+        ConfigError: Not readable, too large, or not TOML; names the file.
+    """
+    try:
+        with path.open("rb") as file:
+            data = file.read(FILE_BYTES_MAX + 1)
+    except OSError as error:
+        raise ConfigError(f"cannot read the {what}", got=error.strerror or str(error), where=str(path)) from error
+    if len(data) > FILE_BYTES_MAX:
+        raise ConfigError("too large", got=f"> {FILE_BYTES_MAX} bytes", allowed=f"{FILE_BYTES_MAX}", where=str(path))
+    try:
+        return tomllib.loads(data.decode())
+    except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
+        raise ConfigError(
+            "not TOML", got=str(error), where=str(path), fix="tapedeck init writes one to copy"
+        ) from error
+
+
+def read_as(path: Path, shape: type[Any], what: str) -> Any:
+    """A TOML file of a known shape.
+
+    Raises:
+        ConfigError: As ``read_toml``; or a key is unknown, missing, mistyped or out of bounds: names file and key.
+    """
+    try:
+        return msgspec.convert(read_toml(path, what), shape)
+    except msgspec.ValidationError as error:
+        said, _, place = str(error).partition(" - at `$")
+        key = place.rstrip("`").lstrip(".")
+        raise ConfigError(said, where=f"{path}: {key}" if key else str(path), allowed=_allowed(shape, key)) from error
+
+
+def _allowed(shape: type[Any], key: str) -> str:
+    """Keys of the table in which a key was refused, as far as the shape tells them."""
+    at: Any = shape
+    for part in key.split("."):
+        hint = next((f for f in msgspec.structs.fields(at) if f.name == part), None)
+        if hint is None or not (isinstance(hint.type, type) and issubclass(hint.type, msgspec.Struct)):
+            break
+        at = hint.type
+    return "keys " + ", ".join(f.name for f in msgspec.structs.fields(at))
