@@ -52,7 +52,7 @@ class Risk:
 
     def start(self) -> RiskState:
         """Flat, nothing decided. Live there are no limits until the opening has been read on ``control``."""
-        state = RiskState(len(self._context.instruments))
+        state = RiskState(self._context)
         if not self._live:
             state.standing.apply(self._context.run)
         state.relimit(self._context)

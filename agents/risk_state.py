@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections import deque
+from typing import Any
 
 import numpy as np
 
 from agents.answers import Answers, Pending
-from agents.context import Context
+from agents.context import NO_SLOT, Context
 from agents.limits import ACCOUNT_KEYS, NANOS_PER_MS, Limits, limits_of, missing_keys
 from agents.standing import Standing
+from schemas.errors import SnapshotError
 from schemas.execution import Execution
 from streams.state_bytes import dump, load
 
@@ -34,11 +36,14 @@ class RiskState:
         answers: Approvals that have no final report, and reports that are not due.
         standing: Halts and limits in force.
         strangers: Live: reports that answer no open approval of ours, and change nothing.
+        instruments: Their ids by slot.
         limits: Limits in force by slot. This and what follows is derived from ``standing`` by ``relimit``.
         lacks: By slot, whether a limit that its orders need is missing.
     """
 
-    def __init__(self, slots: int) -> None:
+    def __init__(self, context: Context) -> None:
+        slots = len(context.instruments)
+        self.instruments = [d.instrument_id for d in context.instruments]
         self.position = np.zeros(slots, dtype=np.int64)
         self.open_buys = np.zeros(slots, dtype=np.int64)
         self.open_sells = np.zeros(slots, dtype=np.int64)
@@ -97,9 +102,9 @@ class RiskState:
             "ids": self.ids[:seen],
         }  # fmt: skip
         values = {
-            "decided": self.decided, "approved_at": list(self.approved_at), "now": self.now, "clock": self.clock,
-            "open": {k: list(v) for k, v in self.open.items()}, "answers": self.answers.dump(),
-            "standing": self.standing.dump(), "strangers": self.strangers,
+            "instruments": self.instruments, "decided": self.decided, "approved_at": list(self.approved_at),
+            "now": self.now, "clock": self.clock, "open": {k: list(v) for k, v in self.open.items()},
+            "answers": self.answers.dump(), "standing": self.standing.dump(), "strangers": self.strangers,
         }  # fmt: skip
         return dump(KIND, arrays, values)
 
@@ -108,18 +113,35 @@ class RiskState:
         """From ``dump``'s bytes.
 
         Raises:
-            SnapshotError: Torn, or of another agent or version.
+            SnapshotError: Torn, of another agent or version, or an instrument that has exposure is no longer defined.
         """
         arrays, values = load(KIND, data)
-        state = cls(len(context.instruments))
-        state.position, state.open_buys = arrays["position"], arrays["open_buys"]
-        state.open_sells = arrays["open_sells"]
+        state = cls(context)
+        slots = _slots(values["instruments"], context, arrays)
+        for name in ("position", "open_buys", "open_sells"):
+            for old, slot in enumerate(slots):
+                if slot != NO_SLOT:
+                    getattr(state, name)[slot] = arrays[name][old]
         state.ids[: len(arrays["ids"])] = arrays["ids"]
         state.decided, state.now, state.clock = values["decided"], values["now"], values["clock"]
         state.approved_at.extend(values["approved_at"])
         state.open = {k: (v[0], v[1]) for k, v in values["open"].items()}
-        state.answers = Answers.load(values["answers"])
+        answers = values["answers"]
+        answers["pending"] = [[name, due, slots[old]] for name, due, old in answers["pending"]]
+        state.answers = Answers.load(answers)
         state.standing = Standing.load(values["standing"])
         state.strangers = values["strangers"]
         state.relimit(context)
         return state
+
+
+def _slots(instruments: list[int], context: Context, arrays: dict[str, Any]) -> list[int]:
+    """Slots now by slots then: a live run may have been opened with further instruments since."""
+    slots = [context.slot_of(instrument) for instrument in instruments]
+    for old, slot in enumerate(slots):
+        if slot == NO_SLOT and any(arrays[name][old] for name in ("position", "open_buys", "open_sells")):
+            raise SnapshotError(
+                "an instrument with a position or an open order is no longer defined", got=str(instruments[old]),
+                fix="define it again",
+            )  # fmt: skip
+    return slots

@@ -98,6 +98,11 @@ class Standing:
         """Limits in force, one by one."""
         return dict(self._limits)
 
+    @property
+    def opening(self) -> Flat:
+        """Limits of the newest opening, one by one."""
+        return dict(self._opening)
+
     def dump(self) -> dict[str, Any]:
         """JSON-able form: the same content gives the same, whatever order it was ordered in."""
         return {

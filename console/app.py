@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from console import broker, demo, feed, topics
+from console import broker, demo, feed, risk, topics
 from console.file_lists import CaptureCommand
 from console.terminal import emit
 
@@ -30,6 +30,7 @@ app.command(
     epilog="\b\nExamples:\n" + "\n".join(f"  tapedeck demo {e}" for e in demo.EXAMPLES),
 )(demo.demo)
 app.add_typer(feed.app, name="feed")
+app.add_typer(risk.app, name="risk")
 app.add_typer(topics.app, name="topics")
 app.add_typer(broker.app, name="broker")
 

@@ -11,9 +11,9 @@ READ_BACK_RECORDS = 64
 
 
 def last_header(
-    log: Log, topic: str, partition: int, writer: str, schemas: frozenset[int] | None = None
+    log: Log, topic: str, partition: int, writer: str, schemas: frozenset[int] | None = None, *, committed: bool = False
 ) -> Header | None:
-    """The header of a writer's last record, uncommitted ones included; None where it has never written.
+    """The header of a writer's last record; None where it has never written.
 
     Args:
         log: Where.
@@ -21,6 +21,7 @@ def last_header(
         partition: Of it.
         writer: Whose records count.
         schemas: Numbers of the schemas that count; None: any.
+        committed: Whether only committed records count. Else those of open and aborted transactions do as well.
 
     Raises:
         SnapshotError: The records that bore its numbers are gone.
@@ -30,7 +31,7 @@ def last_header(
     while True:
         start = max(low, high - window)
         last: Header | None = None
-        for record in log.scan(topic, partition, start, committed=False):
+        for record in log.scan(topic, partition, start, committed=committed):
             last = _of_writer(record.header, writer, schemas) or last
         if last is not None:
             return last
