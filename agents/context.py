@@ -63,7 +63,9 @@ def read_context(log: Log, namespace: str) -> Context:
     """
     opened = _documents(log, topic_name(namespace, "control"), RunOpened)
     if not opened:
-        raise SnapshotError("no run was opened here", where=topic_name(namespace, "control"), allowed="a run record")
+        raise SnapshotError(
+            "no run was opened here", kind="no_run", where=topic_name(namespace, "control"), allowed="a run record"
+        )
     return context_of(opened[0], _documents(log, topic_name(namespace, "definitions"), Definition))
 
 

@@ -125,7 +125,7 @@ def task_named(name: str, tasks: tuple[TaskHops, ...]) -> str:
         if name == task.name or name in task.hops:
             return task.name
     known = [FEED, *(t.name for t in tasks), *(h for t in tasks if len(t.hops) > 1 for h in t.hops)]
-    raise ConfigError("no such task", got=name, allowed=", ".join(known), where="--kill TASK@N")
+    raise ConfigError("no such task", kind="no_task", got=name, allowed=", ".join(known), where="--kill TASK@N")
 
 
 def writers(tasks: tuple[TaskHops, ...], source: str) -> dict[str, str]:

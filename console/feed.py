@@ -64,7 +64,7 @@ def check(
     from streams.home import use_kernel_cache
 
     if source not in FEEDS:
-        raise ConfigError("no such feed", got=source, allowed=", ".join(FEEDS), where="feed check")
+        raise ConfigError("no such feed", kind="no_feed", got=source, allowed=", ".join(FEEDS), where="feed check")
     use_kernel_cache()  # before anything imports numba
     from feeds.check import check as check_files
 

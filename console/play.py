@@ -68,7 +68,8 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
-            "the run's folder cannot be made", got=error.strerror or str(error), where=str(folder),
+            "the run's folder cannot be made", kind="folder_unwritable",
+            got=error.strerror or str(error), where=str(folder),
             fix=f"set {HOME_VARIABLE} to a folder that can be written",
         ) from error  # fmt: skip
 

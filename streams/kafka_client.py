@@ -81,6 +81,7 @@ def broker_away(bootstrap: str, seconds: float, error: KafkaError | None, doing:
     """The error that says that Kafka could not be reached within a bound."""
     return BrokerError(
         f"broker away: {doing} for {seconds:g} s",
+        kind="away",
         got=described(error) if error is not None else "no answer",
         where=bootstrap,
         fix="start it (tapedeck broker up), or name the right one with --bootstrap or TAPEDECK_BOOTSTRAP",

@@ -98,7 +98,7 @@ class Output:
         """
         if self.recalls:
             raise StateDiverged(
-                "recovery regenerated less than the log holds", got=f"an end at seq {self.seq - 1}",
+                "recovery regenerated less than the log holds", kind="too_little", got=f"an end at seq {self.seq - 1}",
                 where=f"{self.topic}[{self.partition}] of {self._name}",
             )  # fmt: skip
 
@@ -122,7 +122,7 @@ class Output:
         names = before.dtype.names or ()
         column = next((n for n in names if before[i][n].tobytes() != after[i][n].tobytes()), "?")
         return StateDiverged(
-            "recovery regenerated another row than the log holds",
+            "recovery regenerated another row than the log holds", kind="other_row",
             got=f"{column}={after[i][column]}", allowed=f"{column}={before[i][column]}",
             where=f"{self.topic}[{self.partition}] seq {seq + i} of {self._name}",
         )  # fmt: skip
@@ -131,7 +131,7 @@ class Output:
         before = self._recorded.documents.pop(self.seq, None)
         if before is not None and before != (key, value):
             raise StateDiverged(
-                "recovery regenerated another document than the log holds",
+                "recovery regenerated another document than the log holds", kind="other_document",
                 got=value.decode(), allowed=before[1].decode(errors="replace"),
                 where=f"{self.topic}[{self.partition}] seq {self.seq} of {self._name}",
             )  # fmt: skip

@@ -70,7 +70,9 @@ class Publisher:
         partition_of: PartitionOf = by_key, on_ack: Callable[[int], None] | None = None,
     ) -> None:  # fmt: skip
         if not (source.isascii() and source.replace("_", "").replace("-", "").isalnum()):
-            raise ConfigError("not a source name", got=source, allowed="ASCII letters, digits, - and _")
+            raise ConfigError(
+                "not a source name", kind="source_name", got=source, allowed="ASCII letters, digits, - and _"
+            )
         self.source = source
         self.topic = topic_name(namespace, "raw.<source>", source)
         self._partition_of = partition_of
@@ -96,7 +98,9 @@ class Publisher:
             ConfigError: The topic has several partitions: each counts for itself, see :attr:`next_seqs`.
         """
         if len(self._next) != 1:
-            raise ConfigError(f"{self.topic} has {len(self._next)} partitions", fix="resume by next_seqs")
+            raise ConfigError(
+                f"{self.topic} has {len(self._next)} partitions", kind="several_partitions", fix="resume by next_seqs"
+            )
         return self._next[0]
 
     @property
@@ -124,7 +128,9 @@ class Publisher:
             ConfigError: The run has ended.
         """
         if len(payload) > PAYLOAD_BYTES_MAX:
-            raise BadPayload("a payload is too large", got=f"{len(payload)} bytes", allowed=f"{PAYLOAD_BYTES_MAX}")
+            raise BadPayload(
+                "a payload is too large", kind="too_large", got=f"{len(payload)} bytes", allowed=f"{PAYLOAD_BYTES_MAX}"
+            )
         key = key.encode() if isinstance(key, str) else key
         return self._send(RAW, self._partition_of(key, len(self._next)), key, payload, ts_recv, scheduled)
 
@@ -162,6 +168,7 @@ class Publisher:
         if left and timeout_s > 0:
             self._broken = DeliveryError(
                 f"{left} payloads are not acknowledged after {timeout_s:g} s",
+                kind="unacknowledged",
                 where=self.topic,
                 fix="open a new publisher: it reads back what is durable",
             )
@@ -177,7 +184,7 @@ class Publisher:
             if self._broken is None:
                 self.flush()
         finally:
-            self._broken = self._broken or DeliveryError("closed", where=self.topic)
+            self._broken = self._broken or DeliveryError("closed", kind="closed", where=self.topic)
             self._appender.close()
             self._release()
 
@@ -195,7 +202,9 @@ class Publisher:
         if self._broken is not None:
             raise self._broken
         if self.ended:
-            raise ConfigError("the run has ended: nothing may follow its end record", where=self.topic)
+            raise ConfigError(
+                "the run has ended: nothing may follow its end record", kind="run_ended", where=self.topic
+            )
         seq = self._next[partition]
         born = np.array([[wall_ns() if scheduled is None else scheduled]], dtype=np.int64)
         header = Header(
@@ -239,6 +248,7 @@ def _read_back(log: Log, topic: str, partition: int, source: str) -> tuple[int, 
     if low > 0:
         raise SnapshotError(
             "the last number of a source cannot be read back: its records are gone",
+            kind="numbers_gone",
             where=f"{topic}[{partition}] from {low}",
             fix="restore the end of the topic from the archive, or publish under another source name",
         )
