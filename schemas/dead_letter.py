@@ -13,7 +13,7 @@ from schemas.document import Document, Text
 class DeadLetter(Document, frozen=True, kw_only=True, tag="dead_letter"):
     """One input that could not be used, and why."""
 
-    code: Annotated[Text, Meta(description="error code of schemas/errors.py, e.g. bad_payload")]
+    code: Annotated[Text, Meta(description="error class of schemas/errors.py, e.g. bad_payload")]
     reason: str
     task: Text
     topic: Text
@@ -24,3 +24,4 @@ class DeadLetter(Document, frozen=True, kw_only=True, tag="dead_letter"):
     ts: Annotated[Nanos, Meta(description="log time, or ts_recv of a raw payload; 0 when unreadable")]
     key: Annotated[str, Meta(description="record key, base64")]
     payload: Annotated[str, Meta(description="record value, base64, whole")]
+    kind: Annotated[str, Meta(description="its line in docs/errors.md, e.g. bad_payload.zero_price")] = ""

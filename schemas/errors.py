@@ -68,7 +68,7 @@ class TapedeckError(Exception):
             parts.append(f"allowed: {self.allowed}")
         if self.fix:
             parts.append(self.fix)
-        return "; ".join(parts).replace("\n", " ")
+        return one_line("; ".join(parts))
 
 
 class ConfigError(TapedeckError):
@@ -141,6 +141,17 @@ class TaskFailed(TapedeckError):
 
     exit_code = 5
     code = "task_failed"
+
+
+def one_line(text: str) -> str:
+    r"""Text that stays one line and moves no cursor, whatever was put into it: line ends as spaces, controls escaped.
+
+    >>> one_line("a\nb\x1b[2J")
+    'a b\\x1b[2J'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " if c in "\n\r\t" else repr(c)[1:-1] for c in text)
 
 
 TEXT_CHARS_MAX = 160

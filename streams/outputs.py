@@ -7,6 +7,7 @@ from hashlib import sha256
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
 from schemas.catalog import BY_EVENT, BY_NUMBER, Schema
 from schemas.codec import encode
@@ -132,9 +133,19 @@ class Output:
         if before is not None and before != (key, value):
             raise StateDiverged(
                 "recovery regenerated another document than the log holds", kind="other_document",
-                got=value.decode(), allowed=before[1].decode(errors="replace"),
+                got=_differing(before[1], value), allowed="the same key and bytes",
                 where=f"{self.topic}[{self.partition}] seq {self.seq} of {self._name}",
             )  # fmt: skip
+
+
+def _differing(before: bytes, after: bytes) -> str:
+    """Which fields of a document differ; not what they hold, which is for the log alone."""
+    try:
+        old, new = orjson.loads(before), orjson.loads(after)
+        fields = [name for name in (*new, *old) if name not in old or name not in new or old[name] != new[name]]
+    except (orjson.JSONDecodeError, TypeError):
+        fields = []
+    return f"other {', '.join(dict.fromkeys(fields)) or 'bytes'}"
 
 
 def _recall(record: Record, name: str, seq_from: int, recorded: Recorded) -> None:

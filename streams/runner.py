@@ -286,7 +286,7 @@ class Task:
         self, error: BadInput, offset: int, writer: str, seq: int, ts: int, key: bytes, value: bytes, ordinal: int
     ) -> None:
         letter = DeadLetter(
-            code=error.code, reason=str(error), task=self.plan.name, topic=self._input.topic,
+            code=error.code, kind=error.kind, reason=str(error), task=self.plan.name, topic=self._input.topic,
             partition=self.plan.partition, offset=offset, writer=writer, seq=seq, ts=ts,
             key=base64.b64encode(key).decode(), payload=base64.b64encode(value).decode(),
         )  # fmt: skip
