@@ -75,5 +75,5 @@ def _documents(log: Log, topic: str, event: Any) -> list[Any]:
         try:
             documents.append(decode(record.value, event))
         except BadFrame as error:  # junk that somebody has put there must not keep a task from coming back
-            logger.warning("%s[0]@%d skipped: %s", topic, record.offset, error)
+            logger.warning("%s[0]@%d skipped: %s", topic, record.offset, error.told)
     return documents

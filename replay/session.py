@@ -226,8 +226,8 @@ class MemorySession:
             return Task(
                 plan, self._build(hops, context), self.log, failpoint=self._failpoint(hops.name),
                 on_reject=lambda letter: self._on_event(
-                    {"event": "reject", "task": letter.task, "code": letter.code, "reason": letter.reason,
-                     "topic": letter.topic, "offset": letter.offset}
+                    {"event": "reject", "task": letter.task, "kind": letter.kind, "topic": letter.topic,
+                     "offset": letter.offset, "seq": letter.seq}
                 ),
                 monotonic=lambda: 0.0 if self._scheduler is None else self._scheduler.clock_s(),
             )  # fmt: skip

@@ -12,8 +12,9 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 
 from schemas.errors import BrokerError
+from streams.logs import KAFKA_LOGGER
 
-LOGGER = logging.getLogger("tapedeck.kafka")
+LOGGER = logging.getLogger(KAFKA_LOGGER)
 LOGGER.addHandler(logging.NullHandler())
 # Said by every producer when it is made; that the guarantee holds is proved by the log suite.
 LOGGER.addFilter(lambda record: "enable.gapless.guarantee is experimental" not in record.getMessage())

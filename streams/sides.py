@@ -141,7 +141,7 @@ class Sides:
             return False
         if isinstance(arrival, BadRecord):
             # Whose primary input this is writes the dead letter; here it must only do no harm.
-            logger.debug("side record skipped: %s", arrival.error)
+            logger.debug("side record skipped: %s", arrival.error.told)
             return False
         ended = isinstance(arrival, End)
         items: Any = [] if isinstance(arrival, End) else arrival.items
