@@ -202,7 +202,8 @@ class Supervisor:
         steady = worker.ready and monotonic_s() - worker.ready_at > STEADY_S
         if not asked:
             worker.deaths_in_a_row = 1 if steady else worker.deaths_in_a_row + 1
-        why = worker.error or (worker.stderr[-1] if worker.stderr else f"exit {code}")
+        # Once it is ready it may have printed what it read, which is not for a log.
+        why = worker.error or (worker.stderr[-1] if worker.stderr and not worker.ready else f"exit {code}")
         if code in FATAL_EXITS or worker.deaths_in_a_row > DEATHS_MAX:
             error = BrokerError if code == BrokerError.exit_code else TaskFailed
             raise error(f"task {worker.spec.task} cannot go on", kind="task_ended", got=why, where=f"exit {code}")

@@ -17,7 +17,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from schemas.dead_letter import DeadLetter
+from schemas.dead_letter import DeadLetter, notice
 from schemas.errors import TapedeckError
 from streams.clock import wall_ns
 from streams.crash import CRASH_EXIT, report_crash
@@ -177,8 +177,7 @@ def _say_log(message: str, *, level: str, logger: str, **_more: Any) -> None:
 
 
 def _say_reject(letter: DeadLetter) -> None:
-    # Not its reason: that may quote what the record held, which is for the dead letter alone.
-    say("reject", task=letter.task, kind=letter.kind, topic=letter.topic, offset=letter.offset, seq=letter.seq)
+    say("reject", **notice(letter))
 
 
 def _end_with_supervisor() -> None:

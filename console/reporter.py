@@ -10,7 +10,6 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from console.figures import count
-from schemas.error_kinds import kind_of
 from streams import logs
 from streams.clock import monotonic_s
 
@@ -83,18 +82,19 @@ class Reporter:
                 self._tell(missed, "kill_left", "warning", task=task, inputs=inputs)
 
     def _reject(self, event: Mapping[str, Any]) -> None:
-        kind, topic, offset, seq = kind_of(event["kind"]), str(event["topic"]), int(event["offset"]), int(event["seq"])
-        key = (topic, offset, seq, kind.code)
+        code, topic, offset, seq = str(event["code"]), str(event["topic"]), int(event["offset"]), event.get("seq", 0)
+        kind = str(event.get("kind") or code)
+        key = (topic, offset, seq, kind)
         if key in self._known:
             return
         if len(self._known) < REJECTS_REMEMBERED_MAX:
             self._known.add(key)
-        self._rejected[kind.code] += 1
-        if self._rejected[kind.code] <= REJECTS_SHOWN_MAX:
+        self._rejected[kind] += 1
+        if self._rejected[kind] <= REJECTS_SHOWN_MAX:
+            line = f"{topic}@{offset} {code}: {event['reason']}" + (f" [{kind}]" if kind != code else "")
             self._tell(
-                f"{topic}@{offset} {kind.group.code}: {kind.meaning} It is in dlq. [{kind.code}]", "reject", "warning",
-                code=kind.code, task=event["task"], topic=topic, offset=offset, seq=seq,
-            )  # fmt: skip
+                line, "reject", "warning", code=kind, task=event.get("task", ""), topic=topic, offset=offset, seq=seq
+            )
 
     def _tell(self, message: str, event: str, level: str, **fields: Any) -> None:
         """One line: to machines with all that is known, else to people where the view shows it."""

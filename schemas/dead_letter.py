@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Any
 
 from msgspec import Meta
 
 from schemas.columns import I64, U16, U64, Nanos
 from schemas.document import Document, Text
+from schemas.error_kinds import kind_of
 
 
 class DeadLetter(Document, frozen=True, kw_only=True, tag="dead_letter"):
@@ -25,3 +26,11 @@ class DeadLetter(Document, frozen=True, kw_only=True, tag="dead_letter"):
     key: Annotated[str, Meta(description="record key, base64")]
     payload: Annotated[str, Meta(description="record value, base64, whole")]
     kind: Annotated[str, Meta(description="its line in docs/errors.md, e.g. bad_payload.zero_price")] = ""
+
+
+def notice(letter: DeadLetter) -> dict[str, Any]:
+    """What may be told of a dead letter outside of the log: where it is and what kind, nothing that the input held."""
+    return {
+        "task": letter.task, "code": letter.code, "kind": letter.kind, "reason": kind_of(letter.kind).meaning,
+        "topic": letter.topic, "offset": letter.offset, "seq": letter.seq,
+    }  # fmt: skip

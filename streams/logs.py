@@ -33,7 +33,7 @@ KAFKA_LOGGER = "tapedeck.kafka"
 NANOS = 1_000_000_000
 SECRETS = re.compile(
     r"""(?P<keep>\b[\w.-]*(?:password|passwd|secret|token|credential|api[_-]?key)[\w.-]*['"]?\s*[=:]\s*)\S+"""
-    r"|(?P<user>[^\s/@'\",;]*:[^\s@'\",]+@)(?=[\w.\[-])",
+    r"|(?P<user>[^\s/@'\",;:]*:(?!//)[^\s@'\",]+@)(?=[\w.\[-])",
     re.IGNORECASE,
 )
 """``password=x`` and its like, and the credentials of ``user:password@host``."""
