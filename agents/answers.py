@@ -82,7 +82,10 @@ class Answers:
         """
         if len(self._inbox) >= EARLY_MAX and answer.client_order_id not in self._inbox:
             raise StateDiverged(
-                "answers to ids that were never sent", got=answer.client_order_id, allowed=f"{EARLY_MAX} that wait"
+                "answers to ids that were never sent",
+                kind="unknown_answers",
+                got=answer.client_order_id,
+                allowed=f"{EARLY_MAX} that wait",
             )
         self._inbox.setdefault(answer.client_order_id, []).append(answer)
 

@@ -71,7 +71,9 @@ def read_context(log: Log, namespace: str, folder: Path = Path()) -> Context:
     """
     opened = _documents(log, topic_name(namespace, "control"), RunOpened)
     if not opened:
-        raise SnapshotError("no run was opened here", where=topic_name(namespace, "control"), allowed="a run record")
+        raise SnapshotError(
+            "no run was opened here", kind="no_run", where=topic_name(namespace, "control"), allowed="a run record"
+        )
     return context_of(opened[-1], _documents(log, topic_name(namespace, "definitions"), Definition), folder)
 
 
@@ -81,5 +83,5 @@ def _documents(log: Log, topic: str, event: Any) -> list[Any]:
         try:
             documents.append(decode(record.value, event))
         except BadFrame as error:  # junk that somebody has put there must not keep a task from coming back
-            logger.warning("%s[0]@%d skipped: %s", topic, record.offset, error)
+            logger.warning("%s[0]@%d skipped: %s", topic, record.offset, error.told)
     return documents

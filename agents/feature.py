@@ -49,7 +49,11 @@ class Feature:
         if bad.any():
             index = np.flatnonzero(~bad)
             for i in np.flatnonzero(bad):
-                error = UnknownInstrument("no definition", got=str(ids[i])) if unknown[i] else _why_absurd(rows[i])
+                error = (
+                    UnknownInstrument("no definition", kind="not_defined", got=str(ids[i]))
+                    if unknown[i]
+                    else _why_absurd(rows[i])
+                )
                 out.rejects.append(Reject(int(i), error))
             rows, slots = rows[index], slots[index]
         out.rows.append(RowsOut("features", self._vectors(state, rows, slots), index))
@@ -73,7 +77,7 @@ class Feature:
         try:
             return self._view.restore(arrays)
         except ValueError as error:
-            raise SnapshotError("a feature snapshot does not fit", got=str(error)) from error
+            raise SnapshotError("a feature snapshot does not fit", kind="foreign", got=str(error)) from error
 
     def _vectors(self, state: ViewState, rows: Any, slots: Any) -> Any:
         vectors = np.empty(len(rows), dtype=self._dtype)
@@ -95,4 +99,6 @@ def _absurd(rows: Any) -> Any:
 def _why_absurd(row: Any) -> BadPayload:
     names = ("ts_log", "bid_price", "ask_price", "size", "bid_size", "ask_size")
     got = ", ".join(f"{name}={int(row[name])}" for name in names)
-    return BadPayload("an absurd tick", got=got, allowed=f"0 < ts_log <= {TS_MAX}, prices > 0, sizes >= 0")
+    return BadPayload(
+        "an absurd tick", kind="absurd_tick", got=got, allowed=f"0 < ts_log <= {TS_MAX}, prices > 0, sizes >= 0"
+    )

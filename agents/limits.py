@@ -56,9 +56,13 @@ def load_limits(path: Path) -> dict[str, Any]:
     try:
         data = tomllib.loads(path.read_text())
     except (OSError, UnicodeDecodeError) as error:
-        raise ConfigError("cannot read the limits file", got=str(error), where=str(path)) from error
+        raise ConfigError(
+            "cannot read the limits file", kind="file_unreadable", got=str(error), where=str(path)
+        ) from error
     except (tomllib.TOMLDecodeError, RecursionError) as error:
-        raise ConfigError("not TOML", got=str(error), where=str(path), fix="see agents/limits.toml") from error
+        raise ConfigError(
+            "not TOML", kind="not_toml", got=str(error), where=str(path), fix="see agents/limits.toml"
+        ) from error
     check_limits(data, str(path))
     return data
 
@@ -75,7 +79,8 @@ def check_limits(data: dict[str, Any], where: str) -> None:
     rate = account.get("message_rate_max", 1)  # one that is missing denies, as any limit does
     if isinstance(rate, bool) or not isinstance(rate, int) or not 1 <= rate <= ACCOUNT_KEYS["message_rate_max"]:
         raise ConfigError(
-            "not a message rate", got=repr(rate), allowed=f"whole number 1 to {ACCOUNT_KEYS['message_rate_max']}",
+            "not a message rate", kind="bad_limit",
+            got=repr(rate), allowed=f"whole number 1 to {ACCOUNT_KEYS['message_rate_max']}",
             where=f"{where}: account.message_rate_max",
         )  # fmt: skip
     _check_number(account, "clock_age_max_ms", ACCOUNT_KEYS["clock_age_max_ms"], f"{where}: account")
@@ -84,7 +89,7 @@ def check_limits(data: dict[str, Any], where: str) -> None:
     _known(instruments, set(BY_INSTRUMENT), f"{where}: instrument")
     for name, table in instruments.items():
         if not isinstance(table, dict):
-            raise ConfigError("not a table", got=repr(table), where=f"{where}: instrument.{name}")
+            raise ConfigError("not a table", kind="not_a_table", got=repr(table), where=f"{where}: instrument.{name}")
         _check_table(table, f'{where}: instrument."{name}"')
 
 
@@ -123,7 +128,11 @@ def _check_table(table: dict[str, Any], where: str) -> None:
     for key in QUANTITY_KEYS:
         if key in table and not _is_quantity(table[key]):
             raise ConfigError(
-                "not a quantity", got=repr(table[key]), allowed='decimal >= 0, e.g. "0.25"', where=f"{where}.{key}"
+                "not a quantity",
+                kind="bad_limit",
+                got=repr(table[key]),
+                allowed='decimal >= 0, e.g. "0.25"',
+                where=f"{where}.{key}",
             )
 
 
@@ -153,11 +162,15 @@ def _is_long(value: str | int | float) -> bool:
 def _table(data: dict[str, Any], key: str, where: str) -> dict[str, Any]:
     table = data.get(key, {})
     if not isinstance(table, dict):
-        raise ConfigError("not a table", got=repr(table), allowed=f"[{key}]", where=f"{where}: {key}")
+        raise ConfigError(
+            "not a table", kind="not_a_table", got=repr(table), allowed=f"[{key}]", where=f"{where}: {key}"
+        )
     return table
 
 
 def _known(table: dict[str, Any], known: set[str], where: str) -> None:
     for key in table:
         if key not in known:
-            raise ConfigError("unknown key", got=key, allowed=", ".join(sorted(known)), where=f"{where}.{key}")
+            raise ConfigError(
+                "unknown key", kind="unknown_key", got=key, allowed=", ".join(sorted(known)), where=f"{where}.{key}"
+            )

@@ -104,7 +104,5 @@ def _define(log: Log, plan: LivePlan) -> None:
 
 def _header(seq: int) -> bytes:
     return pack(
-        Header(
-            schema=DEFINITION.number, version=DEFINITION.version, seq=seq, time=0, writer=PEOPLE, stamps=no_stamps()
-        )
+        Header(schema=DEFINITION.number, version=DEFINITION.version, seq=seq, time=0, writer=PEOPLE, stamps=no_stamps())
     )

@@ -63,10 +63,11 @@ class Risk:
         out = Out(consumed=0)
         for index, intent in enumerate(batch.items):
             if not isinstance(intent, Intent):
-                error = BadPayload("not an intent", got=type(intent).__name__)
+                error = BadPayload("not an intent", kind="not_an_intent", got=type(intent).__name__)
                 out.rejects.append(Reject(index, error))
             elif (slot := self._context.slot_of(intent.instrument_id)) == NO_SLOT:
-                out.rejects.append(Reject(index, UnknownInstrument("no definition", got=str(intent.instrument_id))))
+                error = UnknownInstrument("no definition", kind="not_defined", got=str(intent.instrument_id))
+                out.rejects.append(Reject(index, error))
             elif not self._apply_due(state, intent.ts):
                 out.waits = self.sides
                 break

@@ -49,7 +49,9 @@ class Score:
         if foreign.any():
             for i in np.flatnonzero(foreign):
                 got, allowed = hex(rows["view"][i]), hex(self._view.tag)
-                out.rejects.append(Reject(int(i), BadPayload("features of another view", got=got, allowed=allowed)))
+                out.rejects.append(
+                    Reject(int(i), BadPayload("features of another view", kind="other_view", got=got, allowed=allowed))
+                )
             index = np.flatnonzero(~foreign)
             rows = rows[index]
             if not len(rows):
@@ -82,4 +84,6 @@ class Score:
             SnapshotError: Bytes that must be another agent's.
         """
         if data:
-            raise SnapshotError("a snapshot is foreign", got=f"{len(data)} bytes", allowed="none: score has no state")
+            raise SnapshotError(
+                "a snapshot is foreign", kind="foreign", got=f"{len(data)} bytes", allowed="none: score has no state"
+            )

@@ -111,7 +111,9 @@ class Supervisor:
             self.poll(0.05)
             if monotonic_s() > until:
                 late = ", ".join(n for n, w in self._workers.items() if not w.ready)
-                raise TaskFailed("tasks did not come up", got=late, allowed=f"ready within {READY_S_MAX:g} s")
+                raise TaskFailed(
+                    "tasks did not come up", kind="not_ready", got=late, allowed=f"ready within {READY_S_MAX:g} s"
+                )
 
     def poll(self, timeout_s: float) -> None:
         """Handle events and deaths, waiting up to ``timeout_s`` for the first event.
@@ -200,10 +202,11 @@ class Supervisor:
         steady = worker.ready and monotonic_s() - worker.ready_at > STEADY_S
         if not asked:
             worker.deaths_in_a_row = 1 if steady else worker.deaths_in_a_row + 1
-        why = worker.error or (worker.stderr[-1] if worker.stderr else f"exit {code}")
+        # Once it is ready it may have printed what it read, which is not for a log.
+        why = worker.error or (worker.stderr[-1] if worker.stderr and not worker.ready else f"exit {code}")
         if code in FATAL_EXITS or worker.deaths_in_a_row > DEATHS_MAX:
-            kind = BrokerError if code == BrokerError.exit_code else TaskFailed
-            raise kind(f"task {worker.spec.task} cannot go on", got=why, where=f"exit {code}")
+            error = BrokerError if code == BrokerError.exit_code else TaskFailed
+            raise error(f"task {worker.spec.task} cannot go on", kind="task_ended", got=why, where=f"exit {code}")
         worker.restarts += 1
         worker.start_at = monotonic_s() + self._backoff_s[max(0, min(worker.deaths_in_a_row, len(self._backoff_s)) - 1)]
         self._on_event({"event": "died", "task": worker.spec.task, "code": code, "message": why})

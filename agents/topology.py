@@ -23,14 +23,13 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from streams.people import PEOPLE
-
 from agents.context import Context
 from schemas.errors import ConfigError
 from schemas.header import HOP_NUMBER
 from schemas.topics import TOPICS, topic_name
 from streams.agent import Agent
 from streams.log import TopicSpec
+from streams.people import PEOPLE
 
 FEED = "feed"
 """The process that publishes raw payloads; not an agent, but it can be killed like one."""
@@ -130,7 +129,7 @@ def task_named(name: str, tasks: tuple[TaskHops, ...]) -> str:
         if name == task.name or name in task.hops:
             return task.name
     known = [FEED, *(t.name for t in tasks), *(h for t in tasks if len(t.hops) > 1 for h in t.hops)]
-    raise ConfigError("no such task", got=name, allowed=", ".join(known), where="--kill TASK@N")
+    raise ConfigError("no such task", kind="no_task", got=name, allowed=", ".join(known), where="--kill TASK@N")
 
 
 def writers(tasks: tuple[TaskHops, ...], source: str) -> dict[str, str]:

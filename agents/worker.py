@@ -17,10 +17,12 @@ from typing import Any, Literal
 
 import msgspec
 
-from schemas.dead_letter import DeadLetter
+from schemas.dead_letter import DeadLetter, notice
 from schemas.errors import TapedeckError
 from streams.clock import wall_ns
+from streams.crash import CRASH_EXIT, report_crash
 from streams.home import use_kernel_cache
+from streams.logs import session
 
 LEDGER = "ledger"
 """File of acknowledgements in a run's folder."""
@@ -61,6 +63,11 @@ def main(argv: list[str]) -> int:
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=_end_with_supervisor, daemon=True).start()
     use_kernel_cache()
+    with session(_say_log):
+        return _run(spec)
+
+
+def _run(spec: WorkerSpec) -> int:
     try:
         work = _feed(spec) if spec.feed is not None else _task(spec)
         gc.collect()
@@ -71,8 +78,11 @@ def main(argv: list[str]) -> int:
         say("done", task=spec.task)
         work.close()
     except TapedeckError as error:
-        say("error", task=spec.task, code=error.code, message=str(error))
+        say("error", task=spec.task, code=error.kind, message=error.told)
         return error.exit_code
+    except Exception as error:  # a fault of ours, or of an extension: it may quote what it failed on
+        say("error", task=spec.task, code="crash", message=report_crash(error))
+        return CRASH_EXIT
     return 0
 
 
@@ -161,8 +171,13 @@ def _die_after(inputs: int | None) -> Callable[[str, int], None]:
     return die
 
 
+def _say_log(message: str, *, level: str, logger: str, **_more: Any) -> None:
+    """To the supervisor, whose process writes it (``streams.logs``)."""
+    say("log", message=message, level=level, logger=logger)
+
+
 def _say_reject(letter: DeadLetter) -> None:
-    say("reject", task=letter.task, code=letter.code, reason=letter.reason, topic=letter.topic, offset=letter.offset)
+    say("reject", **notice(letter))
 
 
 def _end_with_supervisor() -> None:

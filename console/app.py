@@ -6,6 +6,7 @@ loads what it needs when it runs.
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
 import typer
@@ -13,6 +14,15 @@ import typer
 from console import broker, demo, feed, risk, topics
 from console.file_lists import CaptureCommand
 from console.terminal import emit
+from streams.logs import FORMAT_VARIABLE, JSON, TEXT, use
+
+
+class LogFormat(StrEnum):
+    """How lines on standard error are written."""
+
+    TEXT = TEXT
+    JSON = JSON
+
 
 app = typer.Typer(
     name="tapedeck",
@@ -46,10 +56,15 @@ def everything(
             show_default=False,
         ),
     ] = None,
+    log_format: Annotated[
+        LogFormat,
+        typer.Option(envvar=FORMAT_VARIABLE, help="Lines on standard error: for people, or JSON."),
+    ] = LogFormat.TEXT,
     version: Annotated[bool, typer.Option("--version", help="Show the version and exit.")] = False,
 ) -> None:
     """Everything begins here: global options, then a command."""
     del bootstrap  # commands find it by console.cluster
+    use(log_format.value)
     if version:
         from importlib.metadata import version as installed
 

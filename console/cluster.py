@@ -32,6 +32,7 @@ def running(ctx: Any) -> str:
     if bootstrap is None:
         raise BrokerError(
             "the embedded broker does not run",
+            kind="not_running",
             fix="start it: tapedeck broker up; or name a cluster with --bootstrap, TAPEDECK_BOOTSTRAP or tapedeck.toml",
         )
     return bootstrap
@@ -49,5 +50,7 @@ def started(named: str | None, progress: Callable[[str], None]) -> str:
 
     bootstrap = EmbeddedBroker().up(progress=progress).bootstrap
     if bootstrap is None:
-        raise BrokerError("the embedded broker ended as soon as it was up", fix="see tapedeck broker status")
+        raise BrokerError(
+            "the embedded broker ended as soon as it was up", kind="start_ended", fix="see tapedeck broker status"
+        )
     return bootstrap

@@ -65,7 +65,9 @@ def events_of(record: Record) -> list[Event]:
             return []
         schema = BY_NUMBER.get(header.schema)
         if schema is None:
-            raise BadFrame("unknown schema", got=str(header.schema), allowed=", ".join(map(str, BY_NUMBER)))
+            raise BadFrame(
+                "unknown schema", kind="schema_unknown", got=str(header.schema), allowed=", ".join(map(str, BY_NUMBER))
+            )
         if schema.kind == "rows":
             rows = decode_rows(header.schema, header.version, record.value, header.count)
             return [Event(int(row["ts_log"]), record, header, row) for row in rows]

@@ -54,10 +54,13 @@ def plan_of(choices: Choices) -> PlayPlan:
     if choices.seconds is not None:
         _check_number(choices.seconds, "--seconds", SECONDS_MAX)
         if choices.captures:  # a flag that did nothing would be worse
-            raise ConfigError("captures are played whole", got="--capture", allowed="--seconds or --capture",
+            raise ConfigError("captures are played whole", kind="flags_conflict",
+                              got="--capture", allowed="--seconds or --capture",
                               where="--seconds")  # fmt: skip
     if not 0 <= choices.seed <= SEED_MAX:
-        raise ConfigError("not a seed", got=str(choices.seed), allowed=f"0 to {SEED_MAX}", where="--seed")
+        raise ConfigError(
+            "not a seed", kind="out_of_range", got=str(choices.seed), allowed=f"0 to {SEED_MAX}", where="--seed"
+        )
     _check_number(choices.venue_latency_ms, "--venue-latency-ms", VENUE_LATENCY_MS_MAX, least=1 / NANOS_PER_MS)
     chosen: dict[str, Any] = {
         "speed": speed_of(choices.speed),
@@ -98,7 +101,9 @@ def speed_of(text: str) -> float:
     except ValueError:
         speed = math.nan
     if not 0 < speed <= SPEED_MAX:
-        raise ConfigError("not a speed", got=repr(text), allowed="1, a number above 0, or max", where="--speed")
+        raise ConfigError(
+            "not a speed", kind="bad_speed", got=repr(text), allowed="1, a number above 0, or max", where="--speed"
+        )
     return speed
 
 
@@ -113,7 +118,11 @@ def kills_of(texts: Sequence[str], tasks: tuple[TaskHops, ...]) -> dict[str, lis
         name, at, number = text.partition("@")
         if not at or not (number.isascii() and number.isdigit()) or not 1 <= int(number) <= INPUTS_MAX:
             raise ConfigError(
-                "not a kill", got=repr(text), allowed="TASK@N, N from 1 on, e.g. risk@500", where="--kill"
+                "not a kill",
+                kind="bad_kill",
+                got=repr(text),
+                allowed="TASK@N, N from 1 on, e.g. risk@500",
+                where="--kill",
             )
         kills.setdefault(task_named(name, tasks), []).append(int(number))
     return kills
@@ -140,4 +149,6 @@ def _model(path: Path) -> dict[str, Any]:
 
 def _check_number(value: float, flag: str, most: float, least: float = 0.0) -> None:
     if not least <= value <= most or value <= 0:
-        raise ConfigError("out of range", got=f"{value:g}", allowed=f"above 0, up to {most:g}", where=flag)
+        raise ConfigError(
+            "out of range", kind="out_of_range", got=f"{value:g}", allowed=f"above 0, up to {most:g}", where=flag
+        )

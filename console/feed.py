@@ -16,6 +16,7 @@ from console.terminal import complain, emit, is_screen, show
 
 if TYPE_CHECKING:
     from feeds.check import OnProgress
+    from schemas.errors import BadInput
 
 CUT_SHORT_EXIT = 1
 """A file could not be read to its end; what was read is reported."""
@@ -64,15 +65,15 @@ def check(
     from streams.home import use_kernel_cache
 
     if source not in FEEDS:
-        raise ConfigError("no such feed", got=source, allowed=", ".join(FEEDS), where="feed check")
+        raise ConfigError("no such feed", kind="no_feed", got=source, allowed=", ".join(FEEDS), where="feed check")
     use_kernel_cache()  # before anything imports numba
     from feeds.check import check as check_files
 
     with _progress() as on_progress:
         report = check_files(
             capture,
-            on_reject=lambda path, line, error: complain(f"{path}:{line}: {error}"),
-            on_fault=lambda fault: complain(str(fault)),
+            on_reject=_tell_reject,
+            on_fault=lambda fault: complain(str(fault), event="capture_cut", level="warning", code="fault.capture_cut"),
             on_progress=on_progress,
         )
     if json:
@@ -82,6 +83,14 @@ def check(
     else:
         show(*_tables(report.instruments), f"{count(report.lines)} lines read, {count(report.rejected)} rejected")
     raise typer.Exit(CUT_SHORT_EXIT if report.faults else 0)
+
+
+def _tell_reject(path: Path, line: int, error: BadInput) -> None:
+    """Which line and why; not what stands there, which is for whoever opens the file."""
+    complain(
+        f"{path}:{line}: {error.told} [{error.kind}]", event="reject", level="warning", code=error.kind,
+        where=f"{path}:{line}",
+    )  # fmt: skip
 
 
 @contextmanager

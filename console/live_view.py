@@ -97,12 +97,12 @@ class Lines(Silence):
     def stage(self, text: str) -> None:
         """Shown when a line is due."""
         if self._due():
-            complain(text)
+            complain(text, event="stage")
 
     def show(self, figures: Figures) -> None:
         """Shown when a line is due."""
         if self._due():
-            complain(as_line(figures))
+            complain(as_line(figures), event="progress")
 
     def _due(self) -> bool:
         now_s = monotonic_s()

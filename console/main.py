@@ -14,6 +14,7 @@ INTERRUPTED_EXIT = 130
 """128 and the number of SIGINT, as shells report it."""
 USAGE_EXIT = 2
 PROGRAM = "tapedeck"
+LOG_FORMAT_FLAG = "--log-format"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -23,30 +24,38 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: As typed after ``tapedeck``; None for the process's own.
     """
     try:
-        return _run(arguments)  # which imports the rest: ctrl-C is heard while it does
-    except KeyboardInterrupt:
+        from streams import logs
+
+        with logs.session():
+            try:
+                return _run(_with_log_format_first(sys.argv[1:] if arguments is None else arguments))
+            except KeyboardInterrupt:
+                logs.write(f"{PROGRAM}: interrupted", event="interrupted", code="interrupted", exit=INTERRUPTED_EXIT)
+                return INTERRUPTED_EXIT
+    except KeyboardInterrupt:  # heard even while the line above imports
         sys.stderr.write(f"{PROGRAM}: interrupted\n")
         return INTERRUPTED_EXIT
 
 
-def _run(arguments: Sequence[str] | None) -> int:
+def _run(arguments: Sequence[str]) -> int:
     import typer
 
     from console.app import app
     from console.interrupts import Interrupted, Interrupts
-    from console.terminal import OutputClosed, complain, mute
+    from console.terminal import OutputClosed, mute
     from schemas.errors import TapedeckError
+    from streams.logs import fields_of
 
     try:
         with Interrupts():  # SIGTERM as well, and told apart from a command that reports 130 by itself
-            code = app(args=arguments, prog_name=PROGRAM, standalone_mode=False)
+            code = app(args=list(arguments), prog_name=PROGRAM, standalone_mode=False)
         sys.stdout.flush()
         return int(code or 0)
     except typer.TyperException as error:
-        complain(_usage(error))
+        _failed(_usage(error), USAGE_EXIT, {"code": "usage"})
         return USAGE_EXIT
     except TapedeckError as error:
-        complain(f"{PROGRAM}: {error}")
+        _failed(f"{PROGRAM}: {error.told}", error.exit_code, fields_of(error))
         return error.exit_code
     except (OutputClosed, BrokenPipeError):
         mute()
@@ -54,10 +63,34 @@ def _run(arguments: Sequence[str] | None) -> int:
     except (Interrupted, typer.Abort) as error:
         raise KeyboardInterrupt from error
     except Exception as error:  # a fault of ours: one line for the user, the rest for whoever mends it
-        from console.crash import CRASH_EXIT, report_crash
+        from streams.crash import CRASH_EXIT, report_crash
 
-        complain(f"{PROGRAM}: {report_crash(error)}")
+        _failed(f"{PROGRAM}: {report_crash(error)}", CRASH_EXIT, {"code": "crash"})
         return CRASH_EXIT
+
+
+def _failed(line: str, exit_code: int, fields: dict[str, str]) -> None:
+    """The line that ends a command; people read the code in brackets."""
+    from streams import logs
+
+    message = line if logs.is_json() else f"{line} [{fields['code']}]"
+    logs.write(message, event="failed", level="error", exit=exit_code, **fields)
+
+
+def _with_log_format_first(arguments: Sequence[str]) -> list[str]:
+    """The global flag before the command, wherever it was typed: what is wrong with the rest is then told its way."""
+    given = list(arguments)
+    end = given.index("--") if "--" in given else len(given)
+    for i, argument in enumerate(given[:end]):
+        if argument == LOG_FORMAT_FLAG or argument.startswith(LOG_FORMAT_FLAG + "="):
+            after = i + (2 if argument == LOG_FORMAT_FLAG else 1)
+            from streams import logs
+
+            value = argument.partition("=")[2] if "=" in argument else "".join(given[i + 1 : i + 2])
+            if value in logs.FORMATS:
+                logs.use(value)
+            return [*given[i:after], *given[:i], *given[after:]]
+    return given
 
 
 def _usage(error: Exception) -> str:

@@ -22,6 +22,7 @@ from replay.summary import summarise
 from schemas.errors import ConfigError
 from streams.clock import monotonic_s
 from streams.home import HOME_VARIABLE, runs_dir
+from streams.logs import about
 
 LOOK_EVERY_S = 0.25
 """Seconds between looks at the run's topics."""
@@ -43,6 +44,7 @@ def play(plan: PlayPlan, *, on_kafka: bool, named: str | None, as_json: bool) ->
         TapedeckError: It could not be played to its end; every process of it has ended.
     """
     make_folder(runs_dir() / plan.run)
+    about(run=plan.run)
     view = open_view(f"tapedeck {plan.run}", as_json=as_json)
     played = _Played(plan, view)
     with Interrupts() as interrupts:
@@ -50,7 +52,9 @@ def play(plan: PlayPlan, *, on_kafka: bool, named: str | None, as_json: bool) ->
             played.run(lambda: _open(plan, played, on_kafka, named), interrupts)
         except Interrupted:
             view.close()
-            complain(f"interrupted {played.where_it_stood()}")
+            complain(
+                f"interrupted {played.where_it_stood()}", event="interrupted", code="interrupted", exit=INTERRUPTED
+            )
             return INTERRUPTED
         finally:
             view.close()
@@ -68,7 +72,8 @@ def make_folder(folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise ConfigError(
-            "the run's folder cannot be made", got=error.strerror or str(error), where=str(folder),
+            "the run's folder cannot be made", kind="folder_unwritable",
+            got=error.strerror or str(error), where=str(folder),
             fix=f"set {HOME_VARIABLE} to a folder that can be written",
         ) from error  # fmt: skip
 
@@ -92,8 +97,9 @@ def _finish(played: _Played, interrupts: Interrupts, *, on_kafka: bool, as_json:
         show(*draw_summary(summary, audit, plan, folder, on_kafka=on_kafka, interrupted=interrupts.count > 0))
     if unsound:
         complain(
-            f"UNSOUND: {summary['lost']} records lost, {summary['duplicated']} duplicated; see docs/architecture.md"
-        )
+            f"UNSOUND: {summary['lost']} records lost, {summary['duplicated']} duplicated; see docs/architecture.md",
+            event="unsound", level="error", code="unsound", exit=UNSOUND,
+        )  # fmt: skip
         return UNSOUND
     if played.cut_short:
         return UNSOUND

@@ -1,4 +1,7 @@
-"""What a run says while it goes, one line each on standard error: rejected inputs, tasks that died and came back."""
+"""What a run says while it goes, one line each on standard error: rejected inputs, tasks that died and came back.
+
+Of a rejected input it says where it is and which kind of error, never what it held: that is in ``dlq``.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +10,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from console.figures import count
+from streams import logs
 from streams.clock import monotonic_s
 
 REJECTS_SHOWN_MAX = 20
@@ -20,7 +24,7 @@ class Reporter:
     """Takes a session's events.
 
     Args:
-        say: Shows one line.
+        say: Shows one line to people; machines are told by ``streams.logs``.
         kills: Kills asked for, by task: their deaths are told as such.
 
     Attributes:
@@ -35,22 +39,27 @@ class Reporter:
         self._told: Counter[str] = Counter()
         self._died: dict[str, tuple[float, str]] = {}
         self._rejected: Counter[str] = Counter()
-        self._known: set[tuple[str, int, str, str]] = set()
+        self._known: set[tuple[str, int, int, str]] = set()
 
     def event(self, event: Mapping[str, Any]) -> None:
-        """One event of the session: ``reject``, ``fault``, ``died``, ``ready`` are told; others are not for people."""
-        if event["event"] == "reject":
-            self._reject(str(event["topic"]), int(event["offset"]), str(event["code"]), str(event["reason"]))
-        elif event["event"] == "fault":
-            self._say(str(event["message"]))
-        elif event["event"] == "died":
-            self._died[event["task"]] = (monotonic_s(), self._death(event["task"], event["code"], event["message"]))
-        elif event["event"] == "ready":
-            self.ready.add(event["task"])
-            since, how = self._died.pop(event["task"], (0.0, ""))
+        """One event of the session: what people and machines are told of is told; ``ready`` is remembered."""
+        name, task = str(event["event"]), str(event.get("task", ""))
+        if name == "reject":
+            self._reject(event)
+        elif name == "fault":
+            self._tell(str(event["message"]), "capture_cut", "warning", task=task, code="fault.capture_cut")
+        elif name == "log":
+            said = {key: value for key, value in event.items() if key not in ("event", "message", "level")}
+            self._tell(f"{task}: {event['message']}", "log", str(event["level"]), **said)
+        elif name == "died":
+            self._died[task] = (monotonic_s(), self._death(task, event["code"], event["message"]))
+        elif name == "ready":
+            self.ready.add(task)
+            since, how = self._died.pop(task, (0.0, ""))
             if how:
-                self._told[event["task"]] += 1
-                self._say(f"{how}; back in {monotonic_s() - since:.1f} s")
+                self._told[task] += 1
+                away_s = monotonic_s() - since
+                self._tell(f"{how}; back in {away_s:.1f} s", "task_back", "warning", task=task, away_s=round(away_s, 3))
 
     def finish(self, restarts: Mapping[str, int], kills_left: Mapping[str, Sequence[int]]) -> None:
         """What can only be told at the end.
@@ -61,23 +70,38 @@ class Reporter:
         """
         for code, number in self._rejected.items():
             if number > REJECTS_SHOWN_MAX:
-                self._say(f"{code}: {count(number - REJECTS_SHOWN_MAX)} more, {count(number)} in all; all are in dlq")
+                more = f"{count(number - REJECTS_SHOWN_MAX)} more, {count(number)} in all; all are in dlq"
+                self._tell(f"{code}: {more}", "rejects", "warning", code=code, count=number)
         for task, times in restarts.items():
             for _ in range(times - self._told[task]):  # in memory a task is back before anyone could be told
-                self._say(f"{self._death(task, SIGKILLED, 'crashed')}; back at once")
+                how = self._death(task, SIGKILLED, "crashed")
+                self._tell(f"{how}; back at once", "task_back", "warning", task=task, away_s=0.0)
         for task, after in kills_left.items():
             for inputs in after:
-                self._say(f"--kill {task}@{inputs} never happened: {task} had fewer inputs")
+                missed = f"--kill {task}@{inputs} never happened: {task} had fewer inputs"
+                self._tell(missed, "kill_left", "warning", task=task, inputs=inputs)
 
-    def _reject(self, topic: str, offset: int, code: str, reason: str) -> None:
-        key = (topic, offset, code, reason)
+    def _reject(self, event: Mapping[str, Any]) -> None:
+        code, topic, offset, seq = str(event["code"]), str(event["topic"]), int(event["offset"]), event.get("seq", 0)
+        kind = str(event.get("kind") or code)
+        key = (topic, offset, seq, kind)
         if key in self._known:
             return
         if len(self._known) < REJECTS_REMEMBERED_MAX:
             self._known.add(key)
-        self._rejected[code] += 1
-        if self._rejected[code] <= REJECTS_SHOWN_MAX:
-            self._say(f"{topic}@{offset} {code}: {reason}")
+        self._rejected[kind] += 1
+        if self._rejected[kind] <= REJECTS_SHOWN_MAX:
+            line = f"{topic}@{offset} {code}: {event['reason']}" + (f" [{kind}]" if kind != code else "")
+            self._tell(
+                line, "reject", "warning", code=kind, task=event.get("task", ""), topic=topic, offset=offset, seq=seq
+            )
+
+    def _tell(self, message: str, event: str, level: str, **fields: Any) -> None:
+        """One line: to machines with all that is known, else to people where the view shows it."""
+        if logs.is_json():
+            logs.write(message, event=event, level=level, **fields)
+        else:
+            self._say(logs.masked(message))
 
     def _death(self, task: str, code: int, message: str) -> str:
         kills = self._kills.get(task, [])

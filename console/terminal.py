@@ -10,6 +10,8 @@ import os
 import sys
 from typing import IO, Any
 
+from streams import logs
+
 
 class OutputClosed(Exception):
     """Whoever read standard output has gone: nothing is wrong, and nothing more need be written."""
@@ -28,18 +30,17 @@ def emit(text: str) -> None:
         raise OutputClosed from error
 
 
-def complain(text: str) -> None:
-    """Write one line to standard error; where that is closed there is nobody to tell."""
-    try:
-        sys.stderr.write(text.replace("\n", " ") + "\n")
-        sys.stderr.flush()
-    except (OSError, ValueError):
-        return
+def complain(text: str, *, event: str = "note", level: str = "info", **fields: Any) -> None:
+    """Write one line to standard error, as ``streams.logs`` says: ``text`` for people, the rest for machines.
+
+    Neither may tell what a record held. Where standard error is closed there is nobody to tell.
+    """
+    logs.write(text, event=event, level=level, **fields)
 
 
 def is_screen(stream: IO[str]) -> bool:
-    """Whether a person watches the stream on a terminal that can redraw."""
-    return stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
+    """Whether a person watches the stream on a terminal that can redraw: never where logs are for machines."""
+    return not logs.is_json() and stream.isatty() and os.environ.get("TERM", "") not in ("", "dumb")
 
 
 def show(*drawn: Any) -> None:

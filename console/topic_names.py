@@ -50,7 +50,7 @@ def find_run(names: Iterable[str], run: str | None) -> str:
     if run is None:
         return newest_run(known) or LIVE
     if run != LIVE and run not in runs:
-        raise ConfigError("no such run", got=run, allowed=_nearest(run, [LIVE, *runs]), where="--run")
+        raise ConfigError("no such run", kind="no_run", got=run, allowed=_nearest(run, [LIVE, *runs]), where="--run")
     return run
 
 
@@ -82,8 +82,14 @@ def find_topic(names: Iterable[str], topic: str, run: str | None) -> str:
     if len(sources) == 1:
         return prefix + sources[0]
     if sources:
-        raise ConfigError("several topics of that name", got=topic, allowed=", ".join(sources), where=f"run {meant}")
-    raise ConfigError("no such topic", got=topic, allowed=_nearest(topic, short), where=f"run {meant}",
+        raise ConfigError(
+            "several topics of that name",
+            kind="ambiguous_topic",
+            got=topic,
+            allowed=", ".join(sources),
+            where=f"run {meant}",
+        )
+    raise ConfigError("no such topic", kind="no_topic", got=topic, allowed=_nearest(topic, short), where=f"run {meant}",
                       fix="all of them: tapedeck topics list")  # fmt: skip
 
 

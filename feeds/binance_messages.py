@@ -18,6 +18,7 @@ from feeds.binance_numbers import (
     FAULT_BEGIN,
     FAULT_CODE,
     FAULT_END,
+    FAULT_KINDS,
     FAULT_SPAN,
     FAULTS,
     NOTE_COLUMNS,
@@ -107,6 +108,7 @@ class MessageReader:
         if publisher == 0 or not (0 <= payload.seq <= ID_MAX and 0 <= payload.ts_recv <= ID_MAX):
             raise BadPayload(
                 "a payload's envelope is impossible",
+                kind="envelope",
                 got=f"source {payload.source!r}, seq {payload.seq}, ts_recv {payload.ts_recv}",
                 allowed=f"a source of {sorted(SOURCES)}, int64 from 0",
             )
@@ -118,17 +120,20 @@ class MessageReader:
                 kind, last, first, previous, seller, texts = _event(frame.stream, event, futures)
                 said, ts, ts_venue = event.s, event.T, event.E
                 if said != symbol:
-                    raise _Shape("s", f"the key's symbol {symbol}", repr(said))
+                    raise _Shape("other_symbol", "s", f"the key's symbol {symbol}", repr(said))
                 if ts is UNSET and ts_venue is UNSET and kind != QUOTE:
-                    raise _Shape("E", "an event time in ms")
+                    raise _Shape("missing_field", "E", "an event time in ms")
             else:
                 kind, last, first, previous, seller, texts = _snapshot(frame)
                 said, ts, ts_venue = frame.symbol, frame.T, frame.E
                 if said and said != symbol:
-                    raise _Shape("symbol", f"the key's symbol {symbol}", repr(said))
+                    raise _Shape("other_symbol", "symbol", f"the key's symbol {symbol}", repr(said))
         except _Shape as shape:
             raise BadPayload(
-                f"field {shape.field} cannot be used", got=shape.got or excerpt(payload.value), allowed=shape.allowed
+                f"field {shape.field} cannot be used",
+                kind=shape.kind,
+                got=shape.got or excerpt(payload.value),
+                allowed=shape.allowed,
             ) from None
         ts_event = ts if ts is not UNSET else ts_venue if ts_venue is not UNSET else 0
         ts_venue = ts_venue if ts_venue is not UNSET else ts_event
@@ -142,8 +147,9 @@ class MessageReader:
 class _Shape(Exception):
     """A field is missing or says the impossible."""
 
-    def __init__(self, field: str, allowed: str, got: str = "") -> None:
+    def __init__(self, kind: str, field: str, allowed: str, got: str = "") -> None:
         super().__init__(field)
+        self.kind = kind
         self.field = field
         self.allowed = allowed
         self.got = got
@@ -174,16 +180,16 @@ def _event(stream: str, event: Event, futures: bool) -> _Parts:
                 raise _missing(pu=pu)
             pu = -1
         if first > u:
-            raise _Shape("U", "not above u", f"U {first}, u {u}")
+            raise _Shape("ids_reversed", "U", "not above u", f"U {first}, u {u}")
         return DEPTH, u, first, pu, 0, (b, a)
     allowed = "depthUpdate, bookTicker or trade" + (" (trade carries every fill)" if name == "aggTrade" else "")
-    raise _Shape("e", allowed, repr(name))
+    raise _Shape("unknown_event", "e", allowed, repr(name))
 
 
 def _snapshot(frame: Frame) -> _Parts:
     last, bids, asks = frame.last_update_id, frame.bids, frame.asks
     if last is UNSET:
-        raise _Shape("data", "a combined-stream frame, or a REST depth snapshot with lastUpdateId")
+        raise _Shape("not_a_message", "data", "a combined-stream frame, or a REST depth snapshot with lastUpdateId")
     if bids is UNSET or asks is UNSET:
         raise _missing(bids=bids, asks=asks)
     return SNAPSHOT, last, last, -1, 0, (bids, asks)
@@ -191,14 +197,15 @@ def _snapshot(frame: Frame) -> _Parts:
 
 def _missing(**fields: Any) -> _Shape:
     name = next(name for name, value in fields.items() if isinstance(value, UnsetType))
-    return _Shape(name, "a value: it is missing")
+    return _Shape("missing_field", name, "a value: it is missing")
 
 
 def _unknown(key: bytes | None) -> BadInput:
     if isinstance(key, bytes) and _KEY.fullmatch(key):
-        return UnknownInstrument("an instrument has no definition", got=key.decode("ascii"))
+        return UnknownInstrument("an instrument has no definition", kind="not_defined", got=key.decode("ascii"))
     return BadPayload(
         "a payload's key names no instrument",
+        kind="bad_key",
         got="none" if key is None else excerpt(key),
         allowed="market:symbol, e.g. spot:BTCUSDT",
     )
@@ -224,4 +231,6 @@ def _numbers(columns: list[int], spans: list[Raw], increments: Ints) -> tuple[Me
 def _fault(message: Any, note: Ints, text: bytes) -> Reject:
     field = SPANS[int(message["kind"])][int(note[FAULT_SPAN])]
     got = text[int(note[FAULT_BEGIN]) : int(note[FAULT_END])]
-    return int(message["cause"]), BadPayload(f"field {field}: {FAULTS[int(note[FAULT_CODE])]}", got=excerpt(got))
+    return int(message["cause"]), BadPayload(
+        f"field {field}: {FAULTS[int(note[FAULT_CODE])]}", kind=FAULT_KINDS[int(note[FAULT_CODE])], got=excerpt(got)
+    )

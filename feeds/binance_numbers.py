@@ -23,7 +23,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from feeds.decimal import NOT_A_NUMBER, OK, REASONS, parse_decimal
+from feeds.decimal import NEGATIVE, NOT_A_NUMBER, NOT_FINITE, OK, REASONS, TOO_FINE, TOO_LARGE, parse_decimal
 from feeds.kernel import Bytes, Ints, Records, kernel
 
 DEPTH = 1
@@ -61,6 +61,21 @@ FAULTS: dict[int, str] = {
     OFF_GRID: "a traded size is no multiple of the instrument's size_increment",
     TOO_MANY_LEVELS: f"more than {MESSAGE_LEVELS_MAX} levels",
 }
+
+FAULT_KINDS: dict[int, str] = {
+    NOT_A_NUMBER: "not_a_number",
+    NOT_FINITE: "not_finite",
+    NEGATIVE: "negative",
+    TOO_FINE: "too_fine",
+    TOO_LARGE: "absurd_number",
+    NOT_A_STRING: "not_a_string",
+    NOT_LEVELS: "not_levels",
+    ZERO_PRICE: "zero_price",
+    ZERO_SIZE: "zero_size",
+    OFF_GRID: "off_grid",
+    TOO_MANY_LEVELS: "too_many_levels",
+}
+"""Kinds of ``schemas/error_kinds.py`` that they are."""
 
 FAULT_CODE, FAULT_SPAN, FAULT_BEGIN, FAULT_END, ROUNDED = 0, 1, 2, 3, 4
 """Columns of a note: what is wrong, in which of the message's spans, where the text stands; sizes rounded."""

@@ -144,6 +144,7 @@ def restore(data: bytes, definitions: Sequence[Definition]) -> Tables:
     if not np.array_equal(instruments["instrument_id"], tables.instruments["instrument_id"]):
         raise SnapshotError(
             "a snapshot is of other instruments",
+            kind="other_instruments",
             got=str(instruments["instrument_id"].tolist()),
             allowed=str(tables.instruments["instrument_id"].tolist()),
             fix="use the definitions that the snapshot was taken with",

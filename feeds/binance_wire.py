@@ -79,16 +79,20 @@ def decode(value: bytes) -> Frame:
         BadPayload: Too long, no UTF-8, nested too deep, no JSON, or a field that is not of its type or bound.
     """
     if len(value) > PAYLOAD_BYTES_MAX:
-        raise BadPayload("a message is too long", got=f"{len(value)} bytes", allowed=f"{PAYLOAD_BYTES_MAX} bytes")
+        raise BadPayload(
+            "a message is too long", kind="too_large", got=f"{len(value)} bytes", allowed=f"{PAYLOAD_BYTES_MAX} bytes"
+        )
     # The parser recurses, and how deep it may go depends on the caller's stack: the bound is ours, and comes first.
     if value.count(b"[") + value.count(b"{") > NESTING_MAX and nesting(np.frombuffer(value, np.uint8)) > NESTING_MAX:
-        raise BadPayload("a message is nested too deep", got=excerpt(value), allowed=f"{NESTING_MAX} levels")
+        raise BadPayload(
+            "a message is nested too deep", kind="too_deep", got=excerpt(value), allowed=f"{NESTING_MAX} levels"
+        )
     try:
         if not value.isascii():
             value.decode("utf-8")
         return _decode(value)
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:
-        raise BadPayload(f"not a Binance message: {error}", got=excerpt(value)) from error
+        raise BadPayload(f"not a Binance message: {error}", kind="not_a_message", got=excerpt(value)) from error
 
 
 def excerpt(value: bytes) -> str:

@@ -142,7 +142,7 @@ def open_captures(paths: Sequence[Path | str], on_fault: Callable[[CaptureFault]
             that names its symbol.
     """
     if not paths:
-        raise ConfigError("no capture named", allowed="at least one file")
+        raise ConfigError("no capture named", kind="no_capture", allowed="at least one file")
     return Captures([_look(Path(path)) for path in paths], on_fault)
 
 
@@ -152,15 +152,24 @@ def _look(path: Path) -> CaptureFile:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode):
             kind = "a directory" if stat.S_ISDIR(status.st_mode) else "no regular file"
-            raise ConfigError("a capture cannot be read", got=kind, allowed="a file, plain text or gzip", where=where)
+            raise ConfigError(
+                "a capture cannot be read",
+                kind="capture_unreadable",
+                got=kind,
+                allowed="a file, plain text or gzip",
+                where=where,
+            )
         if status.st_size == 0:
-            raise ConfigError("a capture is empty", where=where)
+            raise ConfigError("a capture is empty", kind="capture_empty", where=where)
         found = infer(line for line, _ in LineReader(path))
     except OSError as error:
-        raise ConfigError("a capture cannot be read", got=error.strerror or str(error), where=where) from error
+        raise ConfigError(
+            "a capture cannot be read", kind="capture_unreadable", got=error.strerror or str(error), where=where
+        ) from error
     if found is None:
         raise ConfigError(
             "a capture holds no Binance message that names its symbol",
+            kind="not_a_capture",
             got=f"none in its first {INFER_LINES_MAX} lines",
             allowed="lines of '<receive time, ns> <JSON as received>'",
             where=where,

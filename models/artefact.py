@@ -70,16 +70,27 @@ def read(path: Path) -> dict[str, Any]:
         with path.open("rb") as file:
             data = file.read(ARTEFACT_BYTES_MAX + 1)
     except OSError as error:
-        raise ConfigError("a model cannot be read", got=error.strerror or str(error), where=where) from error
+        raise ConfigError(
+            "a model cannot be read", kind="file_unreadable", got=error.strerror or str(error), where=where
+        ) from error
     if len(data) > ARTEFACT_BYTES_MAX:
-        raise ConfigError("a model is too large", got=f"> {ARTEFACT_BYTES_MAX} bytes", where=where,
+        raise ConfigError("a model is too large", kind="file_too_large",
+                          got=f"> {ARTEFACT_BYTES_MAX} bytes", where=where,
                           allowed=f"up to {ARTEFACT_BYTES_MAX} bytes")  # fmt: skip
     try:
         found = json.loads(data, object_pairs_hook=_once, parse_constant=_no_constant)
     except (ValueError, RecursionError) as error:
-        raise ConfigError("a model is no JSON", got=str(error), allowed="one JSON object", where=where) from error
+        raise ConfigError(
+            "a model is no JSON", kind="model_not_json", got=str(error), allowed="one JSON object", where=where
+        ) from error
     if not isinstance(found, dict):
-        raise ConfigError("a model is no JSON object", got=type(found).__name__, allowed="an object", where=where)
+        raise ConfigError(
+            "a model is no JSON object",
+            kind="model_not_json",
+            got=type(found).__name__,
+            allowed="an object",
+            where=where,
+        )
     return found
 
 
@@ -99,52 +110,56 @@ def check(artefact: Mapping[str, Any], *, view: str, features: Sequence[str], wh
     _check_kind(artefact, where)
     name = artefact["name"]
     if not isinstance(name, str) or not 1 <= len(name) <= NAME_CHARS_MAX:
-        raise _refused(where, "name", name, f"text of 1 to {NAME_CHARS_MAX} characters")
+        raise _refused("model_name", where, "name", name, f"text of 1 to {NAME_CHARS_MAX} characters")
     columns, weights = artefact["features"], artefact["weights"]
     if not isinstance(columns, list | tuple) or not all(isinstance(column, str) for column in columns):
-        raise _refused(where, "features", columns, "a list of column names")
+        raise _refused("model_features", where, "features", columns, "a list of column names")
     if not isinstance(weights, list | tuple) or len(weights) != len(columns) or len(weights) > FEATURES_MAX:
         count = len(weights) if isinstance(weights, list | tuple) else type(weights).__name__
-        raise _refused(where, "weights", count, f"{len(columns)} numbers, one per feature, {FEATURES_MAX} at most")
+        raise _refused(
+            "model_weights", where, "weights", count, f"{len(columns)} numbers, one per feature, {FEATURES_MAX} at most"
+        )
     for i, weight in enumerate(weights):
         _check_number(weight, f"weights[{i}]", where)
     _check_number(artefact["intercept"], "intercept", where)
     _check_number(artefact["clip"], "clip", where, low=0.0)
     sha256 = hashlib.sha256(canonical(artefact)).hexdigest()
     if artefact["sha256"] != sha256:
-        raise _refused(where, "sha256", artefact["sha256"], f"{sha256}, the hash of its content",
+        raise _refused("model_hash", where, "sha256", artefact["sha256"], f"{sha256}, the hash of its content",
                        "it was altered after it was signed, or torn on its way")  # fmt: skip
     if artefact["view"] != view:
-        raise _refused(where, "view", artefact["view"], f"{view}, the feature view in use",
+        raise _refused("model_view", where, "view", artefact["view"], f"{view}, the feature view in use",
                        "train it for this view, or use the view that it names")  # fmt: skip
     if list(columns) != list(features):
-        raise _refused(where, "features", ", ".join(columns), ", ".join(features))
+        raise _refused("model_features", where, "features", ", ".join(columns), ", ".join(features))
 
 
 def _check_keys(artefact: Mapping[str, Any], where: str) -> None:
     for key in KEYS:
         if key not in artefact:
-            raise _refused(where, key, "nothing", "required")
+            raise _refused("model_keys", where, key, "nothing", "required")
     for key in artefact:
         if key not in KEYS:
-            raise _refused(where, str(key), "an unknown key", ", ".join(KEYS))
+            raise _refused("model_keys", where, str(key), "an unknown key", ", ".join(KEYS))
 
 
 def _check_kind(artefact: Mapping[str, Any], where: str) -> None:
     kind, version = artefact["kind"], artefact["version"]
     if not isinstance(kind, str) or kind not in KINDS:
-        raise _refused(where, "kind", kind, ", ".join(KINDS))
+        raise _refused("model_kind", where, "kind", kind, ", ".join(KINDS))
     if type(version) is not int or version not in KINDS[kind]:
-        raise _refused(where, "version", version, ", ".join(map(str, KINDS[kind])))
+        raise _refused("model_kind", where, "version", version, ", ".join(map(str, KINDS[kind])))
 
 
 def _check_number(value: Any, key: str, where: str, low: float = -NUMBER_ABS_MAX) -> None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not low <= value <= NUMBER_ABS_MAX:
-        raise _refused(where, key, value, f"a finite number from {low:g} to {NUMBER_ABS_MAX:g}")
+        raise _refused("model_number", where, key, value, f"a finite number from {low:g} to {NUMBER_ABS_MAX:g}")
 
 
-def _refused(where: str, key: str, got: object, allowed: str, fix: str = "") -> ConfigError:
-    return ConfigError(f"a model is refused for its {key}", got=str(got), allowed=allowed, where=where, fix=fix)
+def _refused(kind: str, where: str, key: str, got: object, allowed: str, fix: str = "") -> ConfigError:
+    return ConfigError(
+        f"a model is refused for its {key}", kind=kind, got=str(got), allowed=allowed, where=where, fix=fix
+    )
 
 
 def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from feeds.ledger import Ledger
 from feeds.player import Pace, Player
 from feeds.sequence import open_sequence
 from replay.plan import PlayPlan, open_run
+from schemas.dead_letter import notice
 from streams.clock import monotonic_s, wall_ns
 from streams.kafka import KafkaLog
 from streams.log import Log
@@ -225,10 +226,7 @@ class MemorySession:
         def make() -> Turning:
             return Task(
                 plan, self._build(hops, context), self.log, failpoint=self._failpoint(hops.name),
-                on_reject=lambda letter: self._on_event(
-                    {"event": "reject", "task": letter.task, "code": letter.code, "reason": letter.reason,
-                     "topic": letter.topic, "offset": letter.offset}
-                ),
+                on_reject=lambda letter: self._on_event({"event": "reject", **notice(letter)}),
                 monotonic=lambda: 0.0 if self._scheduler is None else self._scheduler.clock_s(),
             )  # fmt: skip
 

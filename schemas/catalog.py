@@ -48,7 +48,7 @@ EXECUTION = Schema(number=20, name="execution", version=1, kind="document", even
 RUN = Schema(number=21, name="run", version=2, kind="document", event=RunOpened)
 END = Schema(number=22, name="end", version=1, kind="document", event=End)
 CLOCK = Schema(number=23, name="clock", version=1, kind="document", event=Clock)
-DEAD_LETTER = Schema(number=24, name="dead_letter", version=1, kind="document", event=DeadLetter)
+DEAD_LETTER = Schema(number=24, name="dead_letter", version=2, kind="document", event=DeadLetter)
 HALT = Schema(number=25, name="halt", version=1, kind="document", event=Halt)
 RESUME = Schema(number=26, name="resume", version=1, kind="document", event=Resume)
 LIMITS = Schema(number=27, name="limits", version=1, kind="document", event=LimitsChanged)

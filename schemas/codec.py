@@ -39,7 +39,9 @@ def encode(document: Document) -> bytes:
     try:
         _decoder(type(document)).decode(value)
     except msgspec.ValidationError as error:
-        raise BadFrame(f"a {BY_EVENT[type(document)].name} document breaks its schema", got=str(error)) from error
+        raise BadFrame(
+            f"a {BY_EVENT[type(document)].name} document breaks its schema", kind="unwritable", got=str(error)
+        ) from error
     return value
 
 
@@ -53,8 +55,9 @@ def decode(value: bytes, event: type[D]) -> D:
         document: D = _decoder(event).decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadFrame(
-            f"not a {BY_EVENT[event].name} document", got=repr(value[:80]), allowed=f"JSON of its schema ({error})"
-        ) from error
+            f"not a {BY_EVENT[event].name} document", kind="not_a_document", got=f"{error}: {value[:80]!r}",
+            allowed="JSON of its schema",
+        ) from error  # fmt: skip
     return document
 
 
@@ -67,5 +70,6 @@ def decode_any(value: bytes) -> Document:
     try:
         document: Document = _union().decode(value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise BadFrame("not a known document", got=repr(value[:80]), allowed=str(error)) from error
+        raise BadFrame("not a known document", kind="unknown_document", got=f"{error}: {value[:80]!r}",
+                       allowed="JSON whose type is one of this build's") from error  # fmt: skip
     return document

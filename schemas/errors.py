@@ -16,6 +16,9 @@
     └── TaskFailed                a task died more often than its supervisor allows                      exit 5
 
 A refused tick or order is an event with a reason; a broken promise is a crash.
+
+Each place that raises one names its *kind* (``bad_payload.zero_price``). ``schemas/error_kinds.py`` says of every kind
+what it means and what to do; ``docs/errors.md`` is made from that table by ``python -m schemas.errors``.
 """
 
 from __future__ import annotations
@@ -30,13 +33,19 @@ class TapedeckError(Exception):
         allowed: What would have been accepted.
         where: Topic, partition and offset, or file and line, or flag.
         fix: What the reader should do.
+        kind: Which kind of this class it is, without the class's code; empty for one that has no line of its own.
     """
 
     exit_code = 1
     code = "error"
+    got_is_content = False
+    """Whether ``got`` may be part of a record: then it is in the dead letter, and nowhere else."""
 
-    def __init__(self, message: str, *, got: str = "", allowed: str = "", where: str = "", fix: str = "") -> None:
+    def __init__(
+        self, message: str, *, got: str = "", allowed: str = "", where: str = "", fix: str = "", kind: str = ""
+    ) -> None:
         super().__init__(message, got, allowed, where, fix)
+        self.kind = f"{self.code}.{kind}" if kind else self.code
         self.message = message
         self.got = got
         self.allowed = allowed
@@ -44,14 +53,22 @@ class TapedeckError(Exception):
         self.fix = fix
 
     def __str__(self) -> str:
+        return self._line(with_got=True)
+
+    @property
+    def told(self) -> str:
+        """The line for standard error and logs: as ``str``, without anything that a record held."""
+        return self._line(with_got=not self.got_is_content)
+
+    def _line(self, *, with_got: bool) -> str:
         parts = [f"{self.where}: {self.message}" if self.where else self.message]
-        if self.got:
+        if self.got and with_got:
             parts.append(f"got {_short(self.got)}")
         if self.allowed:
             parts.append(f"allowed: {self.allowed}")
         if self.fix:
             parts.append(self.fix)
-        return "; ".join(parts).replace("\n", " ")
+        return one_line("; ".join(parts))
 
 
 class ConfigError(TapedeckError):
@@ -65,6 +82,7 @@ class BadInput(TapedeckError):
     """One record that cannot be used. The runner turns it into a dead letter."""
 
     code = "bad_input"
+    got_is_content = True
 
 
 class BadFrame(BadInput):
@@ -125,9 +143,26 @@ class TaskFailed(TapedeckError):
     code = "task_failed"
 
 
+def one_line(text: str) -> str:
+    r"""Text that stays one line and moves no cursor, whatever was put into it: line ends as spaces, controls escaped.
+
+    >>> one_line("a\nb\x1b[2J")
+    'a b\\x1b[2J'
+    """
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else " " if c in "\n\r\t" else repr(c)[1:-1] for c in text)
+
+
 TEXT_CHARS_MAX = 160
 """Longest excerpt of an offending value shown in a message."""
 
 
 def _short(text: str) -> str:
     return text if len(text) <= TEXT_CHARS_MAX else text[:TEXT_CHARS_MAX] + f"… ({len(text)} characters)"
+
+
+if __name__ == "__main__":
+    from schemas.error_page import page
+
+    print(page(), end="")

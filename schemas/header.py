@@ -103,13 +103,16 @@ def unpack(data: bytes) -> Header:
         BadFrame: Too short, another magic or version, or parts that do not add up.
     """
     if len(data) < PREFIX.size:
-        raise BadFrame("truncated header", got=f"{len(data)} bytes", allowed=f"at least {PREFIX.size}")
+        raise BadFrame(
+            "truncated header", kind="header_truncated", got=f"{len(data)} bytes", allowed=f"at least {PREFIX.size}"
+        )
     (magic, header_version, schema, version, count, seq, time, cause, n_sides, n_hops, n_writer, varying) = (
         PREFIX.unpack_from(data)
     )
     if magic != MAGIC or header_version != HEADER_VERSION:
         raise BadFrame(
             "no header of this build",
+            kind="header_unknown",
             got=f"magic 0x{magic:02x} version {header_version}",
             allowed=f"magic 0x{MAGIC:02x} version {HEADER_VERSION}",
         )
@@ -119,11 +122,18 @@ def unpack(data: bytes) -> Header:
     stamps_at = sides_at + n_sides * SIDE.size
     size = stamps_at + 8 * (n_columns - n_varying) + 8 * n_varying * count
     if len(data) != size or varying >> n_columns or count == 0:
-        raise BadFrame("header parts do not add up", got=f"{len(data)} bytes", allowed=f"{size} bytes for {count} rows")
+        raise BadFrame(
+            "header parts do not add up",
+            kind="header_torn",
+            got=f"{len(data)} bytes",
+            allowed=f"{size} bytes for {count} rows",
+        )
     try:
         writer = data[PREFIX.size : PREFIX.size + n_writer].decode("ascii")
     except UnicodeDecodeError as error:
-        raise BadFrame("writer is not ASCII", got=repr(data[PREFIX.size : PREFIX.size + n_writer])) from error
+        raise BadFrame(
+            "writer is not ASCII", kind="header_writer", got=repr(data[PREFIX.size : PREFIX.size + n_writer])
+        ) from error
     sides = tuple(
         Side(place=place, input=number, partition=partition, writer_crc=crc, seq=side_seq)
         for number, partition, crc, side_seq, place in SIDE.iter_unpack(data[sides_at:stamps_at])

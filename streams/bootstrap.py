@@ -23,6 +23,7 @@ def find_bootstrap() -> str:
     if bootstrap is None:
         raise BrokerError(
             "no broker: none is named and the embedded one does not run",
+            kind="not_running",
             fix=f"start it (tapedeck broker up), or name one by {BOOTSTRAP_VARIABLE} or in {FILE_NAME}",
         )
     return bootstrap

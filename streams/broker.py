@@ -116,7 +116,7 @@ class EmbeddedBroker:
             ConfigError: The port is no port, or the folder's path cannot be used.
         """
         if port is not None and not 0 < port <= PORT_MAX:
-            raise ConfigError("not a port", got=str(port), allowed=f"1 to {PORT_MAX}", where="port")
+            raise ConfigError("not a port", kind="bad_port", got=str(port), allowed=f"1 to {PORT_MAX}", where="port")
         if not self.status().running:
             # Before the lock is taken: a fetch may last longer than others should wait for a start.
             archive_options(server_jars(progress), progress)
@@ -127,6 +127,7 @@ class EmbeddedBroker:
             elif port not in (None, state.clients_port):
                 raise BrokerError(
                     f"the broker already runs at {state.ports.bootstrap}",
+                    kind="already_running",
                     got=f"port {port}",
                     fix="stop it first, or leave the port out",
                 )
@@ -186,6 +187,7 @@ class EmbeddedBroker:
         if port is not None and not port_is_free(port):
             raise BrokerError(
                 f"port {port} is taken by another program",
+                kind="port_taken",
                 where=f"127.0.0.1:{port}",
                 fix="give another port, leave it out to have a free one chosen, or stop that program",
             )
@@ -226,6 +228,7 @@ class EmbeddedBroker:
         except OSError as error:
             raise BrokerError(
                 f"the broker's folder cannot be used: {error.strerror or error}",
+                kind="folder_unusable",
                 where=str(error.filename or self.place.folder),
                 fix=f"make it writable and see that the disk has room, or set {HOME_VARIABLE} to another folder",
             ) from error

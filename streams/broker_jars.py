@@ -95,6 +95,7 @@ def server_jars(progress: Callable[[str], None]) -> ServerJars:
     if os.pathsep in str(jars.folder):
         raise ConfigError(
             f"the jars' folder may not contain {os.pathsep!r}: Java's class path is split there",
+            kind="folder_name",
             got=str(jars.folder),
             fix=f"set {JARS_VARIABLE} to another folder",
         )
@@ -108,6 +109,7 @@ def server_jars(progress: Callable[[str], None]) -> ServerJars:
     except OSError as error:
         raise BrokerError(
             f"the Kafka server's jars cannot be stored: {error.strerror or error}",
+            kind="jars_unwritable",
             where=str(jars.folder),
             fix=f"make the folder writable, or set {JARS_VARIABLE} to another",
         ) from error
@@ -157,6 +159,7 @@ def _from_maven(source: str, cache: Path, progress: Callable[[str], None]) -> li
     except (requests.RequestException, RuntimeError) as error:
         raise BrokerError(
             "the Kafka server's jars cannot be fetched",
+            kind="jars_unfetched",
             got=f"{type(error).__name__}: {error}",
             where=source,
             fix=f"check the network and proxy, or set {MAVEN_VARIABLE} to a Maven mirror, or copy the jars' folder of "
@@ -193,6 +196,7 @@ def _check(paths: list[Path], source: str) -> None:
     if digest != JARS_SHA256:
         raise BrokerError(
             "the jars fetched are not the ones this version of Tapedeck was proved with",
+            kind="jars_foreign",
             got=digest,
             allowed=JARS_SHA256,
             where=source,

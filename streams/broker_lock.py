@@ -54,6 +54,7 @@ def _wait(descriptor: int, path: Path, doing: str, timeout_s: float, progress: C
         if waited_s > timeout_s:
             raise BrokerError(
                 f"another process has been {doing} for more than {timeout_s:.0f} s",
+                kind="busy",
                 where=str(path),
                 fix="wait for it, or end it, then try again",
             )

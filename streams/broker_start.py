@@ -129,6 +129,7 @@ def free_port(besides: int = 0) -> int:
             return port
     raise BrokerError(
         "no free port found on the loopback interface",
+        kind="no_free_port",
         allowed=f"{PORT_LOWEST} to {PORT_HIGHEST}",
         fix="stop what occupies them, or give a port",
     )
@@ -144,7 +145,8 @@ def launch(place: Place, jars: ServerJars, ports: Ports, *jvm_options: str) -> P
     """
     if "," in str(place.data):
         raise ConfigError(
-            "the broker's folder may not contain a comma: Kafka would take it for two", got=str(place.data),
+            "the broker's folder may not contain a comma: Kafka would take it for two", kind="folder_name",
+            got=str(place.data),
             fix="set TAPEDECK_HOME to another folder",
         )  # fmt: skip
     place.log.parent.mkdir(parents=True, exist_ok=True)
@@ -186,6 +188,7 @@ def wait_ready(place: Place, process: Process, ports: Ports, timeout_s: float = 
         if not process.alive():
             raise BrokerError(
                 f"Kafka ended while starting: {' | '.join(_last_words(place)) or 'it left no word'}",
+                kind="start_ended",
                 where=str(place.log),
                 fix="the log tells more",
             )
@@ -194,6 +197,7 @@ def wait_ready(place: Place, process: Process, ports: Ports, timeout_s: float = 
         time.sleep(READY_POLL_S)
     raise BrokerError(
         f"Kafka (process {process.pid}) does not answer after {timeout_s:.0f} s: {' | '.join(_last_words(place))}",
+        kind="start_silent",
         where=str(place.log),
         fix="the machine may be overloaded: stop the broker and start it again",
     )
@@ -214,10 +218,12 @@ def _format(place: Place, jars: ServerJars, ports: Ports, jvm_options: tuple[str
             command, capture_output=True, text=True, check=False, timeout=FORMAT_S_MAX, env=java_environment()
         )
     except subprocess.TimeoutExpired as error:
-        raise BrokerError(f"Kafka's storage was not formatted within {FORMAT_S_MAX:.0f} s", where=str(fresh)) from error
+        raise BrokerError(
+            f"Kafka's storage was not formatted within {FORMAT_S_MAX:.0f} s", kind="unformatted", where=str(fresh)
+        ) from error
     if done.returncode != 0:
         told = " | ".join(_telling((done.stdout + done.stderr).splitlines()))
-        raise BrokerError(f"Kafka's storage cannot be formatted: {told}", where=str(fresh))
+        raise BrokerError(f"Kafka's storage cannot be formatted: {told}", kind="unformatted", where=str(fresh))
     described.unlink()
     if place.data.exists():  # without meta.properties: left by a version that was interrupted, holds no log
         place.data.rmdir()

@@ -90,16 +90,28 @@ def read_file(path: Path) -> dict[str, str]:
         with path.open("rb") as file:
             data = file.read(FILE_BYTES_MAX + 1)
     except OSError as error:
-        raise ConfigError("cannot be read", got=error.strerror or str(error), where=str(path)) from error
+        raise ConfigError(
+            "cannot be read", kind="file_unreadable", got=error.strerror or str(error), where=str(path)
+        ) from error
     if len(data) > FILE_BYTES_MAX:
-        raise ConfigError("too large", got=f"> {FILE_BYTES_MAX} bytes", where=str(path), allowed=f"{FILE_BYTES_MAX}")
+        raise ConfigError(
+            "too large",
+            kind="file_too_large",
+            got=f"> {FILE_BYTES_MAX} bytes",
+            where=str(path),
+            allowed=f"{FILE_BYTES_MAX}",
+        )
     try:
         values = tomllib.loads(data.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise ConfigError("not TOML", got=str(error), where=str(path), fix=f'write {KEYS[0]} = "host:port"') from error
+        raise ConfigError(
+            "not TOML", kind="not_toml", got=str(error), where=str(path), fix=f'write {KEYS[0]} = "host:port"'
+        ) from error
     for key in values:
         if key not in KEYS:
-            raise ConfigError("unknown key", got=key, allowed=", ".join(KEYS), where=f"{path}: {key}")
+            raise ConfigError(
+                "unknown key", kind="unknown_key", got=key, allowed=", ".join(KEYS), where=f"{path}: {key}"
+            )
     return {key: check_bootstrap(value, f"{path}: {key}") for key, value in values.items()}
 
 
@@ -118,7 +130,7 @@ def check_bootstrap(address: object, where: str) -> str:
     """
     servers = [server.strip() for server in address.split(",")] if isinstance(address, str) else []
     if not servers or not all(map(_is_server, servers)):
-        raise ConfigError("not an address", got=repr(address), allowed=_ADDRESS, where=where)
+        raise ConfigError("not an address", kind="bad_address", got=repr(address), allowed=_ADDRESS, where=where)
     return ",".join(servers)
 
 

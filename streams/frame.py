@@ -56,18 +56,23 @@ def decode_rows(schema: int, version: int, value: bytes, count: int) -> Rows:
         BadFrame: No row schema of this build, or not exactly ``count`` rows of it.
     """
     if not 1 <= count <= FRAME_ROWS_MAX:
-        raise BadFrame("a frame's count is out of range", got=str(count), allowed=f"1 to {FRAME_ROWS_MAX}")
+        raise BadFrame(
+            "a frame's count is out of range", kind="frame_count", got=str(count), allowed=f"1 to {FRAME_ROWS_MAX}"
+        )
     if (schema, version) == _FEATURE:
         dtype = _feature_dtype(len(value), count)
     else:
         known = _DTYPES.get((schema, version))
         if known is None:
-            raise BadFrame("unknown row schema or version", got=_named(schema, version), allowed=_known())
+            raise BadFrame(
+                "unknown row schema or version", kind="schema_unknown", got=_named(schema, version), allowed=_known()
+            )
         dtype = known
     size = count * dtype.itemsize
     if len(value) != size:
         raise BadFrame(
             f"a {_named(schema, version)} frame is {'truncated' if len(value) < size else 'too long'}",
+            kind="frame_size",
             got=f"{len(value)} bytes",
             allowed=f"{size} bytes for {count} rows of {dtype.itemsize}",
         )
@@ -81,6 +86,7 @@ def _feature_dtype(size: int, count: int) -> np.dtype[Any]:
     if size % count or values_bytes % 8 or not 1 <= width <= FEATURE_VALUES_MAX:
         raise BadFrame(
             "a feature frame does not divide into rows",
+            kind="frame_size",
             got=f"{size} bytes for {count} rows",
             allowed=f"{count} times {FEATURE_FIXED_BYTES} bytes and 1 to {FEATURE_VALUES_MAX} values of 8",
         )

@@ -151,7 +151,9 @@ class Input:
             if header is None:
                 if self._source:
                     return self._take_unnumbered(record)
-                return self._bad(record, BadFrame("record without a header", allowed="a packed header 'td'"))
+                return self._bad(
+                    record, BadFrame("record without a header", kind="no_header", allowed="a packed header 'td'")
+                )
             arrival = (
                 self._take_end(record, header) if header.schema == END.number else self._take_run(header, items_max)
             )
@@ -186,7 +188,7 @@ class Input:
         if header.seq > expected:
             if self._gapless:
                 raise StateDiverged(
-                    "a hole in a writer's seq: records are missing",
+                    "a hole in a writer's seq: records are missing", kind="hole",
                     got=f"seq {header.seq} of {header.writer}", allowed=f"seq {expected}",
                     where=f"{record.topic}[{record.partition}]@{record.offset}",
                 )  # fmt: skip
@@ -197,7 +199,9 @@ class Input:
         try:
             self._check(header)
             if self._source and header.writer != self._source:
-                raise BadFrame("an end record of another writer", got=header.writer, allowed=self._source)
+                raise BadFrame(
+                    "an end record of another writer", kind="stranger", got=header.writer, allowed=self._source
+                )
             end = decode(record.value, End)
         except BadInput as error:
             return self._bad(record, error, header)
@@ -253,26 +257,43 @@ class Input:
         if schema is None:
             raise self._foreign(header)
         if schema.kind != "rows" and header.count != 1:
-            raise BadFrame("more than one row in what holds none", got=f"count {header.count}", allowed="count 1")
+            raise BadFrame(
+                "more than one row in what holds none",
+                kind="count_not_one",
+                got=f"count {header.count}",
+                allowed="count 1",
+            )
         if header.seq + header.count > SEQ_MAX:
-            raise BadFrame("an absurd seq", got=str(header.seq), allowed=f"below {SEQ_MAX}")
+            raise BadFrame("an absurd seq", kind="absurd_seq", got=str(header.seq), allowed=f"below {SEQ_MAX}")
         if header.hops and (len(header.hops) > len(HOPS) or max(header.hops) >= len(HOPS)):
-            raise BadFrame("unknown hops", got=str(header.hops), allowed=f"numbers of {', '.join(HOPS)}")
+            raise BadFrame(
+                "unknown hops", kind="unknown_hops", got=str(header.hops), allowed=f"numbers of {', '.join(HOPS)}"
+            )
         if self._writer is not None and header.writer != self._writer:
-            raise BadFrame("a record by a stranger", got=header.writer, allowed=self._writer)
+            raise BadFrame("a record by a stranger", kind="stranger", got=header.writer, allowed=self._writer)
         if not self._gapless and header.seq > self.seqs.get(header.writer, header.seq) + JUMP_MAX:
-            raise BadFrame("a seq far beyond the last", got=str(header.seq), allowed=f"a step of at most {JUMP_MAX}")
+            raise BadFrame(
+                "a seq far beyond the last",
+                kind="seq_jump",
+                got=str(header.seq),
+                allowed=f"a step of at most {JUMP_MAX}",
+            )
         if header.writer not in self.seqs and len(self.seqs) >= WRITERS_MAX and header.writer != self._source:
-            raise BadFrame("too many writers on one partition", got=header.writer, allowed=f"{WRITERS_MAX} of them")
+            raise BadFrame(
+                "too many writers on one partition",
+                kind="too_many_writers",
+                got=header.writer,
+                allowed=f"{WRITERS_MAX} of them",
+            )
         return schema
 
     def _foreign(self, header: Header) -> BadFrame:
         known = ", ".join(f"{s.number}={s.name}/{version}" for (_, version), s in self._accepts.items())
         named = BY_NUMBER.get(header.schema)
-        message = "unknown schema or version"
+        message, kind = "unknown schema or version", "schema_unknown"
         if named is not None and 1 <= header.version <= named.version:
-            message = f"a record of schema {named.name} does not belong on this topic"
-        return BadFrame(message, got=f"{header.schema}/{header.version}", allowed=known)
+            message, kind = f"a record of schema {named.name} does not belong on this topic", "schema_misplaced"
+        return BadFrame(message, kind=kind, got=f"{header.schema}/{header.version}", allowed=known)
 
     def _items(self, record: Record, header: Header) -> Any:
         """Rows, or a list of the one document or payload."""
@@ -283,7 +304,7 @@ class Input:
             _check_time(header.time)
             return [Payload(header.writer, header.seq, header.time, record.key or b"", record.value)]
         if schema.event is None:
-            raise BadFrame("a record that no task reads", got=schema.name)
+            raise BadFrame("a record that no task reads", kind="schema_misplaced", got=schema.name)
         return [decode(record.value, schema.event)]
 
     def _origins(self, places: list[tuple[int, int, int]]) -> Any:
@@ -327,7 +348,9 @@ def _header(record: Record) -> Header | BadInput | None:
 
 def _check_time(ts_recv: int) -> None:
     if not 0 <= ts_recv <= TS_MAX:
-        raise BadPayload("an absurd ts_recv", got=f"{ts_recv} ns", allowed=f"0 to {TS_MAX}, the year 2100")
+        raise BadPayload(
+            "an absurd ts_recv", kind="absurd_time", got=f"{ts_recv} ns", allowed=f"0 to {TS_MAX}, the year 2100"
+        )
 
 
 def _expand(stamps: Any, count: int, skip: int) -> Any:

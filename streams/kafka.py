@@ -88,7 +88,8 @@ class KafkaLog:
             except KafkaException as error:
                 reason = kafka_error(error)
                 if reason.code() != KafkaError.TOPIC_ALREADY_EXISTS:
-                    raise BrokerError(f"cannot create topic {name}", got=described(reason), where=self.bootstrap,
+                    raise BrokerError(f"cannot create topic {name}", kind="topic_refused",
+                                      got=described(reason), where=self.bootstrap,
                                       fix="check the name and what the cluster allows") from error  # fmt: skip
         known = self._topics(ADMIN_S_MAX)
         places = [(s.name, p) for s in topics for p in range(known.get(s.name, s.partitions))]
@@ -199,7 +200,9 @@ class KafkaLog:
                 else:
                     self._check_exist(places)
                 if reason.code() not in TRANSIENT or monotonic_s() >= deadline:
-                    raise BrokerError("cannot ask for offsets", got=described(reason), where=self.bootstrap) from error
+                    raise BrokerError(
+                        "cannot ask for offsets", kind="unreadable", got=described(reason), where=self.bootstrap
+                    ) from error
                 sleep_s(ADMIN_PAUSE_S)
 
     def _check_exist(self, places: list[Place]) -> None:
@@ -208,6 +211,7 @@ class KafkaLog:
             if not 0 <= partition < known.get(topic, 0):
                 raise BrokerError(
                     "there is no such topic or partition",
+                    kind="no_topic",
                     allowed=f"{known.get(topic, 0)} partitions",
                     where=f"{topic}[{partition}]",
                     fix="create the topic first",

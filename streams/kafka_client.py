@@ -12,8 +12,9 @@ from typing import Any
 from confluent_kafka import KafkaError, KafkaException
 
 from schemas.errors import BrokerError
+from streams.logs import KAFKA_LOGGER
 
-LOGGER = logging.getLogger("tapedeck.kafka")
+LOGGER = logging.getLogger(KAFKA_LOGGER)
 LOGGER.addHandler(logging.NullHandler())
 # Said by every producer when it is made; that the guarantee holds is proved by the log suite.
 LOGGER.addFilter(lambda record: "enable.gapless.guarantee is experimental" not in record.getMessage())
@@ -81,6 +82,7 @@ def broker_away(bootstrap: str, seconds: float, error: KafkaError | None, doing:
     """The error that says that Kafka could not be reached within a bound."""
     return BrokerError(
         f"broker away: {doing} for {seconds:g} s",
+        kind="away",
         got=described(error) if error is not None else "no answer",
         where=bootstrap,
         fix="start it (tapedeck broker up), or name the right one with --bootstrap or TAPEDECK_BOOTSTRAP",

@@ -101,7 +101,9 @@ class KafkaReader:
             if messages and records_max > 1:
                 messages += self._consumer.consume(min(records_max, READ_RECORDS_MAX) - 1, 0)
         except (KafkaException, SystemError) as error:
-            raise BrokerError("cannot read", got=described(kafka_error(error)), where=self._bootstrap) from error
+            raise BrokerError(
+                "cannot read", kind="unreadable", got=described(kafka_error(error)), where=self._bootstrap
+            ) from error
         records = [_record(message) for message in messages if message.error() is None]
         if len(records) != len(messages):
             for message in messages:
@@ -128,7 +130,7 @@ class KafkaReader:
             if self._away_since is None:
                 self._away_since = monotonic_s()
         else:
-            self._failure = BrokerError("cannot read", got=described(error), where=self._bootstrap)
+            self._failure = BrokerError("cannot read", kind="unreadable", got=described(error), where=self._bootstrap)
 
     def _on_message_error(self, message: Any) -> None:
         """Errors of one partition, which come in place of a record."""
@@ -138,6 +140,7 @@ class KafkaReader:
         elif error.code() in GONE:
             self._failure = SnapshotError(
                 "the position asked for is not in the log",
+                kind="position_gone",
                 got=described(error),
                 where=where,
                 fix="start from a newer snapshot, or restore the range from the archive",
@@ -145,7 +148,7 @@ class KafkaReader:
         elif error.code() in TRANSIENT:
             self._on_error(error)
         else:
-            self._failure = BrokerError("cannot read", got=described(error), where=where)
+            self._failure = BrokerError("cannot read", kind="unreadable", got=described(error), where=where)
 
     def _check_away(self, since: float) -> None:
         """After the bound, ask the broker itself: it may be back, with nothing to read."""

@@ -105,7 +105,7 @@ class _Sender:
         # Producer.close() would abort the open transaction and wait for a broker that may be away.
         producer, self._producer = self._producer, None
         if producer is not None:
-            self._broken = self._broken or DeliveryError("closed", where=self._name)
+            self._broken = self._broken or DeliveryError("closed", kind="closed", where=self._name)
             producer.purge(blocking=False)
 
     def _poll(self, timeout_s: float) -> None:
@@ -133,7 +133,9 @@ class _Sender:
                 deadline = now + APPEND_S_MAX if deadline is None else deadline
                 if now >= deadline:
                     away = broker_away(self._bootstrap, APPEND_S_MAX, None, f"{self._name} found no room in its queue")
-                    self._broken = DeliveryError(away.message, got=away.got, where=away.where, fix=away.fix)
+                    self._broken = DeliveryError(
+                        away.message, kind="away", got=away.got, where=away.where, fix=away.fix
+                    )
                     raise self._broken from full
                 self._poll(WAIT_S)
             except KafkaException as error:
@@ -151,16 +153,21 @@ class _Sender:
         if error.code() in FENCED:
             self._broken = Fenced(
                 "another process took this transactional id over",
+                kind="taken_over",
                 got=described(error),
                 where=self._name,
                 fix="end this task: its successor goes on from the last commit",
             )
         elif error.code() in (KafkaError._MSG_TIMED_OUT, KafkaError._TIMED_OUT):
             away = broker_away(self._bootstrap, APPEND_S_MAX, error, f"{self._name}: {doing}")
-            self._broken = DeliveryError(away.message, got=away.got, where=away.where, fix=away.fix)
+            self._broken = DeliveryError(away.message, kind="away", got=away.got, where=away.where, fix=away.fix)
         else:
             self._broken = DeliveryError(
-                doing, got=described(error), where=self._name, fix="recover from what the log holds"
+                doing,
+                kind="unacknowledged",
+                got=described(error),
+                where=self._name,
+                fix="recover from what the log holds",
             )
         return self._broken
 

@@ -60,6 +60,7 @@ def check_position(place: Place, position: int, low: int, high: int) -> None:
     if not low <= position <= high:
         raise SnapshotError(
             "the position asked for is not in the log",
+            kind="position_gone",
             got=str(position),
             allowed=f"{low} to {high}",
             where=f"{place[0]}[{place[1]}]",

@@ -93,6 +93,7 @@ class MemoryLog:
         if not 0 <= partition < len(tapes):
             raise BrokerError(
                 "there is no such topic or partition",
+                kind="no_topic",
                 allowed=f"{len(tapes)} partitions",
                 where=f"{topic}[{partition}]",
                 fix="create the topic first",
@@ -158,7 +159,9 @@ class MemoryWriter:
         """
         self.serve()
         if self._open:
-            raise DeliveryError("a transaction is open already", where=self._id, fix="commit it first")
+            raise DeliveryError(
+                "a transaction is open already", kind="transaction_open", where=self._id, fix="commit it first"
+            )
         self._open = True
 
     def append(
@@ -174,7 +177,7 @@ class MemoryWriter:
         del extra
         self.serve()
         if not self._open:
-            raise DeliveryError("no transaction is open", where=self._id, fix="begin one first")
+            raise DeliveryError("no transaction is open", kind="no_transaction", where=self._id, fix="begin one first")
         tape = _delivered(self._log, topic, partition)
         offset = tape.append(Record(topic, partition, tape.end, key, value, header), HIDDEN)
         self._delivered[(topic, partition)] = offset
@@ -194,7 +197,9 @@ class MemoryWriter:
             Fenced: Another holder took the id over.
         """
         if self._fenced:
-            raise Fenced("another holder took this transactional id over", where=self._id, fix="end this task")
+            raise Fenced(
+                "another holder took this transactional id over", kind="taken_over", where=self._id, fix="end this task"
+            )
 
     def delivered(self, topic: str, partition: int) -> int:
         """Offset of this writer's last record there; -1 when none yet."""
@@ -209,7 +214,7 @@ class MemoryWriter:
         """
         self.serve()
         if not self._open:
-            raise DeliveryError("no transaction is open", where=self._id, fix="begin one first")
+            raise DeliveryError("no transaction is open", kind="no_transaction", where=self._id, fix="begin one first")
         self._end(SHOWN)
 
     def close(self) -> None:
@@ -270,4 +275,6 @@ def _delivered(log: MemoryLog, topic: str, partition: int) -> Tape:
     try:
         return log._tape(topic, partition)
     except BrokerError as error:
-        raise DeliveryError(error.message, allowed=error.allowed, where=error.where, fix=error.fix) from error
+        raise DeliveryError(
+            error.message, kind="no_topic", allowed=error.allowed, where=error.where, fix=error.fix
+        ) from error

@@ -62,10 +62,12 @@ def resolve(names: Iterable[str], topic: str, run: str | None = None) -> str:
     if run is None:
         run = LIVE if _NAMESPACE.match(topic) else newest_run(known) or LIVE
     if run != LIVE and run not in runs:
-        raise ConfigError("there is no such run", got=run, allowed=_shown(runs), fix="tapedeck topics list shows all")
+        raise ConfigError(
+            "there is no such run", kind="no_run", got=run, allowed=_shown(runs), fix="tapedeck topics list shows all"
+        )
     full = topic if run == LIVE else runs[run] + topic
     if full not in known:
-        raise ConfigError("there is no such topic", got=full, fix="tapedeck topics list shows all")
+        raise ConfigError("there is no such topic", kind="no_topic", got=full, fix="tapedeck topics list shows all")
     return full
 
 

@@ -7,6 +7,7 @@ from hashlib import sha256
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
 from schemas.catalog import BY_EVENT, BY_NUMBER, Schema
 from schemas.codec import encode
@@ -98,7 +99,7 @@ class Output:
         """
         if self.recalls:
             raise StateDiverged(
-                "recovery regenerated less than the log holds", got=f"an end at seq {self.seq - 1}",
+                "recovery regenerated less than the log holds", kind="too_little", got=f"an end at seq {self.seq - 1}",
                 where=f"{self.topic}[{self.partition}] of {self._name}",
             )  # fmt: skip
 
@@ -122,7 +123,7 @@ class Output:
         names = before.dtype.names or ()
         column = next((n for n in names if before[i][n].tobytes() != after[i][n].tobytes()), "?")
         return StateDiverged(
-            "recovery regenerated another row than the log holds",
+            "recovery regenerated another row than the log holds", kind="other_row",
             got=f"{column}={after[i][column]}", allowed=f"{column}={before[i][column]}",
             where=f"{self.topic}[{self.partition}] seq {seq + i} of {self._name}",
         )  # fmt: skip
@@ -131,10 +132,20 @@ class Output:
         before = self._recorded.documents.pop(self.seq, None)
         if before is not None and before != (key, value):
             raise StateDiverged(
-                "recovery regenerated another document than the log holds",
-                got=value.decode(), allowed=before[1].decode(errors="replace"),
+                "recovery regenerated another document than the log holds", kind="other_document",
+                got=_differing(before[1], value), allowed="the same key and bytes",
                 where=f"{self.topic}[{self.partition}] seq {self.seq} of {self._name}",
             )  # fmt: skip
+
+
+def _differing(before: bytes, after: bytes) -> str:
+    """Which fields of a document differ; not what they hold, which is for the log alone."""
+    try:
+        old, new = orjson.loads(before), orjson.loads(after)
+        fields = [name for name in (*new, *old) if name not in old or name not in new or old[name] != new[name]]
+    except (orjson.JSONDecodeError, TypeError):
+        fields = []
+    return f"other {', '.join(dict.fromkeys(fields)) or 'bytes'}"
 
 
 def _recall(record: Record, name: str, seq_from: int, recorded: Recorded) -> None:

@@ -68,7 +68,9 @@ class Publisher:
         partition_of: PartitionOf = by_key, on_ack: Callable[[int], None] | None = None,
     ) -> None:  # fmt: skip
         if not (source.isascii() and source.replace("_", "").replace("-", "").isalnum()):
-            raise ConfigError("not a source name", got=source, allowed="ASCII letters, digits, - and _")
+            raise ConfigError(
+                "not a source name", kind="source_name", got=source, allowed="ASCII letters, digits, - and _"
+            )
         self.source = source
         self.topic = topic_name(namespace, "raw.<source>", source)
         self._partition_of = partition_of
@@ -94,7 +96,9 @@ class Publisher:
             ConfigError: The topic has several partitions: each counts for itself, see :attr:`next_seqs`.
         """
         if len(self._next) != 1:
-            raise ConfigError(f"{self.topic} has {len(self._next)} partitions", fix="resume by next_seqs")
+            raise ConfigError(
+                f"{self.topic} has {len(self._next)} partitions", kind="several_partitions", fix="resume by next_seqs"
+            )
         return self._next[0]
 
     @property
@@ -122,7 +126,9 @@ class Publisher:
             ConfigError: The run has ended.
         """
         if len(payload) > PAYLOAD_BYTES_MAX:
-            raise BadPayload("a payload is too large", got=f"{len(payload)} bytes", allowed=f"{PAYLOAD_BYTES_MAX}")
+            raise BadPayload(
+                "a payload is too large", kind="too_large", got=f"{len(payload)} bytes", allowed=f"{PAYLOAD_BYTES_MAX}"
+            )
         key = key.encode() if isinstance(key, str) else key
         return self._send(RAW, self._partition_of(key, len(self._next)), key, payload, ts_recv, scheduled)
 
@@ -160,6 +166,7 @@ class Publisher:
         if left and timeout_s > 0:
             self._broken = DeliveryError(
                 f"{left} payloads are not acknowledged after {timeout_s:g} s",
+                kind="unacknowledged",
                 where=self.topic,
                 fix="open a new publisher: it reads back what is durable",
             )
@@ -175,7 +182,7 @@ class Publisher:
             if self._broken is None:
                 self.flush()
         finally:
-            self._broken = self._broken or DeliveryError("closed", where=self.topic)
+            self._broken = self._broken or DeliveryError("closed", kind="closed", where=self.topic)
             self._appender.close()
             self._release()
 
@@ -193,7 +200,9 @@ class Publisher:
         if self._broken is not None:
             raise self._broken
         if self.ended:
-            raise ConfigError("the run has ended: nothing may follow its end record", where=self.topic)
+            raise ConfigError(
+                "the run has ended: nothing may follow its end record", kind="run_ended", where=self.topic
+            )
         seq = self._next[partition]
         born = np.array([[wall_ns() if scheduled is None else scheduled]], dtype=np.int64)
         header = Header(

@@ -41,6 +41,7 @@ def last_header(
     if low > 0:
         raise SnapshotError(
             "the last number of a source cannot be read back: its records are gone",
+            kind="numbers_gone",
             where=f"{topic}[{partition}] from {low}",
             fix="restore the end of the topic from the archive, or publish under another source name",
         )

@@ -76,7 +76,9 @@ class Scheduler:
             idle = 0 if moved or self._skip_pauses() else idle + 1
             if idle > IDLE_ROUNDS_MAX:
                 waiting = ", ".join(n for n, t in self._tasks.items() if not t.done)
-                raise TaskFailed("nobody can move", got=f"still at work: {waiting}", where=f"step {self.steps}")
+                raise TaskFailed(
+                    "nobody can move", kind="stuck", got=f"still at work: {waiting}", where=f"step {self.steps}"
+                )
         for task in self._tasks.values():
             task.close()
 

@@ -181,7 +181,7 @@ class Sides:
             return False
         if isinstance(arrival, BadRecord):
             # Whose primary input this is writes the dead letter; here it must only do no harm.
-            logger.debug("side record skipped: %s", arrival.error)
+            logger.debug("side record skipped: %s", arrival.error.told)
             return False
         ended = isinstance(arrival, End)
         items: Any = [] if isinstance(arrival, End) else arrival.items
@@ -208,7 +208,8 @@ class Sides:
         while not any(zlib.crc32(w.encode()) == side.writer_crc and s > side.seq for w, s in source.seqs.items()):
             if not source.buffered and not self._fill_until(source):
                 raise SnapshotError(
-                    "a side record that an output was made from is gone", where=f"{source.topic} seq {side.seq}",
+                    "a side record that an output was made from is gone", kind="side_gone",
+                    where=f"{source.topic} seq {side.seq}",
                     fix="restore the topic from the archive; the task cannot recover without it",
                 )  # fmt: skip
             self._offer_next(name, stages, states, 1)

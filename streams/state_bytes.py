@@ -47,7 +47,7 @@ def load(kind: str, data: bytes) -> tuple[dict[str, npt.NDArray[Any]], dict[str,
     """
     index, at = _index(data)
     if index["kind"] != kind:
-        raise SnapshotError("a snapshot is foreign", got=index["kind"], allowed=kind)
+        raise SnapshotError("a snapshot is foreign", kind="foreign", got=index["kind"], allowed=kind)
     arrays: dict[str, npt.NDArray[Any]] = {}
     for name, descr, shape in index["arrays"]:
         dtype = _dtype(descr)
@@ -79,7 +79,9 @@ def kind_of(data: bytes) -> str:
 def _index(data: bytes) -> tuple[dict[str, Any], int]:
     """The index, and where the arrays begin."""
     if len(data) < 12 or data[:4] != MAGIC or zlib.crc32(data[:-4]) != _LENGTH.unpack(data[-4:])[0]:
-        raise SnapshotError("a snapshot is torn", got=f"{len(data)} bytes", allowed="bytes whose checksum holds")
+        raise SnapshotError(
+            "a snapshot is torn", kind="torn", got=f"{len(data)} bytes", allowed="bytes whose checksum holds"
+        )
     (n,) = _LENGTH.unpack_from(data, 4)
     index: dict[str, Any] = orjson.loads(data[8 : 8 + n])
     return index, 8 + n

@@ -156,7 +156,9 @@ def _content(record: Record, header: Header, skip: int) -> dict[str, Any]:
     schema = BY_NUMBER.get(header.schema)
     if schema is None or header.version > schema.version:
         known = ", ".join(f"{s.number}/{s.version}" for s in CATALOG)
-        raise BadFrame("unknown schema or version", got=f"{header.schema}/{header.version}", allowed=known)
+        raise BadFrame(
+            "unknown schema or version", kind="schema_unknown", got=f"{header.schema}/{header.version}", allowed=known
+        )
     if schema.kind == "rows":
         return {"rows": decode_rows(schema.number, header.version, record.value, header.count)[skip:]}
     if schema.kind == "document" and schema.event is not None:

@@ -84,6 +84,7 @@ DOCUMENTS: dict[str, Document] = {
     "dead_letter": DeadLetter(
         code="bad_payload", reason="a price is not a number", task="normalise", topic="raw.binance", partition=0,
         offset=17, writer="binance", seq=17, ts=TS, key="c3BvdDpCVENVU0RU", payload="eyJwIjoiTmFOIn0=",
+        kind="bad_payload.not_finite",
     ),
     "halt": Halt(
         scope="instrument", name="spot:BTCUSDT", state="REDUCING", author="j.doe", reason="venue maintenance", ts=TS

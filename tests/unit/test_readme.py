@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from console.crash import CRASH_EXIT
 from console.main import INTERRUPTED_EXIT
 from feeds.check import REPORTED
 from replay.hops import INTERVALS
 from schemas import errors
+from streams.crash import CRASH_EXIT
 from tests.readme_blocks import README, REPOSITORY, Block, blocks, run, table
 
 DEMO = "## What `demo --json` says"

@@ -5,25 +5,28 @@ from __future__ import annotations
 import traceback
 from datetime import UTC, datetime
 
-from console.figures import NANOS
 from streams.clock import wall_ns
 from streams.home import home
 
 CRASH_EXIT = 70
 """EX_SOFTWARE of sysexits.h: an internal fault."""
 
+NANOS = 1_000_000_000
 FOLDER = "crashes"
 
 
 def report_crash(error: BaseException) -> str:
-    """Write the traceback to ``crashes/<UTC time>.log``; returns the line for the user."""
-    said = " ".join(f"{type(error).__name__}: {error}".split())
+    """Write the traceback to ``crashes/<UTC time>.log``; returns the line for the user.
+
+    The line names the exception's type alone: its text may quote the payload that it failed on.
+    """
     ns = wall_ns()
     stamp = f"{datetime.fromtimestamp(ns // NANOS, UTC):%Y%m%dt%H%M%S}-{ns % NANOS // 1_000:06}"
     path = home() / FOLDER / f"{stamp}.log"
+    said = f"a fault of Tapedeck itself: {type(error).__name__}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
+        path.write_text("".join(traceback.format_exception(error)), encoding="utf-8", errors="backslashreplace")
     except OSError as refused:
-        return f"a fault of Tapedeck itself: {said}; its traceback could not be written: {refused}"
-    return f"a fault of Tapedeck itself: {said}; traceback in {path}"
+        return f"{said}; its traceback could not be written: {refused}"
+    return f"{said}; traceback in {path}"

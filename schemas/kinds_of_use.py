@@ -1,0 +1,85 @@
+"""Kinds of flags, files and variables that are wrong, and ends of a command that are no error of the tree."""
+
+from __future__ import annotations
+
+CONFIG = {
+    "": ("A flag, file or variable is wrong; the code that refused it gives no closer reason.", "Read the line."),
+    "bad_address": ("A Kafka address is not `host:port`, comma-separated.", "Write e.g. `localhost:9092`."),
+    "file_unreadable": ("A file named cannot be opened.", "Check the path and who may read it."),
+    "file_too_large": ("A file named is larger than any of its sort may be.", "Name the right file."),
+    "not_toml": ("A file is not TOML.", "Mend the line that the message names."),
+    "unknown_key": ("A key that means nothing: misspelt, it would have been ignored.", "Use one of the keys allowed."),
+    "not_a_table": ("A key of the limits must be a table.", "Write it as `[key]`; see `agents/limits.toml`."),
+    "bad_limit": ("A limit is not a number within its bounds.", "Write one as in `agents/limits.toml`."),
+    "model_not_json": ("A model file is no JSON object, names a key twice, or holds NaN.", "Export the model anew."),
+    "model_keys": ("A model lacks a key, or has one too many.", "See `models/artefact.py` for the keys."),
+    "model_kind": ("This build cannot score models of that kind or version.", "Upgrade, or train one it can score."),
+    "model_name": ("A model's name is empty, too long, or no text.", "Name it in 1 to 128 characters."),
+    "model_features": ("A model's features are not those of the view in use.", "Train it for this view."),
+    "model_weights": ("A model has not one weight for each feature.", "Export the model anew."),
+    "model_number": ("A weight, intercept or clip is no finite number within bounds.", "Export the model anew."),
+    "model_hash": (
+        "A model's content is not what its hash says: altered after it was signed, or torn on its way.",
+        "Fetch it again from where it was signed.",
+    ),
+    "model_view": (
+        "A model was trained for another feature view.",
+        "Train it for this view, or use the view it names.",
+    ),
+    "no_capture": ("No capture file is named.", "Name at least one."),
+    "capture_unreadable": ("A capture is missing, no regular file, or may not be read.", "Check path and rights."),
+    "capture_empty": ("A capture has no byte.", "Name another; see how it was recorded."),
+    "not_a_capture": (
+        "A file holds no Binance message that names its symbol.",
+        "Record lines of `<receive time, ns> <JSON as received>`.",
+    ),
+    "no_feed": ("There is no adapter for that feed.", "Name one of those allowed."),
+    "bad_speed": ("A speed is neither `max` nor a number above 0.", "Write `1`, another number above 0, or `max`."),
+    "bad_kill": ("A kill is not `TASK@N`.", "Write e.g. `risk@500`."),
+    "no_task": ("The deployment has no such task or hop.", "Name one of those allowed."),
+    "out_of_range": ("A number lies outside of what a flag allows.", "Give one within."),
+    "flags_conflict": ("Two flags contradict each other.", "Leave one of them out."),
+    "bad_port": ("A port is not within 1 and 65535.", "Give another, or leave it out: a free one is chosen."),
+    "folder_name": (
+        "A folder's path holds a character at which Kafka or Java would split it.",
+        "Set `TAPEDECK_HOME` or `TAPEDECK_JARS` to another folder.",
+    ),
+    "folder_unwritable": ("A run's folder cannot be made.", "Set `TAPEDECK_HOME` to a folder that can be written."),
+    "no_run": ("There is no such run.", "`tapedeck topics list --all` shows all."),
+    "no_topic": ("There is no such topic.", "`tapedeck topics list` shows all."),
+    "ambiguous_topic": ("Several topics have that name.", "Name the source as well, e.g. `ticks.binance`."),
+    "bad_log_format": ("A log format is neither `text` nor `json`.", "Write one of these."),
+    "source_name": ("A source's name cannot be part of a topic's.", "Use ASCII letters, digits, `-` and `_`."),
+    "several_partitions": ("One number was asked for, and each partition has its own.", "Use `next_seqs`."),
+    "run_ended": ("A payload was published after the run's end record.", "Open another run."),
+}
+
+USAGE = {
+    "": (
+        "The command line cannot be understood: no such command or option, or a value of the wrong type.",
+        "Read the line, and the command's `--help`.",
+    ),
+}
+
+FAULT = {
+    "capture_cut": (
+        "A capture cannot be read to its end: a gzip cut short or damaged. What was before is used.",
+        "Fetch it again, or use it as it is.",
+    ),
+}
+
+UNSOUND = {
+    "": (
+        "The run was played, and records are lost or doubled in its topics.",
+        "Look for what else writes there; keep the topics and report it.",
+    ),
+}
+
+CRASH = {
+    "": (
+        "A fault of Tapedeck itself. The traceback is in `$TAPEDECK_HOME/crashes`; logs name its type only.",
+        "Report it, with that file; look first whether a payload is quoted in it.",
+    ),
+}
+
+INTERRUPTED = {"": ("Ctrl-C or SIGTERM.", "Nothing: what was committed is in the run's topics.")}

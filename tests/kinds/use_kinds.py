@@ -1,0 +1,162 @@
+"""Flags, files and variables that are wrong, by the command line; and ends of a command that are no error."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+from collections.abc import Mapping
+from typing import Any
+
+import orjson
+
+from console.main import main
+from console.topic_names import find_topic
+from features.view import DEFAULT_VIEW
+from models.artefact import ARTEFACT_BYTES_MAX, sign
+from models.linear import DEFAULT_MODEL, load_file
+from schemas.errors import ConfigError, TapedeckError
+from streams.config import named_bootstrap
+from streams.home import HOME_VARIABLE
+from streams.memory import MemoryLog
+from streams.namespace import resolve
+from streams.publisher import Publisher
+from tests.kinds.registry import Desk, trigger
+
+
+def ran(desk: Desk, *arguments: object) -> tuple[str, str]:
+    """Code and line of a command's end, as a machine reads them."""
+    desk.patch.setenv(HOME_VARIABLE, str(desk.folder / "home"))
+    said = io.StringIO()
+    with contextlib.redirect_stderr(said), contextlib.redirect_stdout(io.StringIO()):
+        code = main(["--log-format", "json", *map(str, arguments)])
+    told = [orjson.loads(line) for line in said.getvalue().splitlines()]
+    last = next(line for line in reversed(told) if "code" in line)
+    assert last.get("exit", code) == code
+    return last["code"], said.getvalue()
+
+
+def demo(*arguments: object) -> Any:
+    return lambda desk: ran(desk, "demo", "--log", "memory", *arguments)
+
+
+@trigger("config")
+def an_extension_refuses_its_settings(_: Desk) -> TapedeckError:
+    return ConfigError("my strategy takes no such thing", got="x", allowed="y", where="strategy.toml")
+
+
+trigger("usage")(demo("--sped", 1))
+trigger("config.bad_speed")(demo("--speed", "fast"))
+trigger("config.bad_kill")(demo("--kill", "risk"))
+trigger("config.no_task")(demo("--kill", "nobody@5"))
+trigger("config.out_of_range")(demo("--seed", -1))
+trigger("config.flags_conflict")(demo("--seconds", 1, "--capture", "x"))
+trigger("config.bad_port")(lambda desk: ran(desk, "broker", "up", "--port", 99_999))
+trigger("config.no_feed")(lambda desk: ran(desk, "feed", "check", "kraken", "--capture", "x"))
+trigger("config.bad_address")(lambda desk: ran(desk, "--bootstrap", "nowhere", "topics", "list"))
+trigger("config.capture_unreadable")(demo("--capture", "/no/such"))
+trigger("config.capture_empty")(lambda desk: demo("--capture", desk.file(""))(desk))
+trigger("config.not_a_capture")(lambda desk: demo("--capture", desk.file("garbage\n"))(desk))
+trigger("config.file_unreadable")(demo("--limits", "/no/such"))
+trigger("config.not_toml")(lambda desk: demo("--limits", desk.file("= ="))(desk))
+trigger("config.not_a_table")(lambda desk: demo("--limits", desk.file("default = 1"))(desk))
+trigger("config.bad_limit")(lambda desk: demo("--limits", desk.file("[default]\nnotional_max = -1"))(desk))
+trigger("config.file_too_large")(lambda desk: demo("--model", desk.file(b" " * (ARTEFACT_BYTES_MAX + 1)))(desk))
+trigger("config.model_not_json")(lambda desk: demo("--model", desk.file("weights"))(desk))
+
+
+@trigger("config.unknown_key")
+def a_misspelt_key_of_the_configuration(desk: Desk) -> Any:
+    desk.file('bootstarp = "a:1"', "tapedeck.toml")
+    return named_bootstrap(environ={}, folder=desk.folder)
+
+
+@trigger("config.no_capture")
+def no_capture_at_all(_: Desk) -> Any:
+    from feeds.captures import open_captures
+
+    return open_captures([])
+
+
+@trigger("config.folder_unwritable")
+def a_home_that_is_a_file(desk: Desk) -> Any:
+    desk.file("", "home")
+    return ran(desk, "demo", "--log", "memory")
+
+
+@trigger("config.folder_name")
+def a_folder_that_kafka_would_split(desk: Desk) -> Any:
+    from streams.broker import EmbeddedBroker
+
+    return EmbeddedBroker(desk.folder / "a,b").up()
+
+
+def model(desk: Desk, changes: Mapping[str, Any], signed: bool = True) -> Any:
+    artefact = {**orjson.loads(DEFAULT_MODEL.read_bytes()), **changes}
+    path = desk.file(orjson.dumps(sign(artefact) if signed else artefact))
+    return load_file(path, view=DEFAULT_VIEW.hash, features=DEFAULT_VIEW.names)
+
+
+trigger("config.model_keys")(lambda desk: model(desk, {"temperature": 1}))
+trigger("config.model_kind")(lambda desk: model(desk, {"kind": "oracle"}))
+trigger("config.model_name")(lambda desk: model(desk, {"name": ""}))
+trigger("config.model_features")(lambda desk: model(desk, {"features": ["a"] * len(DEFAULT_VIEW.names)}))
+trigger("config.model_weights")(lambda desk: model(desk, {"weights": [1.0]}))
+trigger("config.model_number")(lambda desk: model(desk, {"clip": -1.0}))
+trigger("config.model_hash")(lambda desk: model(desk, {"clip": 1.0}, signed=False))
+trigger("config.model_view")(lambda desk: model(desk, {"view": "0" * 64}))
+
+RUN = "demo.20261123t142501-ab12."
+trigger("config.no_run")(lambda _: resolve([RUN + "orders"], "orders", run="elsewhere"))
+trigger("config.no_topic")(lambda _: find_topic([RUN + "orders"], "ordres", None))
+trigger("config.ambiguous_topic")(lambda _: find_topic([RUN + "ticks.a", RUN + "ticks.b"], "ticks", None))
+trigger("config.source_name")(lambda _: Publisher(MemoryLog(), "a/b"))
+trigger("config.several_partitions")(lambda _: Publisher(MemoryLog(), "x", partitions=2).next_seq)
+
+
+@trigger("config.run_ended")
+def a_payload_after_the_end(_: Desk) -> Any:
+    publisher = Publisher(MemoryLog(), "x")
+    publisher.end("r", 1, 0)
+    return publisher.publish(b"{}", "spot:BTCUSDT", 1)
+
+
+# ---- ends that are no error of the tree
+
+
+@trigger("fault.capture_cut")
+def a_gzip_that_is_cut_short(desk: Desk) -> Any:
+    import gzip
+
+    line = b'1723161254000000000 {"stream":"btcusdt@bookTicker","data":{"u":7,"s":"BTCUSDT","b":"9.01","B":"2",'
+    line += b'"a":"9.02","A":"1"}}\n'
+    packed = gzip.compress(line * 50)
+    return ran(desk, "feed", "check", "binance", "--capture", desk.file(packed[:-9]))
+
+
+@trigger("crash")
+def a_fault_of_ours(desk: Desk) -> Any:
+    def broken(_self: object) -> None:
+        raise ZeroDivisionError("by nothing")
+
+    desk.patch.setattr("streams.broker.EmbeddedBroker.status", broken)
+    return ran(desk, "broker", "status")
+
+
+@trigger("interrupted")
+def ctrl_c(desk: Desk) -> Any:
+    def interrupted(_self: object) -> None:
+        raise KeyboardInterrupt
+
+    desk.patch.setattr("streams.broker.EmbeddedBroker.status", interrupted)
+    return ran(desk, "broker", "status")
+
+
+@trigger("unsound")
+def a_run_whose_decision_was_lost(desk: Desk) -> Any:
+    desk.patch.setattr("replay.audit.Auditor._raw", lambda self, _ledger: _lose(self))
+    return ran(desk, "demo", "--log", "memory", "--speed", "max", "--seconds", 1, "--json")
+
+
+def _lose(auditor: Any) -> set[int]:
+    auditor._audit.lost += 1
+    return set()
