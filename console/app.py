@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from console import broker, demo, feed, topics
+from console import broker, demo, feed, top, topics
 from console.file_lists import CaptureCommand
 from console.terminal import emit
 
@@ -29,6 +29,11 @@ app.command(
     short_help="Play a session through every agent.",
     epilog="\b\nExamples:\n" + "\n".join(f"  tapedeck demo {e}" for e in demo.EXAMPLES),
 )(demo.demo)
+app.command(
+    "top",
+    short_help="Watch a run: rates, lag, latency, orders, position, money.",
+    epilog="\b\nExamples:\n" + "\n".join(f"  tapedeck top {e}".rstrip() for e in top.EXAMPLES),
+)(top.top)
 app.add_typer(feed.app, name="feed")
 app.add_typer(topics.app, name="topics")
 app.add_typer(broker.app, name="broker")

@@ -1,4 +1,4 @@
-"""Where a run is shown while it goes: a panel on a terminal, a line now and then elsewhere, nothing where JSON is asked.
+"""Where a run is shown while it goes: a panel on a terminal, a line now and then elsewhere.
 
 ``demo`` and ``up`` show on standard error, as their result goes to standard output; what ``top`` shows is its result.
 """

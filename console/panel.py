@@ -144,7 +144,7 @@ def _trouble(figures: RunFigures) -> Any:
 
 
 def _tasks(figures: RunFigures) -> list[Any]:
-    lines = [_row(("task", "in/s", "lag", "commit", "back"), TASK_WIDTHS, DIM)]
+    lines = [_row(("task", "in/s", "lag", "commit", "died"), TASK_WIDTHS, DIM)]
     return lines + [_task(task) for task in figures.tasks]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from console.reporter import Reporter
 from console.summary_view import draw_summary
 from console.terminal import complain, emit, show
 from console.watch import Watch
+from replay.hdr import warm as warm_hdr
 from replay.plan import PlayPlan
 from replay.session import KafkaSession, MemorySession, Session
 from replay.summary import summarise
@@ -74,6 +76,8 @@ def _open(plan: PlayPlan, played: _Played, on_kafka: bool, named: str | None) ->
         return MemorySession(plan, on_event=played.event)
     from streams.kafka import connect
 
+    if played.view.wants_figures:  # a second's work, while the tasks come up; the first look would wait for it
+        threading.Thread(target=warm_hdr, daemon=True).start()
     return KafkaSession(connect(started(named, played.view.stage)), plan, runs_dir() / plan.run, played.event)
 
 

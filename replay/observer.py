@@ -127,6 +127,11 @@ class Observer:
         """Whether every hop has forwarded the run's end."""
         return self._ended.issuperset(CHAIN)
 
+    @property
+    def settled(self) -> bool:
+        """Whether every task has committed that end as well: no figure will change."""
+        return self.ended and self._tasks.done
+
     def close(self) -> None:
         """Stop watching."""
         self._tasks.close()
@@ -231,7 +236,7 @@ class Observer:
             instruments=desk.instruments(self._touches.newest, gaps, log_time_ns),
             gaps=None if gaps is None else sum(gaps.values()), pnl=desk.money(), halts=desk.halts(),
             trading_state=desk.trading_state(), counted_from=dict(self._counted_from),
-            sampled=self._rows is not None and self._rows.skips > 0,
+            sampled=self._rows is not None and (self._rows.skips > 0 or (self._rows.cut and self.ended)),
         )  # fmt: skip
 
     def _tally(self, table_name: str, now_s: float) -> Tally:

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from streams.clock import monotonic_s
 from streams.log import Log, Reader, Record
 
-LOOK_BACK_OFFSETS = 64
+LOOK_BACK_OFFSETS = 512
 """Where reading begins: so many offsets before the end of each topic."""
 CHUNK_RECORDS = 500
 POLL_S_MAX = 0.05
@@ -23,10 +23,12 @@ class RowsTail:
 
     Attributes:
         skips: How often something was left out.
+        cut: Whether reading began after the beginning.
     """
 
     def __init__(self, log: Log, topics: Sequence[str]) -> None:
         self.skips = 0
+        self.cut = False
         self._log = log
         self._topics = tuple(topics)
         self._reader: Reader | None = None
@@ -39,6 +41,7 @@ class RowsTail:
         for topic in self._topics:
             low, high = self._log.bounds(topic, 0)
             at = max(low, high - LOOK_BACK_OFFSETS)
+            self.cut = self.cut or at > 0
             there = list(self._log.scan(topic, 0, at, committed=False)) if high > at else []
             records += there
             start[(topic, 0)] = there[-1].offset + 1 if there else high

@@ -117,7 +117,7 @@ class RunFigures(msgspec.Struct, frozen=True, kw_only=True):
         gaps: Of all instruments; None where normalise has not committed yet.
         trading_state: By the halts that cover all, the run's account or its strategy.
         counted_from: By topic, the log time from which its documents are counted, where there were too many to read
-            (position and money: of ``executions``; denials by reason: of ``orders.decision``; dead letters: of ``dlq``).
+            (``executions``: position and money; ``orders.decision``: denials by reason; ``dlq``: dead letters).
         sampled: Latencies and touches are a sample: there was more than a display should read.
     """
 

@@ -72,6 +72,11 @@ class TaskWatch:
         """Whether feature, score and strategy are tasks of their own."""
         return any(task.hops.name == "score" or task.hops.hops == ("score",) for task in self._tasks.values())
 
+    @property
+    def done(self) -> bool:
+        """Whether every task has committed that it has nothing more to do."""
+        return bool(self._tasks) and all(task.done for task in self._tasks.values())
+
     def writer_of(self, hop: str) -> str | None:
         """Name of the task that a hop is part of; None where that is not known yet."""
         return next((task.hops.name for task in self._tasks.values() if hop in task.hops.hops), None)
