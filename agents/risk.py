@@ -66,8 +66,8 @@ class Risk:
                 error = BadPayload("not an intent", kind="not_an_intent", got=type(intent).__name__)
                 out.rejects.append(Reject(index, error))
             elif (slot := self._context.slot_of(intent.instrument_id)) == NO_SLOT:
-                error = UnknownInstrument("no definition", kind="not_defined", got=str(intent.instrument_id))
-                out.rejects.append(Reject(index, error))
+                unknown = UnknownInstrument("no definition", kind="not_defined", got=str(intent.instrument_id))
+                out.rejects.append(Reject(index, unknown))
             elif not self._apply_due(state, intent.ts):
                 out.waits = self.sides
                 break

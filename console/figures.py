@@ -18,6 +18,43 @@ def count(number: int) -> str:
     return f"{number:,}"
 
 
+def short(number: int) -> str:
+    """A whole number in seven characters.
+
+    >>> short(999_999), short(-12), short(1_234_567), short(98_765_432_100)
+    ('999,999', '-12', '1.23M', '98.8G')
+    """
+    for unit, name in ((1_000_000_000_000, "T"), (1_000_000_000, "G"), (1_000_000, "M")):
+        if abs(number) >= unit:
+            return f"{_three(abs(number) / unit)}{name}" if number > 0 else f"-{_three(abs(number) / unit)}{name}"
+    return f"{number:,}"
+
+
+def age(seconds: float | None) -> str:
+    """How long ago, in seven characters; ``-`` where that is not known.
+
+    >>> age(None), age(0.24), age(59.0), age(600.0), age(90_000.0), age(-0.1)
+    ('-', '0.2 s', '59 s', '10 min', '25 h', '0.0 s')
+    """
+    if seconds is None:
+        return "-"
+    if seconds < 10:
+        return f"{max(seconds, 0.0):.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    return f"{seconds / 60:.0f} min" if seconds < 7_200 else f"{seconds / 3_600:.0f} h"
+
+
+def money(value: float, decimals: int) -> str:
+    """An amount with its sign, thousands set apart.
+
+    >>> money(1234.5, 2), money(-0.004, 2), money(-0.00123, 8)
+    ('+1,234.50', '+0.00', '-0.00123000')
+    """
+    rounded = round(value, decimals) or 0.0
+    return f"{rounded:+,.{decimals}f}"
+
+
 def rate(per_second: float) -> str:
     """Events a second.
 

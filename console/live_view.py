@@ -1,44 +1,25 @@
-"""A run while it goes: a panel on a terminal, a line every few seconds elsewhere, nothing where JSON was asked for."""
+"""Where a run is shown while it goes: a panel on a terminal, a line now and then elsewhere.
+
+``demo`` and ``up`` show on standard error, as their result goes to standard output; what ``top`` shows is its result.
+"""
 
 from __future__ import annotations
 
 import sys
-from collections import Counter, deque
-from dataclasses import dataclass, field
-from typing import Any, Protocol
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, Protocol
 
-from console.figures import count, duration, latency, moment, rate, time_of_day
+from console.figures import age, count, duration, latency, money, rate, time_of_day
+from console.panel import draw
 from console.terminal import complain, is_screen
 from streams.clock import monotonic_s
+
+if TYPE_CHECKING:
+    from replay.run_figures import RunFigures
 
 LINE_EVERY_S = 5.0
 """Seconds between lines where no terminal is."""
 REDRAWS_PER_S = 4
-BAR_WIDTH = 30
-WIDTH_MAX = 80
-VALUE_WIDTH_MAX = 56
-DENIALS_SHOWN_MAX = 3
-RATE_WINDOW_S = 3.0
-"""The rate shown is that of the last few seconds."""
-
-
-@dataclass(slots=True)
-class Figures:
-    """What is shown. ``share`` and ``left_s`` are None where the end is not known."""
-
-    stage: str = ""
-    log_time_ns: int = 0
-    share: float | None = None
-    left_s: float | None = None
-    elapsed_s: float = 0.0
-    ticks: int = 0
-    ticks_per_s: float = 0.0
-    orders: int = 0
-    denied: int = 0
-    denials: Counter[str] = field(default_factory=Counter)
-    executions: int = 0
-    p50_us: float | None = None
-    p99_us: float | None = None
 
 
 class View(Protocol):
@@ -55,16 +36,20 @@ class View(Protocol):
         ...
 
     def stage(self, text: str) -> None:
-        """What is being done now."""
+        """What is being done now, before there are figures."""
         ...
 
-    def show(self, figures: Figures) -> None:
+    def show(self, figures: RunFigures) -> None:
         """The newest figures."""
         ...
 
     def close(self) -> None:
         """Leave the screen as it was."""
         ...
+
+
+def _progress(line: str) -> None:
+    complain(line, event="progress")
 
 
 class Silence:
@@ -79,7 +64,7 @@ class Silence:
     def stage(self, text: str) -> None:
         """Not shown."""
 
-    def show(self, figures: Figures) -> None:
+    def show(self, figures: RunFigures) -> None:
         """Not shown."""
 
     def close(self) -> None:
@@ -87,11 +72,18 @@ class Silence:
 
 
 class Lines(Silence):
-    """One line every ``LINE_EVERY_S``, whatever happens."""
+    """One line every ``every_s``, whatever happens.
+
+    Args:
+        write: Where to.
+        every_s: Seconds from one line to the next; 0: each one.
+    """
 
     wants_figures = True
 
-    def __init__(self) -> None:
+    def __init__(self, write: Callable[[str], None] = _progress, every_s: float = LINE_EVERY_S) -> None:
+        self._write = write
+        self._every_s = every_s
         self._next_s = 0.0
 
     def stage(self, text: str) -> None:
@@ -99,34 +91,44 @@ class Lines(Silence):
         if self._due():
             complain(text, event="stage")
 
-    def show(self, figures: Figures) -> None:
+    def show(self, figures: RunFigures) -> None:
         """Shown when a line is due."""
         if self._due():
-            complain(as_line(figures), event="progress")
+            self._write(as_line(figures))
 
     def _due(self) -> bool:
         now_s = monotonic_s()
         if now_s < self._next_s:
             return False
-        self._next_s = now_s + LINE_EVERY_S
+        self._next_s = now_s + self._every_s
         return True
 
 
 class Panel:
-    """Redrawn in place on standard error by rich, at most 80 columns wide."""
+    """Redrawn by rich: in place on standard error, or on a screen of its own on standard output.
+
+    Args:
+        title: Shown until there are figures.
+        screen: A screen of its own: the terminal is as before when it is closed, but for the last figures.
+        hint: Shown at the bottom where there is room.
+    """
 
     wants_figures = True
 
-    def __init__(self, title: str) -> None:
+    def __init__(self, title: str, *, screen: bool = False, hint: str = "") -> None:
         from rich.console import Console
         from rich.live import Live
 
         self._title = title
-        self._figures = Figures()
-        self._console = Console(stderr=True, highlight=False)
+        self._hint = hint
+        self._stage = ""
+        self._screen = screen
+        self._figures: RunFigures | None = None
+        self._console = Console(stderr=not screen, highlight=False)
         self._live = Live(
-            get_renderable=self._draw, console=self._console, refresh_per_second=REDRAWS_PER_S, transient=True
-        )
+            get_renderable=self._draw, console=self._console, refresh_per_second=REDRAWS_PER_S, screen=screen,
+            transient=not screen,
+        )  # fmt: skip
         self._live.start()
 
     def say(self, line: str) -> None:
@@ -134,47 +136,32 @@ class Panel:
         self._console.print(line, markup=False, soft_wrap=True)
 
     def stage(self, text: str) -> None:
-        """Shown at the panel's head until the next."""
-        self._figures.stage = text
+        """Shown at the panel's head until there are figures."""
+        self._stage = text
 
-    def show(self, figures: Figures) -> None:
+    def show(self, figures: RunFigures) -> None:
         """Drawn at the next refresh."""
-        figures.stage = figures.stage or self._figures.stage
         self._figures = figures
 
     def close(self) -> None:
-        """Take the panel away."""
+        """Take the panel away; from a screen of its own, the last figures stay behind."""
+        if not self._live.is_started:
+            return
         self._live.stop()
+        if self._screen and self._figures is not None:
+            self._console.print(self._draw())
 
     def _draw(self) -> Any:
         from rich.console import Group
-        from rich.table import Table
         from rich.text import Text
 
         figures = self._figures
-        head = Text.assemble((self._title, "bold"), "  ", (figures.stage, "cyan"))
-        head.truncate(min(self._console.width, WIDTH_MAX), overflow="ellipsis")
-        if not figures.log_time_ns:
+        if figures is None:
+            head = Text.assemble((self._title, "bold"), "  ", (self._stage, "cyan"), no_wrap=True)
+            head.truncate(max(1, self._console.width - 2), overflow="ellipsis")
             return head
-        table = Table.grid(padding=(0, 2))
-        table.add_column(style="dim")
-        # Short of the edge: where a line is full, the ^C that a terminal echoes would begin the next one.
-        table.add_column(no_wrap=True, overflow="ellipsis", max_width=VALUE_WIDTH_MAX)
-        for name, value in as_rows(figures):
-            table.add_row(name, value)
-        return Group(head, *self._bar(), table)
-
-    def _bar(self) -> list[Any]:
-        from rich.columns import Columns
-        from rich.progress_bar import ProgressBar
-
-        figures = self._figures
-        if figures.share is None:
-            return []
-        left = "" if figures.left_s is None else f"{duration(figures.left_s)} left"
-        return [
-            Columns([ProgressBar(total=1.0, completed=figures.share, width=BAR_WIDTH), f"{figures.share:4.0%}", left])
-        ]
+        width, height = self._console.size
+        return Group(*draw(figures, width=width, height=height, hint=self._hint))
 
 
 def open_view(title: str, *, as_json: bool) -> View:
@@ -184,38 +171,27 @@ def open_view(title: str, *, as_json: bool) -> View:
     return Silence() if as_json else Lines()
 
 
-def as_rows(figures: Figures) -> list[tuple[str, str]]:
-    """Names and values, as the panel shows them."""
-    denials = ", ".join(f"{name} {count(n)}" for name, n in figures.denials.most_common(DENIALS_SHOWN_MAX))
-    return [
-        ("event clock", f"{moment(figures.log_time_ns)} UTC   running {duration(figures.elapsed_s)}"),
-        ("ticks", f"{count(figures.ticks)}   {rate(figures.ticks_per_s)}"),
-        ("orders", f"{count(figures.orders)}   executions {count(figures.executions)}"),
-        ("denied", f"{count(figures.denied)}   {denials}".rstrip()),
-        ("tick to order", f"p50 {latency(figures.p50_us)}   p99 {latency(figures.p99_us)}"),
+def as_line(figures: RunFigures) -> str:
+    """What matters of it, in one line."""
+    tick_to_order = figures.hops.get("tick_to_order")
+    p50, p99 = (None, None) if tick_to_order is None else (tick_to_order.p50_us, tick_to_order.p99_us)
+    parts = [
+        f"{figures.stage}: {time_of_day(figures.log_time_ns)} UTC",
+        f"{count(figures.ticks.total)} ticks ({rate(figures.ticks.per_s)})",
+        f"{count(figures.orders.total)} orders, {count(figures.denied.total)} denied",
+        f"tick to order p50 {latency(p50)} p99 {latency(p99)}",
     ]
-
-
-def as_line(figures: Figures) -> str:
-    """All of it in one line."""
-    left = "" if figures.left_s is None else f", {duration(figures.left_s)} left"
-    return (
-        f"{figures.stage}: {time_of_day(figures.log_time_ns)} UTC, {count(figures.ticks)} ticks "
-        f"({rate(figures.ticks_per_s)}), {count(figures.orders)} orders, {count(figures.denied)} denied, "
-        f"tick to order p50 {latency(figures.p50_us)} p99 {latency(figures.p99_us)}{left}"
-    )
-
-
-class Meter:
-    """Rate over the last ``RATE_WINDOW_S``."""
-
-    def __init__(self) -> None:
-        self._points: deque[tuple[float, int]] = deque()
-
-    def rate(self, now_s: float, total: int) -> float:
-        """Events a second, given how many there have been by now."""
-        self._points.append((now_s, total))
-        while len(self._points) > 2 and now_s - self._points[0][0] > RATE_WINDOW_S:
-            self._points.popleft()
-        (first_s, first), (last_s, last) = self._points[0], self._points[-1]
-        return (last - first) / (last_s - first_s) if last_s > first_s else 0.0
+    lagging = max((task for task in figures.tasks if task.lag), key=lambda task: task.lag or 0, default=None)
+    if lagging is not None:
+        parts.append(f"lag {count(lagging.lag or 0)} ({lagging.name})")
+    parts += [f"pnl {money(m.total, m.decimals)} {currency}" for currency, m in figures.pnl.items()]
+    if figures.gaps:
+        parts.append(f"gaps {count(figures.gaps)}")
+    if figures.dead_letters:
+        parts.append(f"dead letters {count(sum(figures.dead_letters.values()))}")
+    parts += [f"{task.name} STALLED ({age(task.commit_age_s)})" for task in figures.tasks if task.stalled]
+    if figures.trading_state != "ACTIVE" or figures.halts:
+        parts.append(f"{figures.trading_state} ({len(figures.halts)} halts)")
+    if figures.left_s is not None and not figures.ended:
+        parts.append(f"{duration(figures.left_s)} left")
+    return ", ".join(parts)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,22 +11,20 @@ import orjson
 
 from console.cluster import started
 from console.interrupts import Interrupted, Interrupts
-from console.live_view import Figures, Meter, View, open_view
+from console.live_view import View, open_view
 from console.reporter import Reporter
 from console.summary_view import draw_summary
 from console.terminal import complain, emit, show
-from replay.observer import Observer
+from console.watch import Watch
+from replay.hdr import warm as warm_hdr
 from replay.plan import PlayPlan
 from replay.session import KafkaSession, MemorySession, Session
 from replay.summary import summarise
+from replay.watched import watched_plan
 from schemas.errors import ConfigError
-from streams.clock import monotonic_s
 from streams.home import HOME_VARIABLE, runs_dir
 from streams.logs import about
 
-LOOK_EVERY_S = 0.25
-"""Seconds between looks at the run's topics."""
-NANOS = 1_000_000_000
 DONE, UNSOUND, INTERRUPTED = 0, 1, 130
 """Exit codes: played and sound; records lost or doubled, or a capture cut short; interrupted."""
 
@@ -83,6 +81,8 @@ def _open(plan: PlayPlan, played: _Played, on_kafka: bool, named: str | None) ->
         return MemorySession(plan, on_event=played.event)
     from streams.kafka import connect
 
+    if played.view.wants_figures:  # a second's work, while the tasks come up; the first look would wait for it
+        threading.Thread(target=warm_hdr, daemon=True).start()
     return KafkaSession(connect(started(named, played.view.stage)), plan, runs_dir() / plan.run, played.event)
 
 
@@ -116,7 +116,7 @@ class _Played:
         self.audit: Any = None
         self._reporter = Reporter(view.say, plan.kills)
         self._session: Session | None = None
-        self._watch: _Watch | None = None
+        self._watch: Watch | None = None
         self.cut_short = False
         self._stage = "before anything was started"
 
@@ -137,13 +137,19 @@ class _Played:
         self.view.stage("starting")
         session = self._session = open_session()
         self._stage = "before the first tick"
+        told = False
 
         def progress() -> None:
+            nonlocal told
             if self._watch is None:
-                self._watch = _Watch(session, self.view, interrupts)
+                self._watch = Watch(session.log, watched_plan(self.plan), self.view)
                 self._stage = f"at once; what was committed is in {self.plan.namespace}*"
                 interrupts.on_first(session.stop)
-            self._watch.look()
+            if interrupts.count and not told:
+                told = True
+                self.view.say("stopping: the feed ends, what was sent is worked off; ctrl-C again ends at once")
+            stage = "stopping" if interrupts.count else ""
+            self._watch.look(restarts=session.restarts, stage=stage, elapsed_s=session.elapsed_s)
 
         session.run(progress)
         interrupts.on_first(None)
@@ -163,55 +169,3 @@ class _Played:
         if self._session is not None:
             self._session.close()
             self._session.log.close()
-
-
-class _Watch:
-    """Looks at the run's topics now and then and shows the figures."""
-
-    def __init__(self, session: Session, view: View, interrupts: Interrupts) -> None:
-        self._session = session
-        self._view = view
-        self._interrupts = interrupts
-        self._observer = Observer(session.log, session.plan) if view.wants_figures else None
-        self._meter = Meter()
-        self._next_s = 0.0
-        self._told = False
-
-    def look(self) -> None:
-        """Show what has come, unless it was shown a moment ago."""
-        now_s = monotonic_s()
-        if now_s < self._next_s:
-            return
-        self._next_s = now_s + LOOK_EVERY_S
-        if self._interrupts.count and not self._told:
-            self._told = True
-            self._view.say("stopping: the feed ends, what was sent is worked off; ctrl-C again ends at once")
-        if self._observer is not None:
-            self._view.show(self._figures(self._observer, now_s))
-
-    def close(self) -> None:
-        """Stop looking."""
-        if self._observer is not None:
-            self._observer.close()
-
-    def _figures(self, observer: Observer, now_s: float) -> Figures:
-        seen = observer.poll()
-        hop = observer.hops.summary()["tick_to_order"]
-        # denials are copied below: another thread draws them while the observer counts on
-        share, left_s = self._progress((seen.log_time_ns - seen.first_log_time_ns) / NANOS)
-        return Figures(
-            stage="stopping" if self._interrupts.count else "playing", log_time_ns=seen.log_time_ns, share=share,
-            left_s=left_s, elapsed_s=self._session.elapsed_s, ticks=seen.ticks,
-            ticks_per_s=self._meter.rate(now_s, seen.ticks), orders=seen.orders, denied=seen.denied,
-            denials=Counter(seen.denials), executions=seen.executions, p50_us=hop["p50_us"], p99_us=hop["p99_us"],
-        )  # fmt: skip
-
-    def _progress(self, played_s: float) -> tuple[float | None, float | None]:
-        """Share played and seconds left, where the length is known: a simulated session's is."""
-        plan = self._session.plan
-        if plan.captures or played_s <= 0:
-            return None, None
-        share = min(played_s / plan.seconds, 1.0)
-        elapsed_s = self._session.elapsed_s
-        left_s = (plan.seconds - played_s) / plan.speed if plan.speed else elapsed_s * (1 - share) / share
-        return share, max(left_s, 0.0)

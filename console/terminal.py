@@ -58,6 +58,13 @@ def show(*drawn: Any) -> None:
     emit("\n".join(line.rstrip() for line in capture.get().rstrip("\n").split("\n")))
 
 
+def columns() -> int:
+    """Width of what is drawn on standard output: the terminal's, 80 where it is none."""
+    from rich.console import Console
+
+    return Console().width
+
+
 def mute() -> None:
     """Send what is still buffered for a closed standard output nowhere, so that the interpreter ends in silence."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

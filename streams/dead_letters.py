@@ -44,8 +44,8 @@ class Letters:
         self, error: BadInput, offset: int, writer: str, seq: int, ts: int, key: bytes, value: bytes
     ) -> tuple[bytes, DeadLetter]:
         return key, DeadLetter(
-            code=error.code, kind=error.kind, reason=str(error), task=self._task, topic=self._topic, partition=self._partition,
-            offset=offset, writer=writer, seq=seq, ts=ts, key=base64.b64encode(key).decode(),
+            code=error.code, kind=error.kind, reason=str(error), task=self._task, topic=self._topic,
+            partition=self._partition, offset=offset, writer=writer, seq=seq, ts=ts, key=base64.b64encode(key).decode(),
             payload=base64.b64encode(value).decode(),
         )  # fmt: skip
 

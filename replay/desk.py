@@ -1,0 +1,147 @@
+"""What came of it all: denials, dead letters, position, money and halts, folded from documents."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from replay.halts import Halts
+from replay.pnl import ProfitAndLoss
+from replay.run_figures import HaltFigures, InstrumentFigures, MoneyFigures
+from replay.touches import Touch
+from replay.watched import Watched
+from schemas.codec import decode, decode_any
+from schemas.columns import PRICE_SCALE
+from schemas.definition import Definition
+from schemas.document import Document
+from schemas.errors import BadInput
+from schemas.execution import Execution
+
+PRICE_DIGITS = 9
+MONEY_DECIMALS = 2
+COIN_DECIMALS = 8
+
+
+class _Verdict(Document, frozen=True, kw_only=True, tag="decision"):
+    """The part of a decision that is counted: a tenth of the cost of the whole."""
+
+    verdict: str
+    reasons: list[str]
+
+
+class _Letter(Document, frozen=True, kw_only=True, tag="dead_letter"):
+    """Likewise of a dead letter."""
+
+    code: str
+
+
+_VERDICT = msgspec.json.Decoder(_Verdict)
+_LETTER = msgspec.json.Decoder(_Letter)
+
+
+class Desk:
+    """Takes documents, each once, in the order of their topic.
+
+    Attributes:
+        denied: Denials counted.
+        denials: By the first check that failed.
+        dead_letters: By error code.
+        pnl: From executions, at the touches it is given.
+    """
+
+    def __init__(self, watched: Watched) -> None:
+        self.denied = 0
+        self.denials: Counter[str] = Counter()
+        self.dead_letters: Counter[str] = Counter()
+        self.pnl = ProfitAndLoss()
+        self._watched = watched
+        self._halts = Halts()
+
+    def take(self, table_name: str, value: bytes) -> int:
+        """One document; returns the index of a report among those of its order, 0 for everything else.
+
+        What cannot be read changes nothing.
+        """
+        try:
+            if table_name == "executions":
+                execution = decode(value, Execution)
+                self.pnl.execution(execution)
+                return execution.report_index
+            if table_name == "orders.decision":
+                self._decision(_VERDICT.decode(value))
+            elif table_name == "dlq":
+                self.dead_letters[_LETTER.decode(value).code] += 1
+            elif table_name == "control":
+                self._halts.take(decode_any(value))
+        except (BadInput, msgspec.DecodeError, UnicodeDecodeError):
+            return 0
+        return 0
+
+    def _decision(self, decision: _Verdict) -> None:
+        if decision.verdict == "denied":
+            self.denied += 1
+            self.denials.update(decision.reasons[:1])
+
+    def money(self) -> dict[str, MoneyFigures]:
+        """By settlement currency."""
+        coins = {d.settlement for d in self._watched.definitions if d.inverse}
+        return {
+            currency: MoneyFigures(
+                m.realised, m.unrealised, m.total, COIN_DECIMALS if currency in coins else MONEY_DECIMALS
+            )
+            for currency, m in self.pnl.money(self._watched.definitions).items()
+        }
+
+    def instruments(
+        self, touches: Mapping[int, Touch], gaps: Mapping[int, int] | None, log_time_ns: int
+    ) -> tuple[InstrumentFigures, ...]:
+        """Those that had a tick, a fill or a gap, in the order of their ids."""
+        positions = self.pnl.positions()
+        found = []
+        for definition in self._watched.definitions:
+            number = definition.instrument_id
+            holes = None if gaps is None else gaps.get(number)
+            if number in touches or number in positions or holes:
+                found.append(_instrument(definition, positions.get(number, 0), touches.get(number), holes, log_time_ns))
+        return tuple(found)
+
+    def halts(self) -> tuple[HaltFigures, ...]:
+        """In force, the widest first."""
+        return tuple(
+            HaltFigures(scope=h.scope, name=h.name, state=h.state, author=h.author, reason=h.reason, since_ns=h.ts)
+            for h in self._halts.in_force()
+        )
+
+    def trading_state(self) -> Any:
+        """What may leave, by the halts that cover the run's account and strategy."""
+        opened = self._watched.opened
+        return self._halts.trading_state(opened.account, opened.strategy)
+
+
+def _instrument(
+    definition: Definition, position: int, touch: Touch | None, gaps: int | None, log_time_ns: int
+) -> InstrumentFigures:
+    tick = definition.price_increment
+    return InstrumentFigures(
+        instrument=definition.instrument, position=position,
+        position_decimal=decimal(position * definition.size_increment, definition.size_increment),
+        bid=None if touch is None or touch.bid is None else decimal(touch.bid, tick),
+        ask=None if touch is None or touch.ask is None else decimal(touch.ask, tick),
+        gaps=gaps, unsynced=touch is not None and touch.unsynced, crossed=touch is not None and touch.crossed,
+        tick_age_s=None if touch is None else (log_time_ns - touch.log_time_ns) / PRICE_SCALE,
+    )  # fmt: skip
+
+
+def decimal(scaled: int, increment: int) -> str:
+    """A number in units of 1e-9 with the decimals that its increment has.
+
+    >>> decimal(61_712_300_000_000, 10_000_000), decimal(-500_000_000, 1_000_000_000), decimal(5, 10_000_000)
+    ('61712.30', '-1', '0.00')
+    """
+    places = max(0, PRICE_DIGITS - (len(str(increment)) - len(str(increment).rstrip("0"))))
+    whole, part = divmod(abs(scaled), PRICE_SCALE)
+    shown = f"{whole}.{part:09}"[: len(str(whole)) + 1 + places].rstrip(".")
+    return f"-{shown}" if scaled < 0 and shown.strip("0.") else shown

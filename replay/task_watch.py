@@ -1,0 +1,195 @@
+"""How far each task is: by what it has committed (``state``), and by what it has written since.
+
+A task is found by its snapshots: the key names it, the partition is that of its last hop, so its hops are those after
+the former task's last. Its newest output says by ``cause`` which of its inputs it has answered; between two commits
+that is how lag can be told to the item. Lag is counted in items, as the tasks count them: payloads, rows, documents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from agents.topology import FEED, HOP_FACTORIES, TaskHops
+from replay.meter import Meter
+from replay.run_figures import TaskFigures
+from replay.watched import NANOS_PER_MS, Watched
+from schemas.errors import SnapshotError
+from schemas.header import HOP_NUMBER, HOPS
+from streams.log import Log, Reader, Record
+from streams.state_bytes import load_values
+
+STALLED_S = 10.0
+"""A task that has lag and does not move has stalled after so long; a live one also when it does not commit."""
+TAIL_OFFSETS = 8
+"""First look back for a task's newest snapshot, in offsets; four times as far each time that none is found."""
+STATE_RECORDS_MAX = 1_000
+"""Snapshots read in one poll: of each task the newest counts."""
+
+PRIMARY = {
+    "normalise": "raw.<source>", "feature": "ticks.<source>", "score": "features", "strategy": "scores",
+    "risk": "orders.intent", "venue": "orders",
+}  # fmt: skip
+"""The topic that a task reads, by its first hop."""
+ANSWERS = {
+    "normalise": "ticks.<source>", "feature": "features", "score": "scores", "risk": "orders.decision",
+    "venue": "executions",
+}  # fmt: skip
+"""The topic on which a hop answers (nearly) every input. The strategy answers few: its lag is known at commits only."""
+assert PRIMARY.keys() == HOP_FACTORIES.keys() == HOP_NUMBER.keys()
+
+
+@dataclass(slots=True)
+class _Task:
+    hops: TaskHops
+    meter: Meter
+    snapshot: Record | None = None
+    inputs: int = 0
+    offset: int = 0
+    done: bool = False
+    reached: int = 0
+    moved_s: float = 0.0
+
+
+class TaskWatch:
+    """Reads ``state``, committed, from near its end.
+
+    Attributes:
+        raw_end: Offset after the newest payload.
+    """
+
+    def __init__(self, log: Log, watched: Watched) -> None:
+        self.raw_end = 0
+        self._log = log
+        self._watched = watched
+        self._topic = watched.topic("state")
+        self._tasks = {task.state_partition: _Task(task, Meter()) for task in watched.tasks}
+        self._feed = Meter()
+        self._reader: Reader | None = None
+
+    @property
+    def split(self) -> bool:
+        """Whether feature, score and strategy are tasks of their own."""
+        return any(task.hops.name == "score" or task.hops.hops == ("score",) for task in self._tasks.values())
+
+    @property
+    def done(self) -> bool:
+        """Whether every task has committed that it has nothing more to do."""
+        return bool(self._tasks) and all(task.done for task in self._tasks.values())
+
+    def writer_of(self, hop: str) -> str | None:
+        """Name of the task that a hop is part of; None where that is not known yet."""
+        return next((task.hops.name for task in self._tasks.values() if hop in task.hops.hops), None)
+
+    def snapshot_of(self, hop: str) -> Record | None:
+        """Newest committed snapshot of the task that begins with a hop."""
+        return next((t.snapshot for t in self._tasks.values() if t.hops.hops[0] == hop), None)
+
+    def poll(self, now_s: float) -> None:
+        """Take in what was committed since the last poll, and how much is published."""
+        if self._reader is None:
+            self._reader = self._open(now_s)
+        newest = {record.partition: record for record in self._reader.read(STATE_RECORDS_MAX, 0.0)}
+        for record in newest.values():
+            self._take(record, now_s)
+        self.raw_end = self._log.bounds(self._watched.topic("raw.<source>"), 0)[1]
+
+    def figures(
+        self, totals: Mapping[str, int], answered: Mapping[str, int], *, ended: bool, now_s: float, wall_ns: int,
+        restarts: Mapping[str, int] | None,
+    ) -> tuple[TaskFigures, ...]:  # fmt: skip
+        """The feed, then the tasks in the order of the way.
+
+        Args:
+            totals: Rows or documents on each topic so far, by table name.
+            answered: Ordinal after the last input answered, by the table name of the topic that answers it.
+            ended: The run has ended: nobody stalls any more.
+            now_s: Monotonic time.
+            wall_ns: Wall time.
+            restarts: How often each task was brought back; None where nobody was asked.
+        """
+        published = max(self.raw_end - ended, 0)
+        feed = TaskFigures(
+            name=FEED, inputs=published, per_s=self._feed.rate(now_s, published),
+            restarts=None if restarts is None else restarts.get(FEED, 0),
+        )  # fmt: skip
+        found = [feed]
+        for _, task in sorted(self._tasks.items()):
+            found.append(self._figures(task, totals, answered, ended, now_s, wall_ns, restarts))
+        return tuple(found)
+
+    def close(self) -> None:
+        """Stop reading."""
+        if self._reader is not None:
+            self._reader.close()
+
+    def _figures(
+        self, task: _Task, totals: Mapping[str, int], answered: Mapping[str, int], ended: bool, now_s: float,
+        wall_ns: int, restarts: Mapping[str, int] | None,
+    ) -> TaskFigures:  # fmt: skip
+        told = [answered[ANSWERS[hop]] for hop in task.hops.hops if hop in ANSWERS and ANSWERS[hop] in answered]
+        inputs = max([task.inputs, *told])
+        if inputs != task.reached:
+            task.reached, task.moved_s = inputs, now_s
+        lag = None if task.snapshot is None and not told else self._lag(task, inputs, totals)
+        if task.done or ended:
+            lag = 0
+        committed_ns = 0 if task.snapshot is None else task.snapshot.timestamp_ms * NANOS_PER_MS
+        age_s = (wall_ns - committed_ns) / 1e9 if committed_ns else None
+        return TaskFigures(
+            name=task.hops.name, hops=task.hops.hops, inputs=inputs, per_s=task.meter.rate(now_s, inputs), lag=lag,
+            lag_is_bound=not any(hop in ANSWERS for hop in task.hops.hops), commit_age_s=age_s,
+            restarts=None if restarts is None else restarts.get(task.hops.name, 0),
+            stalled=not (task.done or ended) and self._stalled(task, lag, age_s, now_s),
+        )  # fmt: skip
+
+    def _lag(self, task: _Task, inputs: int, totals: Mapping[str, int]) -> int:
+        primary = PRIMARY[task.hops.hops[0]]
+        if primary == "raw.<source>":  # not read: its end is asked for, and it has no markers
+            return max(0, self.raw_end - task.offset - (inputs - task.inputs))
+        return max(0, totals.get(primary, 0) - inputs)
+
+    def _stalled(self, task: _Task, lag: int | None, age_s: float | None, now_s: float) -> bool:
+        if age_s is not None and age_s > STALLED_S and (lag or self._watched.live):
+            return True
+        return bool(lag) and age_s is None and now_s - task.moved_s > STALLED_S
+
+    def _open(self, now_s: float) -> Reader:
+        start = {}
+        for partition in range(self._log.partitions(self._topic)):
+            low, high = self._log.bounds(self._topic, partition)
+            window, newest = TAIL_OFFSETS, None
+            while high > low and newest is None:
+                at = max(low, high - window)
+                for record in self._log.scan(self._topic, partition, at, committed=True):
+                    newest = record
+                if at == low:
+                    break
+                window *= 4
+            if newest is not None:
+                self._take(newest, now_s)
+            start[(self._topic, partition)] = low if newest is None else newest.offset + 1
+        return self._log.reader(start, committed=True)
+
+    def _take(self, record: Record, now_s: float) -> None:
+        name = (record.key or b"").decode(errors="replace")
+        task = self._tasks.get(record.partition)
+        if task is None or task.hops.name != name:
+            if task is not None and self._watched.tasks:
+                return  # whoever runs it knows better than a stranger's record
+            task = self._tasks[record.partition] = _Task(self._hops(name, record.partition), Meter(), moved_s=now_s)
+        try:
+            values = load_values(record.value)
+            place = values["input"]
+            inputs, task.offset, task.done = int(place["ordinal"]), int(place["offset"]), bool(values["done"])
+        except (SnapshotError, KeyError, TypeError, ValueError):
+            return  # what is torn is for the task that recovers to judge
+        if inputs != task.inputs or task.snapshot is None:
+            task.moved_s = now_s
+        task.inputs, task.snapshot = inputs, record
+
+    def _hops(self, name: str, last: int) -> TaskHops:
+        first = max((p + 1 for p in self._tasks if p < last), default=0)
+        if name in HOP_NUMBER:
+            first = last
+        return TaskHops(name, HOPS[first : last + 1])

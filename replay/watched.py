@@ -1,0 +1,133 @@
+"""What is watched: a run as its topics tell of it, or as the plan that makes it.
+
+``watched(log, run)`` needs the log alone, so a run can be watched from any host, under way or long ended.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from agents.topology import TaskHops
+from feeds.definitions import DEFINITIONS
+from replay.plan import PlayPlan
+from schemas.codec import decode_any
+from schemas.control import RunOpened
+from schemas.definition import Definition
+from schemas.errors import BadInput, ConfigError
+from schemas.topics import topic_name
+from streams.log import Log, Record
+from streams.namespace import LIVE, namespaces, newest_run
+
+NANOS_PER_MS = 1_000_000
+RUNS_SHOWN_MAX = 5
+
+
+@dataclass(frozen=True)
+class Watched:
+    """A run that can be watched.
+
+    Attributes:
+        run: Its id.
+        namespace: Topic prefix; empty for the live topics.
+        source: Name of its source.
+        opened: The record that opened it.
+        definitions: Newest revision of each instrument, ascending ids.
+        opened_ns: Wall time of that record, ns; 0 where the log keeps none.
+        tasks: Its tasks, where whoever runs it says so; else they are found by what they commit.
+        seconds: Length of the session, log time; None where nobody knows.
+        speed: Log seconds per wall second; 0 as fast as it goes.
+    """
+
+    run: str
+    namespace: str
+    source: str
+    opened: RunOpened
+    definitions: tuple[Definition, ...]
+    opened_ns: int = 0
+    tasks: tuple[TaskHops, ...] = ()
+    seconds: float | None = None
+    speed: float = 0.0
+
+    @property
+    def live(self) -> bool:
+        """Whether it goes by the wall's time and has no end of its own."""
+        return self.opened.mode == "live"
+
+    def topic(self, table_name: str) -> str:
+        """Full name of a topic of the table in this run."""
+        return topic_name(self.namespace, table_name, self.source)
+
+
+def watched(log: Log, run: str | None = None) -> Watched:
+    """A run, from its ``control`` and ``definitions`` topics.
+
+    Args:
+        log: Where.
+        run: Run id, or ``live``; None for the live run where one was opened, else for the newest run.
+
+    Raises:
+        ConfigError: There is no such run, or it was not opened yet; says which there are.
+        BrokerError: The log cannot be read.
+    """
+    names = set(log.names())
+    runs = namespaces(names)
+    if run is None:
+        found = _opened(log, names, "")
+        if found is not None:
+            return found
+        run = newest_run(names)
+    if run is None:
+        raise ConfigError(
+            "there is no run to watch", allowed=_shown(runs), fix="tapedeck demo or tapedeck up makes one"
+        )
+    if run != LIVE and run not in runs:
+        raise ConfigError("no such run", got=run, allowed=_shown([LIVE, *runs]), where="--run")
+    found = _opened(log, names, runs.get(run, ""))
+    if found is None:
+        raise ConfigError("this run was not opened yet", got=run, allowed=_shown([LIVE, *runs]), where="--run",
+                          fix="ask again in a moment, or name another")  # fmt: skip
+    return found
+
+
+def watched_plan(plan: PlayPlan) -> Watched:
+    """A play run of ours, whose topics are there or about to be."""
+    return Watched(
+        run=plan.run, namespace=plan.namespace, source=plan.source, opened=plan.opening(), definitions=DEFINITIONS,
+        tasks=plan.tasks, seconds=None if plan.captures else plan.seconds, speed=plan.speed,
+    )  # fmt: skip
+
+
+def _opened(log: Log, names: set[str], namespace: str) -> Watched | None:
+    """The run of a namespace: of the live topics the one that was opened last, of all others the first."""
+    control, definitions = topic_name(namespace, "control"), topic_name(namespace, "definitions")
+    opened: tuple[RunOpened, Record] | None = None
+    for record, document in _documents(log, control) if control in names else ():
+        if isinstance(document, RunOpened) and (opened is None or not namespace):
+            opened = (document, record)
+    if opened is None:
+        return None
+    document, record = opened
+    newest: dict[int, Definition] = {}
+    for _, definition in _documents(log, definitions) if definitions in names else ():
+        if isinstance(definition, Definition):
+            known = newest.get(definition.instrument_id)
+            if known is None or definition.revision >= known.revision:
+                newest[definition.instrument_id] = definition
+    return Watched(
+        run=document.run, namespace=namespace, source=document.source, opened=document,
+        opened_ns=record.timestamp_ms * NANOS_PER_MS, definitions=tuple(newest[i] for i in sorted(newest)),
+    )  # fmt: skip
+
+
+def _documents(log: Log, topic: str) -> Iterable[tuple[Record, Any]]:
+    for record in log.scan(topic, 0, 0, committed=True):
+        try:
+            yield record, decode_any(record.value)
+        except BadInput:  # junk that somebody has put there is not ours to judge
+            continue
+
+
+def _shown(runs: Iterable[str]) -> str:
+    return ", ".join(list(reversed(list(runs)))[:RUNS_SHOWN_MAX]) or "none: no run has been opened"
