@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from console import broker, demo, feed, topics
+from console import broker, demo, doctor, feed, topics
 from console.file_lists import CaptureCommand
 from console.terminal import emit
 
@@ -32,6 +32,11 @@ app.command(
 app.add_typer(feed.app, name="feed")
 app.add_typer(topics.app, name="topics")
 app.add_typer(broker.app, name="broker")
+app.command(
+    "doctor",
+    short_help="Find what is not well, and what mends it.",
+    epilog="\b\nExamples:\n" + "\n".join(f"  tapedeck doctor{e}" for e in doctor.EXAMPLES),
+)(doctor.doctor)
 
 
 @app.callback(invoke_without_command=True)

@@ -7,12 +7,10 @@ from datetime import UTC, datetime
 
 from console.figures import NANOS
 from streams.clock import wall_ns
-from streams.home import home
+from streams.home import crashes_dir
 
 CRASH_EXIT = 70
 """EX_SOFTWARE of sysexits.h: an internal fault."""
-
-FOLDER = "crashes"
 
 
 def report_crash(error: BaseException) -> str:
@@ -20,7 +18,7 @@ def report_crash(error: BaseException) -> str:
     said = " ".join(f"{type(error).__name__}: {error}".split())
     ns = wall_ns()
     stamp = f"{datetime.fromtimestamp(ns // NANOS, UTC):%Y%m%dt%H%M%S}-{ns % NANOS // 1_000:06}"
-    path = home() / FOLDER / f"{stamp}.log"
+    path = crashes_dir() / f"{stamp}.log"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text("".join(traceback.format_exception(error)), encoding="utf-8")
