@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from console import broker, demo, feed, risk, top, topics
+from console import broker, demo, doctor, feed, risk, top, topics
 from console.file_lists import CaptureCommand
 from console.terminal import emit
 from streams.logs import FORMAT_VARIABLE, JSON, TEXT, use
@@ -48,6 +48,11 @@ app.add_typer(feed.app, name="feed")
 app.add_typer(risk.app, name="risk")
 app.add_typer(topics.app, name="topics")
 app.add_typer(broker.app, name="broker")
+app.command(
+    "doctor",
+    short_help="Find what is not well, and what mends it.",
+    epilog="\b\nExamples:\n" + "\n".join(f"  tapedeck doctor{e}" for e in doctor.EXAMPLES),
+)(doctor.doctor)
 
 
 @app.callback(invoke_without_command=True)

@@ -6,11 +6,10 @@ from collections.abc import Iterable, Sequence
 from difflib import get_close_matches
 
 from schemas.errors import ConfigError
-from schemas.topics import TOPICS, Topic
+from schemas.topics import SOURCE, table_row
 from streams.namespace import LIVE, namespaces, newest_run
 
 NEAREST_MAX = 5
-SOURCE = "<source>"
 
 
 def split_name(full: str, runs: dict[str, str]) -> tuple[str, str]:
@@ -23,20 +22,6 @@ def split_name(full: str, runs: dict[str, str]) -> tuple[str, str]:
         if full.startswith(prefix):
             return run, full.removeprefix(prefix)
     return LIVE, full
-
-
-def table_row(name: str) -> Topic | None:
-    """The row of the table of topics that a name without its prefix belongs to; None for a stranger's topic.
-
-    >>> found = table_row("ticks.binance")
-    >>> found.name if found else None
-    'ticks.<source>'
-    """
-    for topic in TOPICS:
-        stem, source, _ = topic.name.partition(SOURCE)
-        if name == topic.name or (source and name.startswith(stem) and len(name) > len(stem)):
-            return topic
-    return None
 
 
 def find_run(names: Iterable[str], run: str | None) -> str:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import deque
 from typing import Any
 
-from console.topic_names import find_run, split_name, table_row
+from console.topic_names import find_run, split_name
 from schemas.catalog import END, SNAPSHOT
 from schemas.errors import BadFrame
 from schemas.header import unpack
-from schemas.topics import TOPICS
+from schemas.topics import TOPICS, table_row
 from streams.log import Log, Record
 from streams.namespace import LIVE, namespaces
 

@@ -92,6 +92,39 @@ def tail(
         log.close()
 
 
+@app.command(epilog="\b\nExamples:\n  tapedeck topics mend\n  tapedeck --bootstrap localhost:9092 topics mend --json")
+def mend(
+    context: typer.Context,
+    json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
+) -> None:
+    """Give live topics the partitions and settings that they should have; create those that the live run misses.
+
+    What `tapedeck doctor` finds wrong with them and Kafka can change in place. Records, and topics that are not
+    Tapedeck's, are left alone.
+    """
+    from operations.mend import mend_topics
+    from streams.cluster import Cluster
+    from streams.kafka import connect
+
+    log = connect(running(context))
+    cluster = Cluster(log.bootstrap)
+    try:
+        done = mend_topics(cluster, log)
+    finally:
+        cluster.close()
+        log.close()
+    if json:
+        import orjson
+
+        emit(orjson.dumps({"mended": done}).decode())
+        return
+    for change in done:
+        what = {key: value for key, value in change.items() if key != "topic"}
+        emit(f"{change['topic']}: {', '.join(f'{key} {value}' for key, value in what.items())}")
+    if not done:
+        emit("nothing to mend")
+
+
 def _tables(entries: list[dict[str, Any]]) -> list[Any]:
     from rich import box
     from rich.table import Table

@@ -32,6 +32,9 @@ from schemas.catalog import (
 
 Kept = Literal["archive", "for ever", "compacted"]
 
+SOURCE = "<source>"
+"""Stands in the table where a topic's name has its source."""
+
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
     """One row of the table."""
@@ -82,4 +85,18 @@ def topic_name(namespace: str, name: str, source: str = "") -> str:
     >>> topic_name("", "orders")
     'orders'
     """
-    return namespace + name.replace("<source>", source)
+    return namespace + name.replace(SOURCE, source)
+
+
+def table_row(name: str) -> Topic | None:
+    """The row of the table that a name without its namespace belongs to; None for a stranger's topic.
+
+    >>> found = table_row("ticks.binance")
+    >>> found.name if found else None
+    'ticks.<source>'
+    """
+    for topic in TOPICS:
+        stem, source, _ = topic.name.partition(SOURCE)
+        if name == topic.name or (source and name.startswith(stem) and len(name) > len(stem)):
+            return topic
+    return None

@@ -163,6 +163,11 @@ class EmbeddedBroker:
             log=str(self.place.log),
         )
 
+    def died(self) -> bool:
+        """Whether it ended without having been stopped: killed, fallen, or its machine was."""
+        state = self._read()
+        return state is not None and state.pid != 0 and not state.process.alive()
+
     def _start(self, port: int | None, progress: Callable[[str], None]) -> None:
         """Start a server, with other ports if another program was quicker, and record it before it answers."""
         jars = server_jars(progress)

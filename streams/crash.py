@@ -6,13 +6,12 @@ import traceback
 from datetime import UTC, datetime
 
 from streams.clock import wall_ns
-from streams.home import home
+from streams.home import crashes_dir
 
 CRASH_EXIT = 70
 """EX_SOFTWARE of sysexits.h: an internal fault."""
 
 NANOS = 1_000_000_000
-FOLDER = "crashes"
 
 
 def report_crash(error: BaseException) -> str:
@@ -22,7 +21,7 @@ def report_crash(error: BaseException) -> str:
     """
     ns = wall_ns()
     stamp = f"{datetime.fromtimestamp(ns // NANOS, UTC):%Y%m%dt%H%M%S}-{ns % NANOS // 1_000:06}"
-    path = home() / FOLDER / f"{stamp}.log"
+    path = crashes_dir() / f"{stamp}.log"
     said = f"a fault of Tapedeck itself: {type(error).__name__}"
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

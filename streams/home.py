@@ -51,6 +51,11 @@ def runs_dir() -> Path:
     return home() / "runs"
 
 
+def crashes_dir() -> Path:
+    """Tracebacks of Tapedeck's own faults."""
+    return home() / "crashes"
+
+
 def use_kernel_cache() -> None:
     """Point numba's cache at :func:`kernels_dir`, unless the environment already says where.
 

@@ -218,12 +218,18 @@ class KafkaLog:
                 )
 
 
-def _new_topic(spec: TopicSpec) -> NewTopic:
+def topic_settings(*, compacted: bool) -> dict[str, str]:
+    """Settings that a topic of ours is created with; ``doctor`` holds live topics to them."""
     config = {
         "retention.ms": "-1",
+        "retention.bytes": "-1",
         "max.message.bytes": str(RECORD_BYTES_MAX),
-        "cleanup.policy": "compact" if spec.compacted else "delete",
+        "cleanup.policy": "compact" if compacted else "delete",
     }
-    if spec.compacted:
+    if compacted:
         config["segment.bytes"] = str(COMPACTED_SEGMENT_BYTES)
-    return NewTopic(spec.name, spec.partitions, REPLICATION_DEFAULT, config=config)
+    return config
+
+
+def _new_topic(spec: TopicSpec) -> NewTopic:
+    return NewTopic(spec.name, spec.partitions, REPLICATION_DEFAULT, config=topic_settings(compacted=spec.compacted))

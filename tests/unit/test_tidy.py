@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PACKAGES = ("schemas", "streams", "feeds", "features", "models", "agents", "replay", "console")
+PACKAGES = ("schemas", "streams", "feeds", "features", "models", "agents", "replay", "operations", "console")
 CODE = (*PACKAGES, "tests", "benchmarks")
-ROOT_FILES = ("README.md", "CHANGELOG.md", "justfile", "docker-compose.yml", "pyproject.toml", ".ci/run")
+ROOT_FILES = ("README.md", "CHANGELOG.md", "justfile", "docker-compose.yml", "Dockerfile", "pyproject.toml", ".ci/run")
 
 LINES_MAX = 400
 BANNED_NAMES = {"utils", "util", "common", "helpers", "helper", "base", "manager", "misc"}
