@@ -17,8 +17,8 @@ from typing import Any
 
 import msgspec
 
-from agents.worker import WorkerSpec
-from schemas.errors import BrokerError, ConfigError, SnapshotError, StateDiverged, TaskFailed
+from agents.worker_spec import WorkerSpec
+from schemas.errors import BrokerError, ConfigError, Fenced, SnapshotError, StateDiverged, TaskFailed
 from streams.clock import monotonic_s
 
 BACKOFF_S = (0.0, 0.5, 1.0, 2.0, 4.0)
@@ -32,6 +32,8 @@ END_S_MAX = 5.0
 """How long a process is given to end by itself before it is killed."""
 FATAL_EXITS = frozenset({ConfigError.exit_code, StateDiverged.exit_code, SnapshotError.exit_code})
 STDERR_LINES_KEPT = 20
+FENCED_MAX = 1
+"""Times that one worker may be fenced. More often means that another supervisor brings its own one back each time."""
 
 
 def worker_command(spec: WorkerSpec) -> list[str]:
@@ -47,6 +49,8 @@ class _Worker:
     ready: bool = False
     ready_at: float = 0.0
     done: bool = False
+    ending: bool = False
+    fenced: int = 0
     deaths_in_a_row: int = 0
     restarts: int = 0
     start_at: float = 0.0
@@ -62,23 +66,34 @@ class Supervisor:
         on_event: Called in the polling thread with each worker's events (``reject`` and such) and deaths.
         command: The command line of a worker's process.
         backoff_s: Seconds before a worker is brought back, by its deaths in a row; the last one serves for all more.
+        deaths_max: Deaths in a row, none of them after a steady life, after which no worker is brought back.
     """
 
     def __init__(
         self, on_event: Callable[[dict[str, Any]], None] = lambda _event: None, *,
         command: Callable[[WorkerSpec], list[str]] = worker_command,
-        backoff_s: Sequence[float] = BACKOFF_S,
+        backoff_s: Sequence[float] = BACKOFF_S, deaths_max: int = DEATHS_MAX,
     ) -> None:  # fmt: skip
         self._workers: dict[str, _Worker] = {}
         self._events: SimpleQueue[dict[str, Any]] = SimpleQueue()
         self._on_event = on_event
         self._command = command
         self._backoff_s = backoff_s
+        self._deaths_max = deaths_max
 
     @property
     def done(self) -> bool:
         """Every worker has done its work."""
         return all(w.done for w in self._workers.values())
+
+    @property
+    def ready(self) -> bool:
+        """Every worker that has not done its work is up."""
+        return all(w.ready or w.done for w in self._workers.values())
+
+    def is_ready(self, task: str) -> bool:
+        """Whether one worker is up and at work."""
+        return self._workers[task].ready and not self._workers[task].done
 
     @property
     def restarts(self) -> dict[str, int]:
@@ -128,7 +143,8 @@ class Supervisor:
                     drain.join()
                 self._take_events(0.0)
                 self._ended(worker, worker.process.returncode)
-            if worker.process is None and not worker.done and monotonic_s() >= worker.start_at:
+            waits = worker.process is None and not worker.done and not worker.ending
+            if waits and monotonic_s() >= worker.start_at:
                 self._spawn(worker)
 
     def terminate(self, task: str) -> None:
@@ -139,6 +155,29 @@ class Supervisor:
         worker = self._workers[task]
         if worker.process is not None and worker.ready:
             worker.process.terminate()
+
+    def end(self, task: str, timeout_s: float) -> bool:
+        """Have one worker end in order and wait for it; it is not brought back. False where it had to be killed."""
+        worker = self._workers[task]
+        worker.ending = True
+        until = monotonic_s() + timeout_s
+        asked = False
+        while worker.process is not None and monotonic_s() < until:
+            if not asked and worker.ready:
+                worker.process.terminate()
+                asked = True
+            self.poll(0.02)
+        in_order = worker.done
+        self.kill(task)
+        while worker.process is not None:
+            self.poll(0.02)
+        return in_order
+
+    def kill(self, task: str) -> None:
+        """SIGKILL one worker, e.g. one that has stalled; it is brought back unless it is to end."""
+        process = self._workers[task].process
+        if process is not None:
+            process.kill()
 
     def close(self) -> None:
         """End every process that is still there: by closing its input, then by its own id."""
@@ -188,13 +227,14 @@ class Supervisor:
             worker.done = True
         elif event["event"] == "error":
             worker.error = str(event.get("message", ""))
+            worker.fenced += str(event.get("code", "")).startswith(Fenced.code)
         self._on_event(event)
 
     def _ended(self, worker: _Worker, code: int) -> None:
         if worker.process is not None and worker.process.stdin is not None:
             worker.process.stdin.close()
         worker.process = None
-        if worker.done:
+        if worker.done or worker.ending:
             return
         asked = code == -signal.SIGKILL and bool(worker.kills)
         if asked:
@@ -204,7 +244,12 @@ class Supervisor:
             worker.deaths_in_a_row = 1 if steady else worker.deaths_in_a_row + 1
         # Once it is ready it may have printed what it read, which is not for a log.
         why = worker.error or (worker.stderr[-1] if worker.stderr and not worker.ready else f"exit {code}")
-        if code in FATAL_EXITS or worker.deaths_in_a_row > DEATHS_MAX:
+        if worker.fenced > FENCED_MAX:
+            raise TaskFailed(
+                f"another process runs the task {worker.spec.task}", kind="twin", got=why,
+                fix="end one of the two: the same tasks are supervised twice (tapedeck top shows who commits)",
+            )  # fmt: skip
+        if code in FATAL_EXITS or worker.deaths_in_a_row > self._deaths_max:
             error = BrokerError if code == BrokerError.exit_code else TaskFailed
             raise error(f"task {worker.spec.task} cannot go on", kind="task_ended", got=why, where=f"exit {code}")
         worker.restarts += 1

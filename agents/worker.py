@@ -13,10 +13,11 @@ import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import msgspec
 
+from agents.worker_spec import WorkerSpec, say
 from schemas.dead_letter import DeadLetter, notice
 from schemas.errors import TapedeckError
 from streams.clock import wall_ns
@@ -32,31 +33,6 @@ WAIT_S = 0.1
 """Longest wait for input in one turn."""
 
 
-class FeedSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What the feed process plays: capture files, or the simulator."""
-
-    captures: list[str] = []
-    simulate_seconds: float = 0.0
-    seed: int = 1
-    speed: float = 0.0
-    folder: str = ""
-
-
-class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """Everything a worker process needs to know."""
-
-    bootstrap: str
-    namespace: str
-    run: str
-    source: str
-    task: str
-    hops: list[str] = []
-    writers: dict[str, str] = {}
-    mode: Literal["live", "play"] = "play"
-    die_after: int | None = None
-    feed: FeedSpec | None = None
-
-
 def main(argv: list[str]) -> int:
     """Run the task to its end; returns the exit code."""
     spec = msgspec.json.decode(argv[0], type=WorkerSpec)
@@ -69,7 +45,7 @@ def main(argv: list[str]) -> int:
 
 def _run(spec: WorkerSpec) -> int:
     try:
-        work = _feed(spec) if spec.feed is not None else _task(spec)
+        work = _work(spec)
         gc.collect()
         gc.freeze()
         say("ready", task=spec.task)
@@ -86,10 +62,17 @@ def _run(spec: WorkerSpec) -> int:
     return 0
 
 
-def say(event: str, **fields: Any) -> None:
-    """One JSON line to the supervisor."""
-    sys.stdout.write(msgspec.json.encode({"event": event, **fields}).decode() + "\n")
-    sys.stdout.flush()
+def _work(spec: WorkerSpec) -> Any:
+    """What this process is to do."""
+    if spec.hops:
+        return _task(spec)
+    if spec.mode == "play":
+        return _feed(spec)
+    from agents import worker_live
+    from streams.kafka import connect
+
+    log = connect(spec.bootstrap)
+    return worker_live.clock(spec, log) if spec.feed is None else worker_live.live_feed(spec, spec.feed, log)
 
 
 def _task(spec: WorkerSpec) -> Any:
@@ -100,16 +83,24 @@ def _task(spec: WorkerSpec) -> Any:
     from streams.runner import Task
     from streams.task_plan import TaskPlan
 
+    live = spec.mode == "live"
     hops = TaskHops(spec.task, tuple(spec.hops))
     log = connect(spec.bootstrap)
-    context = read_context(log, spec.namespace)
+    context = read_context(log, spec.namespace, Path(spec.folder))
     stages = hops.build(context)
     warm(stages, context)
+    # The venue goes by log time in every run: driven by orders, it waits for the tick that answers each.
+    mode = "play" if "venue" in spec.hops else spec.mode
     plan = TaskPlan(
-        name=spec.task, namespace=spec.namespace, source=spec.source, run=spec.run, mode=spec.mode,
+        name=spec.task, namespace=spec.namespace, source=spec.source, run=context.run.run, mode=mode, lasting=live,
         state_partition=hops.state_partition, commit_every_batch=hops.commit_every_batch, writers=spec.writers,
     )  # fmt: skip
-    return Task(plan, stages, log, failpoint=_die_after(spec.die_after), on_reject=_say_reject)
+    task = Task(plan, stages, log, failpoint=_die_after(spec.die_after), on_reject=_say_reject)
+    if not live:
+        return task
+    from agents.worker_live import Draining
+
+    return Draining(task)
 
 
 def _feed(spec: WorkerSpec) -> Any:

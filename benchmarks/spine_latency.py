@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from agents.supervisor import Supervisor
-from agents.worker import WorkerSpec
+from agents.worker_spec import WorkerSpec
 from benchmarks.spine_figures import percentiles, spread
 from benchmarks.spine_process import Broker, Child, close_all, cpu_s
 from benchmarks.spine_publisher import SECOND_NS

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from console import broker, demo, doctor, feed, risk, top, topics
+from console import broker, demo, doctor, feed, risk, top, topics, up
 from console.file_lists import CaptureCommand
 from console.terminal import emit
 from streams.logs import FORMAT_VARIABLE, JSON, TEXT, use
@@ -39,6 +39,11 @@ app.command(
     short_help="Play a session through every agent.",
     epilog="\b\nExamples:\n" + "\n".join(f"  tapedeck demo {e}" for e in demo.EXAMPLES),
 )(demo.demo)
+app.command(
+    "up",
+    short_help="Run a live topology.",
+    epilog="\b\nExamples:\n" + "\n".join(f"  tapedeck up {e}".rstrip() for e in up.EXAMPLES),
+)(up.up)
 app.command(
     "top",
     short_help="Watch a run: rates, lag, latency, orders, position, money.",

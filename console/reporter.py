@@ -53,6 +53,13 @@ class Reporter:
             self._tell(f"{task}: {event['message']}", "log", str(event["level"]), **said)
         elif name == "died":
             self._died[task] = (monotonic_s(), self._death(task, event["code"], event["message"]))
+        elif name == "stalled":
+            self._tell(f"{task} has stalled: {event['message']}; it is killed", "stalled", "error", task=task)
+        elif name == "fresh":
+            hops = ", ".join(event["hops"])
+            self._tell(
+                f"{task}: {hops} begins afresh, as the new run's code keeps another state", "fresh", "info", task=task
+            )
         elif name == "ready":
             self.ready.add(task)
             since, how = self._died.pop(task, (0.0, ""))

@@ -11,7 +11,8 @@ from agents.context import Context, read_context
 from agents.supervisor import Supervisor
 from agents.topology import FEED, TaskHops, writers
 from agents.warm import warm
-from agents.worker import LEDGER, FeedSpec, WorkerSpec
+from agents.worker import LEDGER
+from agents.worker_spec import FeedSpec, WorkerSpec
 from feeds.ledger import Ledger
 from feeds.player import Pace, Player
 from feeds.sequence import open_sequence

@@ -303,7 +303,7 @@ class Task:
         age_s = self._monotonic() - self._committed_at
         if self._dirty:
             return age_s >= self.plan.commit_interval_s
-        return self.plan.mode == "live" and age_s >= self.plan.heartbeat_s
+        return self.plan.lasting and age_s >= self.plan.heartbeat_s
 
     def _task_state(self) -> TaskState:
         self._snapshots += 1

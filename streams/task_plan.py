@@ -31,11 +31,13 @@ class TaskPlan:
         source: Source whose raw and tick topics are meant by ``<source>``.
         run: Run id, for end records.
         mode: ``play``: sides are read only when an agent waits for them. ``live``: they are applied as they come,
-            and the place of each is recorded; and the task commits every ``heartbeat_s`` at the least.
+            and the place of each is recorded.
+        lasting: Part of a live run, which has no end: the task commits every ``heartbeat_s`` at the least, whatever its
+            ``mode``. A live run's paper venue goes by log time, as in play.
         partition: Partition of the primary input and of every output.
         state_partition: Partition of ``state`` that is this task's alone.
         commit_every_batch: Commit after every batch instead of every ``commit_interval_s``.
-        heartbeat_s: Longest time between commits of a live task.
+        heartbeat_s: Longest time between commits of a lasting task.
         clock_age_s_max: Oldest clock by the wall at which a live task that listens to it takes input.
         records_max: Records taken from the log in one read.
         frame_rows: Rows in a frame, at most. Neither changes what is written, only how it is cut.
@@ -48,6 +50,7 @@ class TaskPlan:
     source: str
     run: str
     mode: Literal["live", "play"] = "play"
+    lasting: bool = False
     partition: int = 0
     state_partition: int = 0
     commit_every_batch: bool = False

@@ -33,14 +33,13 @@ class Ticker:
         monotonic: Source of the beat, seconds.
 
     Attributes:
-        done: Never: a live run has no end of its own.
+        done: It was stopped: a live run has no end of its own.
     """
-
-    done = False
 
     def __init__(
         self, log: Log, topic: str, *, wall: Callable[[], int] = wall_ns, monotonic: Callable[[], float] = monotonic_s
     ) -> None:
+        self.done = False
         self._topic = topic
         self._wall = wall
         self._monotonic = monotonic
@@ -49,6 +48,10 @@ class Ticker:
         self._newest = 0 if last is None else last.time
         self._appender = log.appender()
         self._due = monotonic()
+
+    def stop(self) -> None:
+        """Write no more."""
+        self.done = True
 
     def turn(self, wait_s: float) -> bool:
         """Write what is due; waits up to ``wait_s`` for it. Missed beats are not made up for."""

@@ -15,7 +15,7 @@ from agents.answers import EARLY_MAX, Answers
 from agents.context import read_context
 from agents.supervisor import Supervisor
 from agents.topology import HOP_FACTORIES
-from agents.worker import WorkerSpec
+from agents.worker_spec import WorkerSpec
 from feeds.binance import BinanceAdapter
 from feeds.definitions import DEFINITIONS
 from replay.plan import PlayPlan, open_run

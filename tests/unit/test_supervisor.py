@@ -13,7 +13,7 @@ import pytest
 
 from agents import supervisor as module
 from agents.supervisor import DEATHS_MAX, Supervisor, worker_command
-from agents.worker import WorkerSpec
+from agents.worker_spec import WorkerSpec
 from schemas.errors import BrokerError, ConfigError, SnapshotError, StateDiverged, TaskFailed
 from streams.clock import monotonic_s
 

@@ -1,0 +1,139 @@
+"""A live topology under supervision: one process a task, brought back when it dies or stalls, ended in order.
+
+Order of start: the clock first, as tasks that listen to it hold until it ticks; then the hops; the feed last.
+Order of end: the feed first, then the hops in the data's way, each when it has worked off what the one before it sent;
+the clock last. What is unanswered then stays in the snapshots: the next life goes on with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from typing import Any
+
+from agents.live_plan import LivePlan
+from agents.opening import open_live
+from agents.stalls import Stalls
+from agents.supervisor import Supervisor
+from agents.topology import CLOCK, FEED, writers
+from agents.worker_spec import FeedSpec, WorkerSpec
+from schemas.control import RunOpened
+from schemas.errors import ConfigError
+from streams.clock import wall_ns
+from streams.kafka import KafkaLog
+
+POLL_S = 0.05
+BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
+"""Seconds before a task is brought back, by its deaths in a row."""
+DEATHS_MAX = 20
+"""Deaths in a row of one task, after which the topology ends: several minutes, and a broker may be back by then."""
+END_S_MAX = 25.0
+"""How long each task is given to work off its input and commit."""
+CLOCK_FRESH_NS = 2_000_000_000
+"""Where the newest clock record is younger than this, a live topology is running."""
+
+OnEvent = Callable[[dict[str, Any]], None]
+
+
+class LiveSession:
+    """A live run under way.
+
+    Args:
+        log: Where.
+        plan: What it is.
+        only: Names of the processes to run here; None for all. The others run elsewhere.
+        on_event: Hears of what workers say, of deaths and of stalls.
+    """
+
+    def __init__(self, log: KafkaLog, plan: LivePlan, only: Collection[str] | None, on_event: OnEvent) -> None:
+        self.plan = plan
+        self.opened: RunOpened | None = None
+        self.names = tuple(name for name in plan.names if only is None or name in only)
+        self._only = only
+        self._log = log
+        self._on_event = on_event
+        self._supervisor = Supervisor(on_event, backoff_s=BACKOFF_S, deaths_max=DEATHS_MAX)
+        self._started: list[str] = []
+        self._stalls = Stalls(log, plan.source, {t.name: t for t in plan.tasks if t.name in self.names})
+        self._stopping = False
+
+    @property
+    def restarts(self) -> Mapping[str, int]:
+        """How often each task was brought back."""
+        return self._supervisor.restarts
+
+    def open(self) -> tuple[RunOpened, bool]:
+        """Open the run; says whether it was opened now, or goes on.
+
+        Raises:
+            ConfigError: It runs already, or the live topics are another's.
+        """
+        if self._only is None and (age_ns := _clock_age_ns(self._log)) is not None and age_ns < CLOCK_FRESH_NS:
+            raise ConfigError(
+                "a live topology is running here already", kind="live_already",
+                got=f"its clock ticked {age_ns / 1e9:.1f} s ago", fix="tapedeck top shows it; end that one first",
+            )  # fmt: skip
+        self.opened, fresh = open_live(self._log, self.plan)
+        return self.opened, fresh
+
+    def run(self, on_progress: Callable[[], None]) -> None:
+        """Start everything and keep it alive until ``stop``.
+
+        Raises:
+            TaskFailed: A task cannot be kept alive, or another process runs it too.
+            BrokerError: The same, and Kafka is the cause.
+        """
+        for name in self.names:
+            if name == FEED:
+                self._supervisor.wait_ready(lambda: self._stopping)
+            if self._stopping:
+                return
+            self._supervisor.start(self._spec(name))
+            self._started.append(name)
+        while not self._stopping:
+            self._supervisor.poll(POLL_S)
+            for task in self._stalls.look(self._supervisor.is_ready):
+                self._on_event({"event": "stalled", "task": task.name, "message": task.why})
+                self._supervisor.kill(task.name)
+            on_progress()
+
+    def stop(self) -> None:
+        """End in order: ``run`` returns, then ``close`` drains."""
+        self._stopping = True
+
+    def drain(self, on_progress: Callable[[str], None]) -> bool:
+        """End every task in order, as the head of this file says; False where one had to be killed."""
+        in_order = True
+        order = [name for name in self._started if name not in (CLOCK, FEED)]
+        for name in [n for n in (FEED, *order, CLOCK) if n in self._started]:
+            on_progress(name)
+            in_order &= self._supervisor.end(name, END_S_MAX)
+        return in_order
+
+    def close(self) -> None:
+        """End every process that is still there, at once."""
+        self._supervisor.close()
+
+    def _spec(self, name: str) -> WorkerSpec:
+        if self.opened is None:
+            raise AssertionError("start before open")
+        feed = self.plan.settings.feed
+        hops = next((list(task.hops) for task in self.plan.tasks if task.name == name), [])
+        return WorkerSpec(
+            bootstrap=self._log.bootstrap, namespace="", run=self.opened.run, source=self.plan.source, task=name,
+            hops=hops, mode="live", writers=writers(self.plan.tasks, self.plan.source), folder=str(self.plan.folder),
+            feed=None if name != FEED else FeedSpec(
+                captures=[str(path) for path in self.plan.captures], seed=feed.seed, speed=feed.speed,
+                instruments=feed.instruments,
+            ),
+        )  # fmt: skip
+
+
+def _clock_age_ns(log: KafkaLog) -> int | None:
+    """Age of the newest clock record by the wall; None where there is none."""
+    if not log.partitions(CLOCK):
+        return None
+    from streams.read_back import last_header
+    from streams.ticker import WRITER
+
+    last = last_header(log, CLOCK, 0, WRITER)
+    return None if last is None else wall_ns() - last.time

@@ -1,0 +1,81 @@
+"""The work of a live process: a task that ends in order when it is asked to, the feed, the clock."""
+
+from __future__ import annotations
+
+import signal
+from pathlib import Path
+from typing import Any
+
+from agents.worker_spec import FeedSpec, WorkerSpec, say
+from streams.clock import monotonic_s, wall_ns
+from streams.kafka import KafkaLog
+from streams.runner import Task
+
+QUIET_S = 0.5
+"""A task that was asked to end has drained when nothing has come for this long."""
+DRAIN_S_MAX = 20.0
+"""It commits what it has and ends after this long at the latest: the rest is the next life's."""
+SESSION_S = 7 * 86_400.0
+"""Length of a simulated live session; a feed that comes to its end begins another."""
+NANOS = 1_000_000_000
+
+
+class Draining:
+    """A live task that works off its input and commits when SIGTERM comes."""
+
+    def __init__(self, task: Task) -> None:
+        self.done = False
+        self._task = task
+        self._quiet_since = 0.0
+        self._until = 0.0
+        if task.fresh:
+            say("fresh", task=task.plan.name, hops=list(task.fresh))
+        signal.signal(signal.SIGTERM, lambda *_: self.stop())
+
+    def stop(self) -> None:
+        """Take what is there, then end."""
+        if not self._until:
+            self._quiet_since = monotonic_s()
+            self._until = self._quiet_since + DRAIN_S_MAX
+
+    def turn(self, wait_s: float) -> bool:
+        """One piece of work; the last one is a commit."""
+        moved = self._task.turn(wait_s)
+        if self._until:
+            now = monotonic_s()
+            self._quiet_since = now if moved else self._quiet_since
+            if now - self._quiet_since >= QUIET_S or now >= self._until:
+                self._task.commit()
+                self.done = True
+        return moved
+
+    def close(self) -> None:
+        """Release the task."""
+        self._task.close()
+
+
+def live_feed(spec: WorkerSpec, feed: FeedSpec, log: KafkaLog) -> Any:
+    """The feed: recorded payloads, or simulated ones of a session that begins now."""
+    from feeds.live_feed import LiveFeed
+    from feeds.sequence import open_sequence
+    from streams.publisher import Publisher
+
+    publisher = Publisher(log, spec.source, namespace=spec.namespace)
+    now = wall_ns()
+    events = open_sequence(
+        [Path(p) for p in feed.captures], seconds=SESSION_S, seed=(feed.seed + now // NANOS) % 2**63,
+        on_fault=lambda fault: say("fault", task=spec.task, message=fault),
+    )  # fmt: skip
+    playing = LiveFeed(events, publisher, speed=feed.speed)
+    signal.signal(signal.SIGTERM, lambda *_: playing.stop())
+    return playing
+
+
+def clock(spec: WorkerSpec, log: KafkaLog) -> Any:
+    """The clock."""
+    from schemas.topics import topic_name
+    from streams.ticker import Ticker
+
+    ticker = Ticker(log, topic_name(spec.namespace, "clock"))
+    signal.signal(signal.SIGTERM, lambda *_: ticker.stop())
+    return ticker

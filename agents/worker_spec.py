@@ -1,0 +1,50 @@
+"""What a supervisor tells a worker process, and how the worker answers: JSON on the command line, JSON lines back."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any, Literal
+
+import msgspec
+
+
+class FeedSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """What the feed process plays: capture files, or the simulator."""
+
+    captures: list[str] = []
+    simulate_seconds: float = 0.0
+    instruments: int = 3
+    seed: int = 1
+    speed: float = 0.0
+    folder: str = ""
+
+
+class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """Everything a worker process needs to know.
+
+    Attributes:
+        task: Its name: of a chain of hops, ``feed`` or ``clock``.
+        hops: Hops of a chain; none for the others.
+        writers: Who writes each topic of the run, by table name.
+        die_after: Inputs after which it kills itself, for drills.
+        feed: Of the feed.
+        folder: Where the paths of the desk's own code begin.
+    """
+
+    bootstrap: str
+    namespace: str
+    run: str
+    source: str
+    task: str
+    hops: list[str] = []
+    writers: dict[str, str] = {}
+    mode: Literal["live", "play"] = "play"
+    die_after: int | None = None
+    feed: FeedSpec | None = None
+    folder: str = "."
+
+
+def say(event: str, **fields: Any) -> None:
+    """One JSON line to the supervisor."""
+    sys.stdout.write(msgspec.json.encode({"event": event, **fields}).decode() + "\n")
+    sys.stdout.flush()

@@ -1,0 +1,155 @@
+"""Runs a live topology under a person's eyes: what it does while it goes, ctrl-C, and what is said at its end."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from agents.live import LiveSession
+from agents.live_plan import LivePlan
+from agents.topology import CLOCK
+from console.cluster import started
+from console.figures import count, duration
+from console.interrupts import Interrupted, Interrupts
+from console.live_view import View, open_view
+from console.reporter import Reporter
+from console.terminal import complain, emit
+from console.watch import Watch
+from replay.watched import watched
+from schemas.errors import ConfigError
+from streams.clock import monotonic_s
+from streams.logs import about
+from streams.namespace import LIVE
+
+if TYPE_CHECKING:
+    from streams.kafka import KafkaLog
+
+SECONDS_MAX = 366 * 86_400.0
+DONE, UNORDERLY, INTERRUPTED = 0, 1, 130
+"""Exit codes: ended in order; a task had to be killed at the end; interrupted a second time."""
+
+
+@dataclass(frozen=True, slots=True)
+class Choices:
+    """The flags. ``only`` is None for all tasks."""
+
+    only: tuple[str, ...] | None
+    seconds: float | None
+    as_json: bool
+
+
+def chosen(plan: LivePlan, only: Sequence[str]) -> tuple[str, ...] | None:
+    """Names of the processes meant by ``--only``; None where it was not given.
+
+    Raises:
+        ConfigError: No such process in this topology.
+    """
+    for name in only:
+        if name not in plan.names:
+            raise ConfigError("no such task", kind="no_task", got=name, allowed=", ".join(plan.names), where="--only")
+    return tuple(only) or None
+
+
+def run_live(plan: LivePlan, choices: Choices, named: str | None) -> int:
+    """Run it until it is ended; returns the exit code.
+
+    Raises:
+        TapedeckError: It could not be started, or a task could not be kept alive; every process has ended.
+    """
+    if choices.seconds is not None and not 0 < choices.seconds <= SECONDS_MAX:
+        raise ConfigError(
+            "out of range", kind="out_of_range", got=f"{choices.seconds:g}", allowed=f"above 0, up to {SECONDS_MAX:g}",
+            where="--seconds",
+        )  # fmt: skip
+    from streams.kafka import connect
+
+    view = open_view("tapedeck up", as_json=choices.as_json)
+    with Interrupts() as interrupts:
+        try:
+            log = connect(started(named, view.stage))
+            try:
+                return _Lived(plan, choices, view, log).run(interrupts)
+            finally:
+                log.close()
+        except Interrupted:
+            complain("interrupted", event="interrupted", code="interrupted", exit=INTERRUPTED)
+            return INTERRUPTED
+        finally:
+            view.close()
+
+
+class _Lived:
+    """One life of a live topology."""
+
+    def __init__(self, plan: LivePlan, choices: Choices, view: View, log: KafkaLog) -> None:
+        self._plan = plan
+        self._choices = choices
+        self._view = view
+        self._log = log
+        self._reporter = Reporter(view.say, {})
+        self._session = LiveSession(log, plan, choices.only, self._event)
+        self._watch: Watch | None = None
+        self._began_s = self._up_s = monotonic_s()
+
+    def run(self, interrupts: Interrupts) -> int:
+        """Open, run, end in order, tell."""
+        session = self._session
+        opened, fresh = session.open()
+        about(run=opened.run)
+        self._view.say(
+            f"{'opened' if fresh else 'going on with'} {opened.run}: {', '.join(session.names)}; "
+            "ctrl-C ends it in order"
+        )
+        interrupts.on_first(session.stop)
+        try:
+            session.run(self._look)
+            in_order = session.drain(lambda task: self._view.stage(f"ending: {task}"))
+        finally:
+            if self._watch is not None:
+                self._watch.close()
+            session.close()
+        interrupts.on_first(None)
+        self._view.close()
+        self._tell(opened.run, fresh, in_order)
+        return DONE if in_order else UNORDERLY
+
+    def _look(self) -> None:
+        if self._watch is None:
+            self._up_s = monotonic_s()
+            self._watch = Watch(self._log, watched(self._log, LIVE), self._view)
+        if self._choices.seconds is not None and monotonic_s() - self._up_s >= self._choices.seconds:
+            self._session.stop()
+        self._watch.look(restarts=self._session.restarts)
+
+    def _event(self, event: dict[str, Any]) -> None:
+        self._reporter.event(event)
+        if self._watch is None:
+            names = set(self._session.names) - {CLOCK}
+            self._view.stage(f"starting: {len(names & self._reporter.ready)} of {len(names)} tasks ready")
+
+    def _tell(self, run: str, fresh: bool, in_order: bool) -> None:
+        from replay.observer import Observer
+
+        observer = Observer(self._log, watched(self._log, LIVE))
+        try:
+            figures = observer.poll(restarts=self._session.restarts)
+        finally:
+            observer.close()
+        elapsed_s = monotonic_s() - self._began_s
+        if self._choices.as_json:
+            import orjson
+
+            told = {
+                "run": run, "opened": fresh, "tasks": list(self._session.names), "elapsed_s": round(elapsed_s, 3),
+                "in_order": in_order, "restarts": dict(self._session.restarts), "figures": figures.document(),
+            }  # fmt: skip
+            emit(orjson.dumps(told).decode())
+            return
+        restarts = ", ".join(f"{task} {n}" for task, n in self._session.restarts.items())
+        emit(
+            f"{run} ended {'in order' if in_order else 'NOT in order'} after {duration(elapsed_s)}: "
+            f"{count(figures.ticks.total)} ticks, {count(figures.orders.total)} orders, "
+            f"{count(figures.denied.total)} denied so far{f'; restarts: {restarts}' if restarts else ''}\n"
+            "what stands: tapedeck top --once; go on: tapedeck up"
+        )
