@@ -102,14 +102,18 @@ class LivePlan:
         for name, text in strategy.position_max.items():
             if name not in by_name:
                 raise ConfigError(
-                    "no such instrument", got=name, allowed=", ".join(by_name), where=f"{where}: strategy.position_max"
+                    "no such instrument",
+                    kind="no_instrument",
+                    got=name,
+                    allowed=", ".join(by_name),
+                    where=f"{where}: strategy.position_max",
                 )
             positions[name] = _units(text, by_name[name], f'{where}: strategy.position_max."{name}"')
         target = STRATEGY if self.strategy is None else self.strategy.value
         for name in strategy.parameters:
             if name not in target.parameters:
                 raise ConfigError(
-                    "no such parameter", got=name, allowed=", ".join(target.parameters) or "none",
+                    "no such parameter", kind="no_parameter", got=name, allowed=", ".join(target.parameters) or "none",
                     where=f"{where}: strategy.parameters",
                 )  # fmt: skip
         values = dict(zip(target.parameters, target.values(strategy.parameters), strict=True))
@@ -145,12 +149,14 @@ def _check_feed(settings: TopologyFile, captures: Sequence[Path], where: str) ->
     kind = settings.feed.kind
     if (kind == "captures") != bool(captures):
         raise ConfigError(
-            "captures and kind do not go together", got=f'kind "{kind}", {len(captures)} captures',
+            "captures and kind do not go together", kind="feed_conflict",
+            got=f'kind "{kind}", {len(captures)} captures',
             allowed='kind "captures" with at least one file', where=f"{where}: feed.captures",
         )  # fmt: skip
     if (kind == "none") != bool(settings.feed.source):
         raise ConfigError(
-            "source and kind do not go together", got=f'kind "{kind}", source "{settings.feed.source}"',
+            "source and kind do not go together", kind="feed_conflict",
+            got=f'kind "{kind}", source "{settings.feed.source}"',
             allowed='a source with kind "none", and only there', where=f"{where}: feed.source",
         )  # fmt: skip
     if captures:
@@ -180,7 +186,7 @@ def _model(name: str, folder: Path, view: View) -> dict[str, Any]:
         for column in file.weights:
             if column not in view.names:
                 raise ConfigError(
-                    "a weight of no column of the view", got=column, allowed=", ".join(view.names),
+                    "a weight of no column of the view", kind="no_column", got=column, allowed=", ".join(view.names),
                     where=f"{path}: weights",
                 )  # fmt: skip
         artefact = sign({
@@ -203,7 +209,9 @@ def _units(text: str | float, definition: Definition, where: str) -> int:
     except InvalidOperation:
         size = Decimal(-1)
     if not (size.is_finite() and 0 <= size < Decimal(10) ** 9):
-        raise ConfigError("not a size", got=repr(text), allowed='decimal >= 0, e.g. "0.25"', where=where)
+        raise ConfigError(
+            "not a size", kind="bad_size", got=repr(text), allowed='decimal >= 0, e.g. "0.25"', where=where
+        )
     return int(size * PRICE_SCALE) // definition.size_increment
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from hashlib import sha256
 
 from agents.live_plan import LivePlan, same_but_for_the_run
+from agents.settled import check_settled
 from agents.topology import topic_specs
 from schemas.catalog import DEFINITION
 from schemas.codec import decode, encode
@@ -56,6 +57,8 @@ def open_live(log: Log, plan: LivePlan) -> tuple[RunOpened, bool]:
     wanted = plan.opening("r")
     if before is not None and same_but_for_the_run(before, wanted):
         return before, False
+    if before is not None:
+        check_settled(log, before)
     run = f"live-{sha256((before.run if before else '').encode() + encode(wanted)).hexdigest()[:12]}"
     opening = plan.opening(run)
     append(log, opening, ts=wall_ns())
@@ -66,12 +69,14 @@ def _check_successor(before: RunOpened, plan: LivePlan) -> None:
     """Positions, numbers and topics go on from one opening to the next: these must not change under them."""
     if before.source != plan.source:
         raise ConfigError(
-            "the live topics are fed by another source", got=plan.source, allowed=before.source, where="feed",
+            "the live topics are fed by another source", kind="live_taken",
+            got=plan.source, allowed=before.source, where="feed",
             fix="use another cluster or another TAPEDECK_HOME for it",
         )  # fmt: skip
     if before.split != plan.settings.tasks.split:
         raise ConfigError(
-            "the live topics were written by another deployment", got=f"split {plan.settings.tasks.split}",
+            "the live topics were written by another deployment", kind="live_taken",
+            got=f"split {plan.settings.tasks.split}",
             allowed=f"split {before.split}", where="tasks.split",
             fix="use another cluster or another TAPEDECK_HOME for it",
         )  # fmt: skip

@@ -76,7 +76,13 @@ def load_plugin(kind: str, load: str, folder: Path, where: str) -> Plugin:
         value, file = _entry(kind, load, where)
     wanted = _TYPES[kind]
     if not isinstance(value, wanted):
-        raise ConfigError(f"not a {kind}", got=type(value).__name__, allowed=wanted.__name__, where=f"{where}: {load}")
+        raise ConfigError(
+            f"not a {kind}",
+            kind="plugin_type",
+            got=type(value).__name__,
+            allowed=wanted.__name__,
+            where=f"{where}: {load}",
+        )
     return Plugin(kind, load, value, sha256(file.read_bytes()).hexdigest())
 
 
@@ -91,7 +97,12 @@ def strategy_of(context: Context) -> Target:
             target: Target = _held(code, context).value
             return target
     if context.run.strategy != STRATEGY.name:
-        raise ConfigError("the run's strategy is not among its code", got=context.run.strategy, allowed=STRATEGY.name)
+        raise ConfigError(
+            "the run's strategy is not among its code",
+            kind="plugin_missing",
+            got=context.run.strategy,
+            allowed=STRATEGY.name,
+        )
     return STRATEGY
 
 
@@ -120,14 +131,15 @@ def view_from(columns: list[dict[str, Any]], custom: tuple[CustomFamily, ...], n
         )
         return View(name, features)
     except (ValueError, KeyError, TypeError) as error:
-        raise ConfigError("a feature view is refused", got=str(error), where=where) from error
+        raise ConfigError("a feature view is refused", kind="bad_view", got=str(error), where=where) from error
 
 
 def _held(code: dict[str, str], context: Context) -> Plugin:
     plugin = load_plugin(code["kind"], code["load"], context.folder, "control: run.code")
     if plugin.sha256 != code["sha256"]:
         raise ConfigError(
-            "code is not what the run was opened with", got=f"sha256 {plugin.sha256}", allowed=code["sha256"],
+            "code is not what the run was opened with", kind="code_changed",
+            got=f"sha256 {plugin.sha256}", allowed=code["sha256"],
             where=code["load"], fix="end the run and open it anew (tapedeck up), or bring the former file back",
         )  # fmt: skip
     return plugin
@@ -140,7 +152,7 @@ def _module(file: Path, where: str) -> ModuleType:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file) if file.is_file() else None
     if spec is None or spec.loader is None:
-        raise ConfigError("no such file", got=str(file), allowed="a Python file", where=where)
+        raise ConfigError("no such file", kind="plugin_missing", got=str(file), allowed="a Python file", where=where)
     module = importlib.util.module_from_spec(spec)
     sys.modules[name] = module
     try:
@@ -149,7 +161,10 @@ def _module(file: Path, where: str) -> ModuleType:
         del sys.modules[name]
         line = next((f":{frame.lineno}" for frame in reversed(inspect.trace()) if frame.filename == str(file)), "")
         raise ConfigError(
-            "cannot be imported", got=f"{type(error).__name__}: {error}", where=f"{file.name}{line}"
+            "cannot be imported",
+            kind="plugin_import",
+            got=f"{type(error).__name__}: {error}",
+            where=f"{file.name}{line}",
         ) from error
     return module
 
@@ -158,7 +173,9 @@ def _named(module: ModuleType, name: str, load: str, where: str) -> Any:
     value = getattr(module, name, None)
     if value is None:
         known = ", ".join(n for n, v in vars(module).items() if isinstance(v, tuple(_TYPES.values()))) or "nothing"
-        raise ConfigError("no such name in the file", got=name, allowed=known, where=f"{where}: {load}")
+        raise ConfigError(
+            "no such name in the file", kind="plugin_missing", got=name, allowed=known, where=f"{where}: {load}"
+        )
     return value
 
 
@@ -168,12 +185,12 @@ def _entry(kind: str, load: str, where: str) -> tuple[Any, Path]:
     if not found:
         known = ", ".join(sorted(e.name for e in entry_points(group=group)))
         allowed = _FORMS.format(group) + (f" (there are: {known})" if known else "")
-        raise ConfigError(f"no such {kind}", got=load, allowed=allowed, where=where)
+        raise ConfigError(f"no such {kind}", kind="plugin_missing", got=load, allowed=allowed, where=where)
     try:
         value = found[0].load()
     except Exception as error:  # whatever a user's package raises when it is imported
         raise ConfigError(
-            "cannot be imported", got=f"{type(error).__name__}: {error}", where=f"{where}: {load}"
+            "cannot be imported", kind="plugin_import", got=f"{type(error).__name__}: {error}", where=f"{where}: {load}"
         ) from error
     module = sys.modules[found[0].module]
     return value, Path(str(module.__file__))

@@ -50,10 +50,12 @@ class Target:
 
     def __post_init__(self) -> None:
         if not self.name or not self.name.isascii() or any(c.isspace() for c in self.name):
-            raise ConfigError("not a strategy's name", got=repr(self.name), allowed="ASCII without spaces")
+            raise ConfigError(
+                "not a strategy's name", kind="plugin_rules", got=repr(self.name), allowed="ASCII without spaces"
+            )
         if not hasattr(self.kernel, "py_func"):
             raise ConfigError(
-                "a strategy's function is not compiled", got=repr(self.kernel), where=self.name,
+                "a strategy's function is not compiled", kind="plugin_rules", got=repr(self.kernel), where=self.name,
                 fix="decorate it with features.kernel.kernel",
             )  # fmt: skip
         if not 0 <= self.memory <= MEMORY_MAX:
@@ -62,7 +64,9 @@ class Target:
             )
         for name, value in self.parameters.items():
             if isinstance(value, bool) or not isinstance(value, int | float):
-                raise ConfigError("not a number", got=repr(value), where=f"{self.name}: parameters.{name}")
+                raise ConfigError(
+                    "not a number", kind="plugin_rules", got=repr(value), where=f"{self.name}: parameters.{name}"
+                )
 
     def values(self, given: Mapping[str, Any]) -> list[float]:
         """Parameters in order: those given over the defaults."""

@@ -85,6 +85,6 @@ class _Told:
         except NumbaError as error:
             said = " ".join(line.strip() for line in str(error).splitlines() if line.strip())
             raise ConfigError(
-                "a strategy's kernel cannot be compiled", got=said, where=self._name,
+                "a strategy's kernel cannot be compiled", kind="plugin_compile", got=said, where=self._name,
                 allowed="(row, position, position_max, parameters, memory) -> int, in numba's Python",
             ) from error  # fmt: skip

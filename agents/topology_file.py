@@ -130,14 +130,22 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         with path.open("rb") as file:
             data = file.read(FILE_BYTES_MAX + 1)
     except OSError as error:
-        raise ConfigError(f"cannot read the {what}", got=error.strerror or str(error), where=str(path)) from error
+        raise ConfigError(
+            f"cannot read the {what}", kind="file_unreadable", got=error.strerror or str(error), where=str(path)
+        ) from error
     if len(data) > FILE_BYTES_MAX:
-        raise ConfigError("too large", got=f"> {FILE_BYTES_MAX} bytes", allowed=f"{FILE_BYTES_MAX}", where=str(path))
+        raise ConfigError(
+            "too large",
+            kind="file_too_large",
+            got=f"> {FILE_BYTES_MAX} bytes",
+            allowed=f"{FILE_BYTES_MAX}",
+            where=str(path),
+        )
     try:
         return tomllib.loads(data.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(
-            "not TOML", got=str(error), where=str(path), fix="tapedeck init writes one to copy"
+            "not TOML", kind="not_toml", got=str(error), where=str(path), fix="tapedeck init writes one to copy"
         ) from error
 
 
@@ -152,7 +160,9 @@ def read_as(path: Path, shape: type[Any], what: str) -> Any:
     except msgspec.ValidationError as error:
         said, _, place = str(error).partition(" - at `$")
         key = place.rstrip("`").lstrip(".")
-        raise ConfigError(said, where=f"{path}: {key}" if key else str(path), allowed=_allowed(shape, key)) from error
+        raise ConfigError(
+            said, kind="bad_key", where=f"{path}: {key}" if key else str(path), allowed=_allowed(shape, key)
+        ) from error
 
 
 def _allowed(shape: type[Any], key: str) -> str:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from console import broker, demo, doctor, feed, risk, top, topics, up
+from console import broker, demo, doctor, feed, init, risk, top, topics, up
 from console.file_lists import CaptureCommand
 from console.terminal import emit
 from streams.logs import FORMAT_VARIABLE, JSON, TEXT, use
@@ -39,6 +39,11 @@ app.command(
     short_help="Play a session through every agent.",
     epilog="\b\nExamples:\n" + "\n".join(f"  tapedeck demo {e}" for e in demo.EXAMPLES),
 )(demo.demo)
+app.command(
+    "init",
+    short_help="Write a project of your own that runs at once.",
+    epilog="\b\nExamples:\n" + "\n".join(f"  tapedeck init {e}" for e in init.EXAMPLES),
+)(init.init)
 app.command(
     "up",
     short_help="Run a live topology.",

@@ -102,5 +102,9 @@ TASK_FAILED = {
         "A task died too often, or of something that another life would not mend.",
         "Read why in the line; the traceback of a fault is in `$TAPEDECK_HOME/crashes`.",
     ),
+    "twin": (
+        "Another process runs the same task: each takes it over from the other.",
+        "End one of the two; `tapedeck top` shows who commits.",
+    ),
     "stuck": ("In a run in memory every task waits for another.", "A fault of an agent: report it with the seed."),
 }
