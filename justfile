@@ -20,6 +20,15 @@ fix:
 test *ARGUMENTS:
     uv run pytest {{ARGUMENTS}}
 
+# docs/errors.md, from the table of every kind of error.
+docs:
+    uv run python -m schemas.errors > docs/errors.md
+
+# The long fuzz: more examples of every property, then atheris, coverage-guided: just fuzz 300 (seconds a harness)
+fuzz SECONDS="120":
+    TAPEDECK_FUZZ_EXAMPLES=2000 uv run pytest tests/fuzz --timeout 3600
+    uv run --group fuzz python -m tests.fuzz.atheris_doors {{SECONDS}}
+
 # One benchmark of benchmarks/: just bench spine
 bench NAME *ARGUMENTS:
     uv run python -m benchmarks.{{NAME}} {{ARGUMENTS}}

@@ -142,7 +142,7 @@ def open_captures(paths: Sequence[Path | str], on_fault: Callable[[CaptureFault]
             that names its symbol.
     """
     if not paths:
-        raise ConfigError("no capture named", kind="no_capture", allowed="at least one file")
+        raise ConfigError("no capture named", kind="no_capture", got="none", allowed="at least one file")
     return Captures([_look(Path(path)) for path in paths], on_fault)
 
 

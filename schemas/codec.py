@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import lru_cache
 from typing import Any, TypeVar
 
@@ -13,6 +14,9 @@ from schemas.document import Document
 from schemas.errors import BadFrame
 
 D = TypeVar("D", bound=Document)
+
+_LONG = re.compile(rb"\d{19}")
+"""What an integer beyond 64 bits has."""
 
 
 @lru_cache
@@ -35,10 +39,10 @@ def encode(document: Document) -> bytes:
     Raises:
         BadFrame: The document breaks its own declaration (a NaN, a negative quantity). A bug upstream, said here.
     """
-    value = orjson.dumps(msgspec.to_builtins(document))
     try:
+        value = orjson.dumps(msgspec.to_builtins(document))
         _decoder(type(document)).decode(value)
-    except msgspec.ValidationError as error:
+    except (TypeError, msgspec.ValidationError) as error:  # TypeError: orjson's, of an integer beyond 64 bits
         raise BadFrame(
             f"a {BY_EVENT[type(document)].name} document breaks its schema", kind="unwritable", got=str(error)
         ) from error
@@ -52,7 +56,7 @@ def decode(value: bytes, event: type[D]) -> D:
         BadFrame: Not JSON, or not that type; says which field.
     """
     try:
-        document: D = _decoder(event).decode(value)
+        document: D = _checked(_decoder(event).decode(value), value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadFrame(
             f"not a {BY_EVENT[event].name} document", kind="not_a_document", got=f"{error}: {value[:80]!r}",
@@ -68,8 +72,22 @@ def decode_any(value: bytes) -> Document:
         BadFrame: Not JSON, or of no known type.
     """
     try:
-        document: Document = _union().decode(value)
+        document: Document = _checked(_union().decode(value), value)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise BadFrame("not a known document", kind="unknown_document", got=f"{error}: {value[:80]!r}",
                        allowed="JSON whose type is one of this build's") from error  # fmt: skip
+    return document
+
+
+def _checked(document: Any, value: bytes) -> Any:
+    """The document, once it is known that it can be written again: msgspec reads integers of any length, into Any too.
+
+    Raises:
+        msgspec.ValidationError: An integer has more than 64 bits.
+    """
+    if _LONG.search(value):
+        try:
+            orjson.dumps(msgspec.to_builtins(document))
+        except TypeError as error:
+            raise msgspec.ValidationError(str(error)) from error
     return document

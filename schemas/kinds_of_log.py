@@ -4,7 +4,7 @@ from __future__ import annotations
 
 RECOVER = "Start anew: recovery goes on from what the log holds."
 RECOVERY_CHAPTER = "See the chapter on recovery in `docs/architecture.md`; nothing was started from it."
-REPORT = "Keep the topics and report it: the same input gave other bytes. Another build or model on the same run?"
+REPORT = "Keep the topics and report it: the same input gave other bytes. See whether another build or model ran."
 
 BROKER = {
     "": ("Kafka cannot be used; the code that says so gives no closer reason.", "Read the line."),

@@ -75,7 +75,6 @@ CONFIG = {
     "no_run": ("There is no such run.", "`tapedeck topics list --all` shows all."),
     "no_topic": ("There is no such topic.", "`tapedeck topics list` shows all."),
     "ambiguous_topic": ("Several topics have that name.", "Name the source as well, e.g. `ticks.binance`."),
-    "bad_log_format": ("A log format is neither `text` nor `json`.", "Write one of these."),
     "source_name": ("A source's name cannot be part of a topic's.", "Use ASCII letters, digits, `-` and `_`."),
     "several_partitions": ("One number was asked for, and each partition has its own.", "Use `next_seqs`."),
     "run_ended": ("A payload was published after the run's end record.", "Open another run."),

@@ -152,7 +152,8 @@ class Input:
                 if self._source:
                     return self._take_unnumbered(record)
                 return self._bad(
-                    record, BadFrame("record without a header", kind="no_header", allowed="a packed header 'td'")
+                    record,
+                    BadFrame("record without a header", kind="no_header", got="none", allowed="a packed header 'td'"),
                 )
             arrival = (
                 self._take_end(record, header) if header.schema == END.number else self._take_run(header, items_max)

@@ -25,7 +25,7 @@ from streams.inputs import BadRecord, Input, schemas_of
 from streams.log import Log, Writer
 from streams.outputs import Output
 from streams.sides import Sides
-from streams.snapshot import TaskState, newest, record_header, to_bytes
+from streams.snapshot import TaskState, fitting, newest, record_header, to_bytes
 from streams.task_plan import TaskPlan
 
 ROW_SCHEMAS: dict[str, Schema] = {"ticks.<source>": TICK_SCHEMA, "features": FEATURE_SCHEMA, "scores": SCORE_SCHEMA}
@@ -339,7 +339,8 @@ class Task:
         if snapshot is None:
             self._states = [s.start() for s in self.stages]
         else:
-            self._restore(snapshot)
+            with fitting(self.plan.name):
+                self._restore(snapshot)
         cause_max = -1
         sides: set[Side] = set()
         if not self.done:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import base64
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,7 +14,7 @@ import numpy as np
 from schemas.catalog import BY_NAME, SNAPSHOT
 from schemas.codec import decode_any, encode
 from schemas.document import Document
-from schemas.errors import SnapshotError
+from schemas.errors import BadFrame, SnapshotError
 from schemas.header import Header, pack
 from streams.agent import Batch, Payload
 from streams.log import Log, Record
@@ -58,9 +60,26 @@ def from_bytes(data: bytes) -> TaskState:
         SnapshotError: Torn, or of another version.
     """
     arrays, values = load(KIND, data)
-    queues = [None if q is None else _load_queue(i, q, arrays) for i, q in enumerate(values.pop("queues"))]
-    agents = [arrays[f"agent{i}"].tobytes() for i in range(len(queues))]
-    return TaskState(values, agents, queues)
+    with fitting("a task"):
+        queues = [None if q is None else _load_queue(i, q, arrays) for i, q in enumerate(values.pop("queues"))]
+        agents = [arrays[f"agent{i}"].tobytes() for i in range(len(queues))]
+        return TaskState(values, agents, queues)
+
+
+@contextmanager
+def fitting(owner: str) -> Iterator[None]:
+    """Restore within: content that is not what the owner's own snapshot holds is an error of the tree.
+
+    Raises:
+        SnapshotError: A name is missing, or a value is of another type or shape.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, BadFrame, LookupError, RecursionError, TypeError, ValueError) as error:
+        raise SnapshotError(
+            f"a snapshot does not fit {owner}", kind="foreign", got=type(error).__name__,
+            allowed="what this build's snapshots hold", fix="see the recovery chapter of docs/architecture.md",
+        ) from error  # fmt: skip
 
 
 def record_header(writer: str, seq: int, time_ns: int) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import struct
 import zlib
 from collections.abc import Mapping
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -47,13 +48,16 @@ def load(kind: str, data: bytes) -> tuple[dict[str, npt.NDArray[Any]], dict[str,
     """
     index, at = _index(data)
     if index["kind"] != kind:
-        raise SnapshotError("a snapshot is foreign", kind="foreign", got=index["kind"], allowed=kind)
+        raise SnapshotError("a snapshot is foreign", kind="foreign", got=str(index["kind"]), allowed=kind)
     arrays: dict[str, npt.NDArray[Any]] = {}
-    for name, descr, shape in index["arrays"]:
-        dtype = _dtype(descr)
-        count = int(np.prod(shape, dtype=np.int64))
-        arrays[name] = np.frombuffer(data, dtype=dtype, count=count, offset=at).reshape(shape).copy()
-        at += count * dtype.itemsize
+    try:
+        for name, descr, shape in index["arrays"]:
+            dtype = _dtype(descr)
+            count = prod(shape)
+            arrays[name] = np.frombuffer(data[at:-4], dtype=dtype, count=count).reshape(shape).copy()
+            at += count * dtype.itemsize
+    except (TypeError, ValueError, OverflowError, IndexError, SyntaxError) as error:
+        raise _torn(data) from error
     return arrays, index["values"]
 
 
@@ -79,12 +83,23 @@ def kind_of(data: bytes) -> str:
 def _index(data: bytes) -> tuple[dict[str, Any], int]:
     """The index, and where the arrays begin."""
     if len(data) < 12 or data[:4] != MAGIC or zlib.crc32(data[:-4]) != _LENGTH.unpack(data[-4:])[0]:
-        raise SnapshotError(
-            "a snapshot is torn", kind="torn", got=f"{len(data)} bytes", allowed="bytes whose checksum holds"
-        )
+        raise _torn(data)
     (n,) = _LENGTH.unpack_from(data, 4)
-    index: dict[str, Any] = orjson.loads(data[8 : 8 + n])
+    try:
+        index: dict[str, Any] = orjson.loads(data[8 : 8 + n])
+    except orjson.JSONDecodeError as error:
+        raise _torn(data) from error
+    if not isinstance(index, dict) or not {"kind", "values", "arrays"} <= index.keys():
+        raise _torn(data)
+    if not isinstance(index["values"], dict):
+        raise _torn(data)
     return index, 8 + n
+
+
+def _torn(data: bytes) -> SnapshotError:
+    return SnapshotError(
+        "a snapshot is torn", kind="torn", got=f"{len(data)} bytes", allowed="bytes whose checksum and index hold"
+    )
 
 
 def _descr(dtype: np.dtype[Any]) -> Any:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import socket
-import stat
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,7 +29,6 @@ from schemas.errors import (
     Fenced,
     SnapshotError,
     StateDiverged,
-    TapedeckError,
     TaskFailed,
 )
 from schemas.header import Header, Side, no_stamps, pack
@@ -38,7 +36,7 @@ from schemas.score import SCORE
 from streams.broker import EmbeddedBroker
 from streams.broker_jars import MAVEN_VARIABLE
 from streams.broker_lock import held
-from streams.broker_process import Process
+from streams.broker_process import Process, _look
 from streams.broker_start import free_port
 from streams.home import HOME_VARIABLE, JARS_VARIABLE
 from streams.log import TopicSpec
@@ -261,6 +259,50 @@ class Waits:
 trigger("task_failed.stuck")(lambda _: Scheduler({"risk": Waits}, 0).run(lambda: None))
 
 
+# ---- Kafka
+
+
+@trigger("delivery.away")
+def a_record_for_a_broker_that_is_away(desk: Desk) -> Any:
+    from streams.kafka_writer import KafkaAppender
+
+    desk.patch.setattr("streams.kafka_writer.APPEND_S_MAX", 0.2)
+    appender = KafkaAppender(f"127.0.0.1:{free_port()}")
+    try:
+        appender.append("t", 0, None, b"", None)
+        return appender.flush(10.0)
+    finally:
+        appender.close()
+
+
+@trigger("broker.unreadable", kafka=True)
+def a_topic_that_kafka_will_not_read(desk: Desk) -> Any:
+    from streams.kafka_reader import KafkaReader
+
+    reader = KafkaReader(desk.bootstrap, {("no topic's name!", 0): 0}, False)
+    try:
+        for _ in range(20):
+            reader.read(1, 1.0)
+    finally:
+        reader.close()
+
+
+@trigger("broker.topic_refused", kafka=True)
+def a_topic_that_kafka_will_not_make(desk: Desk) -> Any:
+    from streams.kafka import connect
+
+    log = connect(desk.bootstrap)
+    try:
+        return log.create([TopicSpec("no topic's name!")])
+    finally:
+        log.close()
+
+
+@trigger("broker.already_running", kafka=True)
+def another_port_than_it_runs_on(_: Desk) -> Any:
+    return EmbeddedBroker().up(free_port())
+
+
 # ---- the embedded broker, without a server
 
 
@@ -305,15 +347,14 @@ def a_home_that_is_no_folder(desk: Desk) -> Any:
 
 @trigger("broker.busy")
 def a_lock_that_is_held(desk: Desk) -> Any:
+    def quietly(_said: str) -> None: ...
+
     lock = desk.folder / "lock"
-    with held(lock, doing="starting Kafka", timeout_s=1.0, progress=print):
-        child = (
-            "import sys; from pathlib import Path; from streams.broker_lock import held\n"
-            "with held(Path(sys.argv[1]), doing='starting Kafka', timeout_s=0.0, progress=print): pass"
-        )
-        del child
-        with held(lock, doing="starting Kafka", timeout_s=0.0, progress=lambda _said: None):
-            return None
+    with (
+        held(lock, doing="starting Kafka", timeout_s=1.0, progress=quietly),
+        held(lock, doing="starting Kafka", timeout_s=0.0, progress=quietly),  # as another process would
+    ):
+        return None
 
 
 def fetching(desk: Desk, jars: Path) -> Any:
@@ -344,7 +385,9 @@ def a_server_that_says_nothing(desk: Desk) -> Any:
     from streams.broker_start import Place, Ports, wait_ready
 
     port = free_port()
-    return wait_ready(Place(desk.folder), Process.of(os.getpid()), Ports(port, port), timeout_s=0.05)
+    return wait_ready(
+        Place(desk.folder), Process(os.getpid(), _look(os.getpid())[1]), Ports(port, port), timeout_s=0.05
+    )
 
 
 @trigger("broker.start_ended")
@@ -352,6 +395,3 @@ def a_server_that_ended(desk: Desk) -> Any:
     from streams.broker_start import Place, Ports, wait_ready
 
     return wait_ready(Place(desk.folder), Process(0, "never"), Ports(1, 2))
-
-
-assert (stat, TapedeckError)

@@ -9,6 +9,7 @@ from typing import Any
 
 import orjson
 
+from console.interrupts import Interrupted
 from console.main import main
 from console.topic_names import find_topic
 from features.view import DEFAULT_VIEW
@@ -145,7 +146,7 @@ def a_fault_of_ours(desk: Desk) -> Any:
 @trigger("interrupted")
 def ctrl_c(desk: Desk) -> Any:
     def interrupted(_self: object) -> None:
-        raise KeyboardInterrupt
+        raise Interrupted
 
     desk.patch.setattr("streams.broker.EmbeddedBroker.status", interrupted)
     return ran(desk, "broker", "status")
