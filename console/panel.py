@@ -28,7 +28,7 @@ EDGE = 2
 """Columns left free: where a line is full, the ^C that a terminal echoes would begin the next one."""
 WIDTH_MIN = 60
 WIDTH_MAX = 140
-BAR_WIDTH = 20
+BAR_WIDTH_MAX = 30
 GAP = 3
 TASK_WIDTHS = (10, 8, 8, 8, 5)
 HOP_WIDTHS = (20, 8, 8)
@@ -54,7 +54,7 @@ def draw(figures: RunFigures, *, width: int, height: int, hint: str = "") -> lis
         hint: Shown at the bottom where there is room.
     """
     wide = max(WIDTH_MIN, min(width, WIDTH_MAX)) - EDGE
-    head = [_state(figures, wide), _clock(figures), _counts(figures, wide), _trouble(figures)]
+    head = [_state(figures, wide), _clock(figures, wide), _counts(figures, wide), _trouble(figures)]
     left = [*_tasks(figures), *_money(figures)]
     right = _hops(figures, wide - sum(TASK_WIDTHS) - GAP)
     halts = list(figures.halts)
@@ -95,18 +95,19 @@ def _state(figures: RunFigures, wide: int) -> Any:
     return line
 
 
-def _clock(figures: RunFigures) -> Any:
+def _clock(figures: RunFigures, wide: int) -> Any:
     line = _text(f"{moment(figures.log_time_ns)} UTC")
     if figures.tick_age_s is not None and not figures.ended:
         late = figures.tick_age_s > TICK_AGE_S_MAX
         line.append(f"  tick {age(figures.tick_age_s)} ago", RED if late else None)
-    if figures.share is not None and not figures.ended:
-        done = round(figures.share * BAR_WIDTH)
-        line.append(f"  [{'#' * done}{'-' * (BAR_WIDTH - done)}] {figures.share:4.0%}")
-        if figures.left_s is not None:
-            line.append(f"  {duration(figures.left_s)} left")
-    else:
+    if figures.share is None or figures.ended:
         line.append(f"  {'ran' if figures.ended else 'up'} {duration(figures.elapsed_s)}")
+        return line
+    left = "" if figures.left_s is None else f" {duration(figures.left_s)} left"
+    tail = f"] {figures.share:.0%}{left}"
+    bar = min(BAR_WIDTH_MAX, wide - len(line.plain) - len("  [") - len(tail))
+    done = round(figures.share * bar)
+    line.append(f"  [{'#' * done}{'-' * (bar - done)}{tail}")
     return line
 
 
