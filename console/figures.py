@@ -67,8 +67,8 @@ def rate(per_second: float) -> str:
 def latency(microseconds: float | None) -> str:
     """A latency in the unit that suits it, three significant figures; ``-`` where nothing was measured.
 
-    >>> latency(None), latency(8.4), latency(840.0), latency(12_345.0), latency(2_500_000.0)
-    ('-', '8.40 us', '840 us', '12.3 ms', '2.50 s')
+    >>> latency(None), latency(8.4), latency(99.96), latency(12_345.0), latency(2_500_000.0)
+    ('-', '8.40 us', '100 us', '12.3 ms', '2.50 s')
     """
     if microseconds is None:
         return "-"
@@ -113,4 +113,4 @@ def _datetime(ns: int) -> datetime:
 
 
 def _three(value: float) -> str:
-    return f"{value:.2f}" if value < 10 else f"{value:.1f}" if value < 100 else f"{value:.0f}"
+    return f"{value:.2f}" if value < 9.995 else f"{value:.1f}" if value < 99.95 else f"{value:.0f}"

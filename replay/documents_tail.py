@@ -9,7 +9,7 @@ from streams.log import Log, Reader, Record
 
 HISTORY_OFFSETS_MAX: Mapping[str, int] = {
     "executions": 500_000, "orders.decision": 100_000, "dlq": 10_000, "orders": 10_000,
-    "orders.intent": 10_000,
+    "orders.intent": 10_000, "clock": 8,
 }  # fmt: skip
 """How far back reading begins, in offsets. Fills are read as far as can be afforded: position and money need them all.
 
@@ -25,14 +25,16 @@ class DocumentsTail:
 
     Args:
         topics: Full name by table name.
+        committed: What people say counts when it is committed; what tasks write is the same after any death.
 
     Attributes:
         cut: Table names of topics whose history was too long to be read whole.
     """
 
-    def __init__(self, log: Log, topics: Mapping[str, str]) -> None:
+    def __init__(self, log: Log, topics: Mapping[str, str], *, committed: bool = False) -> None:
         self.cut: set[str] = set()
         self._log = log
+        self._committed = committed
         self._topics = topics
         self._reader: Reader | None = None
 
@@ -45,11 +47,11 @@ class DocumentsTail:
             if at > 0:
                 self.cut.add(table_name)
             after = at
-            for record in self._log.scan(topic, 0, at, committed=False) if high > at else ():
+            for record in self._log.scan(topic, 0, at, committed=self._committed) if high > at else ():
                 yield record
                 after = record.offset + 1
             start[(topic, 0)] = after
-        self._reader = self._log.reader(start)
+        self._reader = self._log.reader(start, committed=self._committed)
 
     def poll(self) -> Iterator[Record]:
         """What has come since."""

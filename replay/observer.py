@@ -21,13 +21,16 @@ Records are read uncommitted, as the tasks do. What a dead task has left and its
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 
+from agents.topology import CLOCK, FUSED, writers
 from replay.books import Books
+from replay.counted import Counted
 from replay.desk import Desk
 from replay.documents_tail import DocumentsTail
-from replay.header_peek import Peek, peek
+from replay.header_peek import peek
 from replay.meter import Meter
 from replay.recent_hops import RecentHops
 from replay.rows_tail import RowsTail
@@ -35,11 +38,10 @@ from replay.run_figures import RunFigures, Tally
 from replay.task_watch import TaskWatch
 from replay.touches import Touches
 from replay.watched import NANOS_PER_MS, Watched
-from schemas.catalog import END, TICK_SCHEMA
+from schemas.catalog import TICK_SCHEMA
 from schemas.errors import BadInput
 from schemas.header import Header, unpack
 from schemas.tick import TICK
-from schemas.topics import TOPICS
 from streams.clock import monotonic_s, wall_ns
 from streams.log import Log, Record
 
@@ -47,19 +49,17 @@ TICKS = "ticks.<source>"
 ROWS = (TICKS, "scores")
 SPLIT_ROWS = (TICKS, "features", "scores")
 """``features`` is there row for row only where deployed split; then it is a task's input."""
-DOCUMENTS = ("control", "executions", "orders.decision", "orders", "orders.intent", "dlq")
+DOCUMENTS = ("executions", "orders.decision", "orders", "orders.intent", "dlq")
+PEOPLE_SAY = ("control",)
 CHAIN = ("scores", "orders.intent", "orders.decision", "orders", "executions")
 """Topics whose end records end a run."""
 FOLDED = ("executions", "orders.decision", "dlq")
 """Topics whose documents are added up, so that it must be told where the history of one was not read whole."""
-SHARED = ("control", "dlq")
-"""Topics on which several write."""
 ROW_HEADERS_MAX = 400
 """Headers of rows whose stamps are looked at in one poll: of more, each nth."""
 TASKS_EVERY_S = 1.0
 """Seconds between looks at what the tasks have committed."""
 NANOS = 1_000_000_000
-WRITTEN_BY = {topic.name: topic.written_by for topic in TOPICS}
 
 
 class Observer:
@@ -73,18 +73,18 @@ class Observer:
     def __init__(self, log: Log, watched: Watched) -> None:
         self._watched = watched
         self._log = log
-        self._table = {watched.topic(name): name for name in (*SPLIT_ROWS, *DOCUMENTS)}
+        documents = (*DOCUMENTS, CLOCK) if watched.live else DOCUMENTS
+        self._split = len(watched.tasks) > len(FUSED)
+        self._counted = Counted(writers(watched.tasks, watched.source))
+        self._table = {watched.topic(name): name for name in (*SPLIT_ROWS, *documents, *PEOPLE_SAY)}
         self._tasks = TaskWatch(log, watched)
-        self._documents = DocumentsTail(log, {name: watched.topic(name) for name in DOCUMENTS})
+        self._documents = DocumentsTail(log, {name: watched.topic(name) for name in documents})
+        self._control = DocumentsTail(log, {name: watched.topic(name) for name in PEOPLE_SAY}, committed=True)
         self._rows: RowsTail | None = None
         self._desk = Desk(watched)
         self._touches = Touches()
         self._books = Books()
         self._hops = RecentHops()
-        self._totals: dict[str, int] = {}
-        self._answered: dict[str, int] = {}
-        self._ended: set[str] = set()
-        self._next_seq: dict[tuple[str, str], int] = {}
         self._counted_from: dict[str, int] = {}
         self._meters = {name: Meter() for name in (TICKS, "orders.intent", "orders", "executions", "denied")}
         self._first_log_time_ns = 0
@@ -108,12 +108,12 @@ class Observer:
         self._hops.turn(now_s)
         if self._rows is None:
             self._tasks.poll(now_s)
-            for record in self._documents.history():
+            for record in chain(self._control.history(), self._documents.history()):
                 self._document(record, now_ns)
             self._rows = RowsTail(self._log, self._row_topics())
             self._take_rows(self._rows.open(), now_ns)
         else:
-            for record in self._documents.poll():
+            for record in chain(self._control.poll(), self._documents.poll()):
                 self._document(record, now_ns)
             self._take_rows(self._rows.poll(), now_ns)
             if now_s >= self._tasks_next_s or self.ended:
@@ -125,7 +125,7 @@ class Observer:
     @property
     def ended(self) -> bool:
         """Whether every hop has forwarded the run's end."""
-        return self._ended.issuperset(CHAIN)
+        return self._counted.ended.issuperset(CHAIN)
 
     @property
     def settled(self) -> bool:
@@ -136,16 +136,17 @@ class Observer:
         """Stop watching."""
         self._tasks.close()
         self._documents.close()
+        self._control.close()
         if self._rows is not None:
             self._rows.close()
 
     def _row_topics(self) -> list[str]:
-        return [self._watched.topic(name) for name in (SPLIT_ROWS if self._tasks.split else ROWS)]
+        return [self._watched.topic(name) for name in (SPLIT_ROWS if self._split else ROWS)]
 
     def _document(self, record: Record, now_ns: int) -> None:
         table_name = self._table[record.topic]
         head = peek(record.header)
-        if head is None or not self._is_new(table_name, head) or head.schema == END.number:
+        if head is None or not self._counted.take(table_name, head):
             return
         if table_name in self._documents.cut and table_name in FOLDED:
             self._counted_from.setdefault(table_name, head.time)
@@ -162,7 +163,7 @@ class Observer:
         for i, record in enumerate(records):
             table_name = self._table[record.topic]
             head = peek(record.header)
-            if head is None or not self._is_new(table_name, head) or head.schema == END.number:
+            if head is None or not self._counted.take(table_name, head):
                 continue
             if (head.schema, head.version) == (TICK_SCHEMA.number, TICK_SCHEMA.version):
                 newest_tick = record
@@ -185,25 +186,6 @@ class Observer:
         record = None if self._rows is None else self._rows.first(self._watched.topic(TICKS))
         head = None if record is None else peek(record.header)
         return otherwise if head is None else head.time
-
-    def _is_new(self, table_name: str, head: Peek) -> bool:
-        """Count a record by its header; whether it is of the topic's own writer, and not seen before."""
-        if table_name not in SHARED:
-            writer = self._tasks.writer_of(WRITTEN_BY[table_name])
-            if writer is not None and writer != head.writer:
-                return False
-        after = head.seq + head.items
-        key = (table_name, head.writer)
-        if after <= self._next_seq.get(key, 0):
-            return False
-        self._next_seq[key] = after
-        if head.schema == END.number:
-            self._ended.add(table_name)
-        else:
-            self._ended.discard(table_name)
-            self._totals[table_name] = after
-            self._answered[table_name] = max(self._answered.get(table_name, 0), head.cause + head.items)
-        return True
 
     def _look_at_books(self, now_s: float) -> None:
         if self._books.look(self._tasks.snapshot_of("normalise"), now_s, at_once=self.ended):
@@ -230,9 +212,10 @@ class Observer:
             denied=self._denied(now_s), denials=dict(desk.denials.most_common()),
             dead_letters=dict(desk.dead_letters.most_common()),
             tasks=self._tasks.figures(
-                self._totals, self._answered, ended=self.ended, now_s=now_s, wall_ns=now_ns, restarts=restarts
+                self._counted, ended=self.ended, now_s=now_s, wall_ns=now_ns, restarts=restarts,
+                clock_ns=desk.clock_ns, clock_age_max_s=desk.clock_age_max_s(),
             ),
-            hops=self._hops.figures(split=self._tasks.split),
+            hops=self._hops.figures(split=self._split),
             instruments=desk.instruments(self._touches.newest, gaps, log_time_ns),
             gaps=None if gaps is None else sum(gaps.values()), pnl=desk.money(), halts=desk.halts(),
             trading_state=desk.trading_state(), counted_from=dict(self._counted_from),
@@ -240,14 +223,14 @@ class Observer:
         )  # fmt: skip
 
     def _tally(self, table_name: str, now_s: float) -> Tally:
-        total = self._totals.get(table_name, 0)
+        total = self._counted.totals.get(table_name, 0)
         return Tally(total, self._meters[table_name].rate(now_s, total))
 
     def _denied(self, now_s: float) -> Tally:
         """Counted; where the decisions were too many to be read, those that gave no order."""
         denied = self._desk.denied
         if "orders.decision" in self._documents.cut:
-            denied = max(denied, self._totals.get("orders.decision", 0) - self._totals.get("orders", 0))
+            denied = max(denied, self._counted.totals.get("orders.decision", 0) - self._counted.totals.get("orders", 0))
         return Tally(denied, self._meters["denied"].rate(now_s, denied))
 
     def _stage(self) -> str:
@@ -255,7 +238,7 @@ class Observer:
             return "opened"
         if self.ended:
             return "ended"
-        if TICKS in self._ended:
+        if TICKS in self._counted.ended:
             return "draining"
         return "live" if self._watched.live else "playing"
 

@@ -79,6 +79,7 @@ class PlayPlan:
             run=self.run, mode="play", source=self.source, publisher_id=SOURCES[self.source], seed=self.seed,
             venue_latency_ns=self.venue_latency_ns, account=ACCOUNT, strategy=STRATEGY,
             parameters=default_parameters(DEFINITIONS), limits=dict(self.limits), model=dict(self.model),
+            split=self.split,
         )  # fmt: skip
 
 

@@ -10,11 +10,11 @@ from streams.log import Log, Reader, Record
 LOOK_BACK_OFFSETS = 512
 """Where reading begins: so many offsets before the end of each topic."""
 CHUNK_RECORDS = 500
-POLL_S_MAX = 0.05
+POLL_S_MAX = 0.1
 """Longest that one poll takes; what is left waits for the next."""
-POLL_RECORDS_MAX = 5_000
+POLL_RECORDS_MAX = 12_000
 """Most records of one poll: rows by the million are read in frames of hundreds."""
-BEHIND_POLLS_MAX = 4
+BEHIND_POLLS_MAX = 2
 """After so many polls in a row that did not come to the end, reading goes on near the end: a display samples."""
 
 

@@ -23,14 +23,15 @@ class Tally(msgspec.Struct, frozen=True):
 
 
 class TaskFigures(msgspec.Struct, frozen=True, kw_only=True):
-    """One task, or the feed.
+    """One task, or the feed, or the clock of a live run.
 
     Attributes:
-        inputs: Items that it has answered for: payloads, rows or documents; of the feed: payloads published.
+        inputs: Items that it has answered for: payloads, rows or documents; of the feed and the clock: records written.
         per_s: The same a second, of late.
         lag: Items on its input that it has not answered for; None where that is not known (yet).
         lag_is_bound: It is at most that: the task writes too seldom to tell more between two commits.
-        commit_age_s: Since its newest commit; None where the log keeps no time, or nothing was committed.
+        commit_age_s: Since its newest commit; of the clock: since the time it tells. None where the log keeps no time,
+            or nothing was committed.
         restarts: How often it was brought back; None where nobody who knows was asked.
         stalled: It has lag and does not move, or (live) commits no more.
     """
@@ -61,6 +62,7 @@ class InstrumentFigures(msgspec.Struct, frozen=True, kw_only=True):
     """One instrument.
 
     Attributes:
+        state: What may leave for it: as people ordered, HALTED where a limit is missing.
         position: Signed, units of the definition's ``size_increment``.
         position_decimal: The same in the instrument's own size.
         bid: Newest best bid, decimal; None where there is none.
@@ -72,6 +74,7 @@ class InstrumentFigures(msgspec.Struct, frozen=True, kw_only=True):
     """
 
     instrument: str
+    state: TradingState = "ACTIVE"
     position: int = 0
     position_decimal: str = "0"
     bid: str | None = None
@@ -115,7 +118,7 @@ class RunFigures(msgspec.Struct, frozen=True, kw_only=True):
         denials: Denials by the first check that failed.
         dead_letters: Rejected inputs by error code.
         gaps: Of all instruments; None where normalise has not committed yet.
-        trading_state: By the halts that cover all, the run's account or its strategy.
+        trading_state: The state under which most can still be traded: HALTED only where every instrument is.
         counted_from: By topic, the log time from which its documents are counted, where there were too many to read
             (``executions``: position and money; ``orders.decision``: denials by reason; ``dlq``: dead letters).
         sampled: Latencies and touches are a sample: there was more than a display should read.

@@ -1,7 +1,6 @@
 """How far each task is: by what it has committed (``state``), and by what it has written since.
 
-A task is found by its snapshots: the key names it, the partition is that of its last hop, so its hops are those after
-the former task's last. Its newest output says by ``cause`` which of its inputs it has answered; between two commits
+A task's newest output says by ``cause`` which of its inputs it has answered; between two commits
 that is how lag can be told to the item. Lag is counted in items, as the tasks count them: payloads, rows, documents.
 """
 
@@ -10,15 +9,19 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from agents.topology import FEED, HOP_FACTORIES, TaskHops
+import msgspec
+
+from agents.topology import CLOCK, FEED, HOP_FACTORIES, TaskHops
+from replay.counted import Counted
 from replay.meter import Meter
 from replay.run_figures import TaskFigures
 from replay.watched import NANOS_PER_MS, Watched
 from schemas.errors import SnapshotError
-from schemas.header import HOP_NUMBER, HOPS
+from schemas.header import HOP_NUMBER
 from streams.log import Log, Reader, Record
 from streams.state_bytes import load_values
 
+NANOS = 1_000_000_000
 STALLED_S = 10.0
 """A task that has lag and does not move has stalled after so long; a live one also when it does not commit."""
 TAIL_OFFSETS = 8
@@ -65,21 +68,13 @@ class TaskWatch:
         self._topic = watched.topic("state")
         self._tasks = {task.state_partition: _Task(task, Meter()) for task in watched.tasks}
         self._feed = Meter()
+        self._clock = Meter()
         self._reader: Reader | None = None
-
-    @property
-    def split(self) -> bool:
-        """Whether feature, score and strategy are tasks of their own."""
-        return any(task.hops.name == "score" or task.hops.hops == ("score",) for task in self._tasks.values())
 
     @property
     def done(self) -> bool:
         """Whether every task has committed that it has nothing more to do."""
-        return bool(self._tasks) and all(task.done for task in self._tasks.values())
-
-    def writer_of(self, hop: str) -> str | None:
-        """Name of the task that a hop is part of; None where that is not known yet."""
-        return next((task.hops.name for task in self._tasks.values() if hop in task.hops.hops), None)
+        return all(task.done for task in self._tasks.values())
 
     def snapshot_of(self, hop: str) -> Record | None:
         """Newest committed snapshot of the task that begins with a hop."""
@@ -95,52 +90,52 @@ class TaskWatch:
         self.raw_end = self._log.bounds(self._watched.topic("raw.<source>"), 0)[1]
 
     def figures(
-        self, totals: Mapping[str, int], answered: Mapping[str, int], *, ended: bool, now_s: float, wall_ns: int,
-        restarts: Mapping[str, int] | None,
+        self, counted: Counted, *, ended: bool, now_s: float, wall_ns: int, restarts: Mapping[str, int] | None,
+        clock_ns: int = 0, clock_age_max_s: float | None = None,
     ) -> tuple[TaskFigures, ...]:  # fmt: skip
-        """The feed, then the tasks in the order of the way.
+        """The feed, then the tasks in the order of the way; of a live run the clock as well.
 
         Args:
-            totals: Rows or documents on each topic so far, by table name.
-            answered: Ordinal after the last input answered, by the table name of the topic that answers it.
+            counted: What the topics' headers have told so far.
             ended: The run has ended: nobody stalls any more.
             now_s: Monotonic time.
             wall_ns: Wall time.
             restarts: How often each task was brought back; None where nobody was asked.
+            clock_ns: Wall time that the newest clock record tells.
+            clock_age_max_s: An older one halts all.
         """
         published = max(self.raw_end - ended, 0)
-        feed = TaskFigures(
-            name=FEED, inputs=published, per_s=self._feed.rate(now_s, published),
-            restarts=None if restarts is None else restarts.get(FEED, 0),
-        )  # fmt: skip
-        found = [feed]
-        for _, task in sorted(self._tasks.items()):
-            found.append(self._figures(task, totals, answered, ended, now_s, wall_ns, restarts))
-        return tuple(found)
+        found = [TaskFigures(name=FEED, inputs=published, per_s=self._feed.rate(now_s, published))]
+        if self._watched.live:
+            age_s = (wall_ns - clock_ns) / NANOS if clock_ns else None
+            written = counted.totals.get(CLOCK, 0)
+            stalled = age_s is not None and age_s > (clock_age_max_s or STALLED_S)
+            per_s = self._clock.rate(now_s, written)
+            found.append(TaskFigures(name=CLOCK, inputs=written, per_s=per_s, commit_age_s=age_s, stalled=stalled))
+        found += [self._figures(task, counted, ended, now_s, wall_ns) for _, task in sorted(self._tasks.items())]
+        if restarts is None:
+            return tuple(found)
+        return tuple(msgspec.structs.replace(task, restarts=restarts.get(task.name, 0)) for task in found)
 
     def close(self) -> None:
         """Stop reading."""
         if self._reader is not None:
             self._reader.close()
 
-    def _figures(
-        self, task: _Task, totals: Mapping[str, int], answered: Mapping[str, int], ended: bool, now_s: float,
-        wall_ns: int, restarts: Mapping[str, int] | None,
-    ) -> TaskFigures:  # fmt: skip
-        told = [answered[ANSWERS[hop]] for hop in task.hops.hops if hop in ANSWERS and ANSWERS[hop] in answered]
+    def _figures(self, task: _Task, counted: Counted, ended: bool, now_s: float, wall_ns: int) -> TaskFigures:
+        answers = [ANSWERS[hop] for hop in task.hops.hops if hop in ANSWERS]
+        told = [counted.answered[topic] for topic in answers if topic in counted.answered]
         inputs = max([task.inputs, *told])
         if inputs != task.reached:
             task.reached, task.moved_s = inputs, now_s
-        lag = None if task.snapshot is None and not told else self._lag(task, inputs, totals)
-        if task.done or ended:
-            lag = 0
+        over = task.done or ended
+        lag = None if task.snapshot is None and not told else self._lag(task, inputs, counted.totals)
         committed_ns = 0 if task.snapshot is None else task.snapshot.timestamp_ms * NANOS_PER_MS
-        age_s = (wall_ns - committed_ns) / 1e9 if committed_ns else None
+        age_s = (wall_ns - committed_ns) / NANOS if committed_ns else None
         return TaskFigures(
-            name=task.hops.name, hops=task.hops.hops, inputs=inputs, per_s=task.meter.rate(now_s, inputs), lag=lag,
-            lag_is_bound=not any(hop in ANSWERS for hop in task.hops.hops), commit_age_s=age_s,
-            restarts=None if restarts is None else restarts.get(task.hops.name, 0),
-            stalled=not (task.done or ended) and self._stalled(task, lag, age_s, now_s),
+            name=task.hops.name, hops=task.hops.hops, inputs=inputs, per_s=task.meter.rate(now_s, inputs),
+            lag=0 if over else lag, lag_is_bound=not answers, commit_age_s=age_s,
+            stalled=not over and self._stalled(task, lag, age_s, now_s),
         )  # fmt: skip
 
     def _lag(self, task: _Task, inputs: int, totals: Mapping[str, int]) -> int:
@@ -172,12 +167,9 @@ class TaskWatch:
         return self._log.reader(start, committed=True)
 
     def _take(self, record: Record, now_s: float) -> None:
-        name = (record.key or b"").decode(errors="replace")
         task = self._tasks.get(record.partition)
-        if task is None or task.hops.name != name:
-            if task is not None and self._watched.tasks:
-                return  # whoever runs it knows better than a stranger's record
-            task = self._tasks[record.partition] = _Task(self._hops(name, record.partition), Meter(), moved_s=now_s)
+        if task is None or record.key != task.hops.name.encode():
+            return
         try:
             values = load_values(record.value)
             place = values["input"]
@@ -187,9 +179,3 @@ class TaskWatch:
         if inputs != task.inputs or task.snapshot is None:
             task.moved_s = now_s
         task.inputs, task.snapshot = inputs, record
-
-    def _hops(self, name: str, last: int) -> TaskHops:
-        first = max((p + 1 for p in self._tasks if p < last), default=0)
-        if name in HOP_NUMBER:
-            first = last
-        return TaskHops(name, HOPS[first : last + 1])

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from agents.topology import TaskHops
+from agents.topology import TaskHops, deployment
 from feeds.definitions import DEFINITIONS
 from replay.plan import PlayPlan
 from schemas.codec import decode_any
@@ -34,8 +34,8 @@ class Watched:
         source: Name of its source.
         opened: The record that opened it.
         definitions: Newest revision of each instrument, ascending ids.
+        tasks: Its tasks, in the order of the way.
         opened_ns: Wall time of that record, ns; 0 where the log keeps none.
-        tasks: Its tasks, where whoever runs it says so; else they are found by what they commit.
         seconds: Length of the session, log time; None where nobody knows.
         speed: Log seconds per wall second; 0 as fast as it goes.
     """
@@ -45,8 +45,8 @@ class Watched:
     source: str
     opened: RunOpened
     definitions: tuple[Definition, ...]
+    tasks: tuple[TaskHops, ...]
     opened_ns: int = 0
-    tasks: tuple[TaskHops, ...] = ()
     seconds: float | None = None
     speed: float = 0.0
 
@@ -100,11 +100,11 @@ def watched_plan(plan: PlayPlan) -> Watched:
 
 
 def _opened(log: Log, names: set[str], namespace: str) -> Watched | None:
-    """The run of a namespace: of the live topics the one that was opened last, of all others the first."""
+    """The run of a namespace; the newest opening counts."""
     control, definitions = topic_name(namespace, "control"), topic_name(namespace, "definitions")
     opened: tuple[RunOpened, Record] | None = None
     for record, document in _documents(log, control) if control in names else ():
-        if isinstance(document, RunOpened) and (opened is None or not namespace):
+        if isinstance(document, RunOpened):
             opened = (document, record)
     if opened is None:
         return None
@@ -117,7 +117,8 @@ def _opened(log: Log, names: set[str], namespace: str) -> Watched | None:
                 newest[definition.instrument_id] = definition
     return Watched(
         run=document.run, namespace=namespace, source=document.source, opened=document,
-        opened_ns=record.timestamp_ms * NANOS_PER_MS, definitions=tuple(newest[i] for i in sorted(newest)),
+        opened_ns=record.timestamp_ms * NANOS_PER_MS, tasks=deployment(document.split),
+        definitions=tuple(newest[i] for i in sorted(newest)),
     )  # fmt: skip
 
 
