@@ -67,10 +67,30 @@ class Sides:
         """Start fetching ahead, from where the snapshot stands."""
         if self._readers:
             return
+        ahead = self._catch_up() if self._plan.mode == "live" else {}
         for committed in (False, True):
-            start = {(s.topic, s.partition): s.offset for n, s in self._inputs.items() if (n in COMMITTED) is committed}
+            start = {
+                (s.topic, s.partition): ahead.get(n, s.offset)
+                for n, s in self._inputs.items()
+                if (n in COMMITTED) is committed
+            }
             if start:
                 self._readers.append(self._log.reader(start, committed=committed))
+
+    def _catch_up(self) -> dict[str, int]:
+        """Have at hand all that people have said so far, before anything is placed; gives where to read on.
+
+        A reader delivers when it has fetched, and an input must not be taken meanwhile as if nobody had said anything:
+        a halt that was given while no task ran holds for the first input.
+        """
+        ahead: dict[str, int] = {}
+        for name in COMMITTED & self._inputs.keys():
+            source = self._inputs[name]
+            ahead[name] = source.offset
+            for record in self._log.scan(source.topic, source.partition, source.offset, committed=True):
+                source.add(record)
+                ahead[name] = record.offset + 1
+        return ahead
 
     def read(self, stages: Sequence[Agent], states: Sequence[Any], wait_s: float) -> bool:
         """Offer what has come, waiting up to ``wait_s`` for the first record; False when there was nothing."""

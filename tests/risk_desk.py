@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from collections.abc import Sequence
 from typing import Any
 
 import msgspec
@@ -11,9 +12,11 @@ from agents.context import context_of
 from agents.risk import Risk
 from feeds.definitions import BY_INSTRUMENT, DEFINITIONS
 from replay.plan import PlayPlan
+from schemas.clock import Clock
 from schemas.columns import PRICE_SCALE
 from schemas.decision import Check, Decision
-from schemas.document import Root
+from schemas.definition import Definition
+from schemas.document import Document, Root
 from schemas.execution import Execution
 from schemas.intent import Intent, Touch
 from schemas.order import Order
@@ -26,7 +29,7 @@ SPOT, INVERSE = "spot:BTCUSDT", "inverse:BTCUSD_PERP"
 """Sizes below are in units: 100,000 to one BTC on spot, one to a contract of 100 USD on inverse."""
 
 WIDE: dict[str, Any] = {
-    "account": {"message_rate_max": 1_000},
+    "account": {"message_rate_max": 1_000, "clock_age_max_ms": 1_000},
     "default": {"price_collar_bps": 10.0, "touch_age_max_ms": 2_000, "notional_max": 25_000},
     "instrument": {i: {"quantity_max": "1000", "position_max": "1000"} for i in (SPOT, INVERSE)},
 }
@@ -67,11 +70,17 @@ def touch_of(side: str, price: int, ts: int = START) -> Touch:
 class Desk:
     """Risk with its state, asked for one intent after the other."""
 
-    def __init__(self, limits: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, limits: dict[str, Any] | None = None, mode: Any = "play", definitions: Sequence[Definition] = DEFINITIONS
+    ) -> None:
         plan = PlayPlan(run="r", limits=WIDE if limits is None else limits, venue_latency_ns=LATENCY)
-        self.context = context_of(plan.opening(), DEFINITIONS)
+        self.context = context_of(msgspec.structs.replace(plan.opening(), mode=mode), definitions)
         self.risk = Risk(self.context)
         self.state = self.risk.start()
+
+    def tell(self, topic: str, *documents: Document) -> None:
+        """Offer documents of a side topic."""
+        self.risk.offer(self.state, topic, list(documents), ended=False)
 
     def step(self, *items: Any) -> Out:
         return self.risk.step(self.state, Batch.of(list(items)))
@@ -118,3 +127,12 @@ class Desk:
         )
         assert order is not None, decision.reasons
         self.report(order, abs(units))
+
+
+def live_desk(limits: dict[str, Any] | None = WIDE, definitions: Sequence[Definition] = DEFINITIONS) -> Desk:
+    """A live desk that has read a clock and, unless ``limits`` is None, its opening."""
+    desk = Desk(limits, mode="live", definitions=definitions)
+    desk.tell("clock", Clock(ts=START))
+    if limits is not None:
+        desk.tell("control", desk.context.run)
+    return desk
