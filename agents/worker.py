@@ -31,11 +31,16 @@ WAIT_S = 0.1
 
 
 class FeedSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What the feed process plays: capture files, or the simulator."""
+    """What the feed process plays: capture files, or the simulator.
+
+    ``simulate_seconds`` None is an endless session, ``start_ns`` None one that starts at the fixed moment of plays.
+    """
 
     captures: list[str] = []
-    simulate_seconds: float = 0.0
+    simulate_seconds: float | None = 0.0
     seed: int = 1
+    instruments: int = 3
+    start_ns: int | None = None
     speed: float = 0.0
     folder: str = ""
 
@@ -116,6 +121,7 @@ def _feed(spec: WorkerSpec) -> Any:
     publisher = Publisher(connect(spec.bootstrap), spec.source, namespace=spec.namespace, on_ack=ledger.acknowledge)
     events = open_sequence(
         [Path(p) for p in spec.feed.captures], seconds=spec.feed.simulate_seconds, seed=spec.feed.seed,
+        instruments=spec.feed.instruments, start_ns=spec.feed.start_ns,
         on_fault=lambda fault: say("fault", task=spec.task, message=fault),
     )  # fmt: skip
     player = Player(events, publisher, ledger, run=spec.run, pace=Pace(spec.feed.speed, _origin_ns(folder)))
