@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
+from collections.abc import Iterable
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from importlib.resources import files
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from feeds.definitions import BY_INSTRUMENT
+from feeds.simulated_instruments import is_simulated, position_units
 from schemas.columns import PRICE_SCALE
 from schemas.definition import Definition
 from schemas.errors import ConfigError
@@ -42,9 +44,21 @@ class Limits:
     position_max: int | None
 
 
-def default_limits() -> dict[str, Any]:
-    """The shipped limits, as parsed TOML."""
-    return tomllib.loads(files("agents").joinpath("limits.toml").read_text())
+def default_limits(definitions: Iterable[Definition] = ()) -> dict[str, Any]:
+    """The shipped limits, as parsed TOML, and a table for each made-up instrument among ``definitions``.
+
+    Those exist in the simulator alone and number thousands: their tables are worth what the shipped ones are.
+    """
+    limits = tomllib.loads(files("agents").joinpath("limits.toml").read_text())
+    for definition in definitions:
+        if is_simulated(definition.instrument):
+            limits["instrument"][definition.instrument] = _simulated_table(definition)
+    return limits
+
+
+def _simulated_table(definition: Definition) -> dict[str, str]:
+    most = Decimal(position_units(definition) * definition.size_increment) / PRICE_SCALE
+    return {"quantity_max": format(most * 3 / 4, "f"), "position_max": format(most, "f")}
 
 
 def load_limits(path: Path) -> dict[str, Any]:
@@ -86,7 +100,8 @@ def check_limits(data: dict[str, Any], where: str) -> None:
     _check_number(account, "clock_age_max_ms", ACCOUNT_KEYS["clock_age_max_ms"], f"{where}: account")
     _check_table(_table(data, "default", where), f"{where}: default")
     instruments = _table(data, "instrument", where)
-    _known(instruments, set(BY_INSTRUMENT), f"{where}: instrument")
+    shipped = {name: table for name, table in instruments.items() if not is_simulated(name)}
+    _known(shipped, set(BY_INSTRUMENT), f"{where}: instrument")
     for name, table in instruments.items():
         if not isinstance(table, dict):
             raise ConfigError("not a table", kind="not_a_table", got=repr(table), where=f"{where}: instrument.{name}")

@@ -19,7 +19,7 @@ from agents.touch_pressure import STRATEGY
 from features.family import CustomFamily
 from features.view import DEFAULT_VIEW, View
 from feeds.definitions import DEFINITIONS
-from feeds.sequence import source_of
+from feeds.sequence import definitions_of, source_of
 from models.artefact import read, sign
 from models.linear import DEFAULT_MODEL
 from models.linear import load as load_model
@@ -136,10 +136,12 @@ def load_topology(path: Path | None) -> LivePlan:
     load = settings.strategy.load
     strategy = load_plugin("strategy", load, folder, f"{where}: strategy.load") if load else None
     view, columns, families = _view(settings.features.view, folder)
+    simulated = settings.feed.kind == "simulator"
+    definitions = definitions_of(captures, settings.feed.instruments) if simulated else DEFINITIONS
     plan = LivePlan(
         file=path, settings=settings, folder=folder, captures=captures, strategy=strategy, families=families, view=view,
-        columns=columns, model=_model(settings.model.file, folder, view), limits=_limits(settings.risk.limits, folder),
-        definitions=tuple(DEFINITIONS),
+        columns=columns, model=_model(settings.model.file, folder, view),
+        limits=_limits(settings.risk.limits, folder, definitions), definitions=definitions,
     )  # fmt: skip
     plan.opening("check")
     return plan
@@ -199,8 +201,8 @@ def _model(name: str, folder: Path, view: View) -> dict[str, Any]:
     return dict(load_model(artefact, view=view.hash, features=view.names, where=str(path)).artefact)
 
 
-def _limits(name: str, folder: Path) -> dict[str, Any]:
-    return load_limits(folder / name) if name else default_limits()
+def _limits(name: str, folder: Path, definitions: Sequence[Definition]) -> dict[str, Any]:
+    return load_limits(folder / name) if name else default_limits(definitions)
 
 
 def _units(text: str | float, definition: Definition, where: str) -> int:

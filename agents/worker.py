@@ -117,6 +117,7 @@ def _feed(spec: WorkerSpec) -> Any:
     publisher = Publisher(connect(spec.bootstrap), spec.source, namespace=spec.namespace, on_ack=ledger.acknowledge)
     events = open_sequence(
         [Path(p) for p in spec.feed.captures], seconds=spec.feed.simulate_seconds, seed=spec.feed.seed,
+        instruments=spec.feed.instruments, start_ns=spec.feed.start_ns,
         on_fault=lambda fault: say("fault", task=spec.task, message=fault),
     )  # fmt: skip
     player = Player(events, publisher, ledger, run=spec.run, pace=Pace(spec.feed.speed, _origin_ns(folder)))

@@ -15,8 +15,8 @@ QUIET_S = 0.5
 """A task that was asked to end has drained when nothing has come for this long."""
 DRAIN_S_MAX = 20.0
 """It commits what it has and ends after this long at the latest: the rest is the next life's."""
-SESSION_S = 7 * 86_400.0
-"""Length of a simulated live session; a feed that comes to its end begins another."""
+LEAD_NS = 100_000_000
+"""From the feed's start to its first payload."""
 NANOS = 1_000_000_000
 
 
@@ -61,12 +61,16 @@ def live_feed(spec: WorkerSpec, feed: FeedSpec, log: KafkaLog) -> Any:
     from streams.publisher import Publisher
 
     publisher = Publisher(log, spec.source, namespace=spec.namespace)
-    now = wall_ns()
+    start_ns = wall_ns() + LEAD_NS
+    # Another life is another session: its ids, made of its start, go on upwards, as a venue's do after a reconnect.
     events = open_sequence(
-        [Path(p) for p in feed.captures], seconds=SESSION_S, seed=(feed.seed + now // NANOS) % 2**63,
+        [Path(p) for p in feed.captures], seconds=None, seed=(feed.seed + start_ns // NANOS) % 2**63,
+        instruments=feed.instruments, start_ns=start_ns,
         on_fault=lambda fault: say("fault", task=spec.task, message=fault),
     )  # fmt: skip
-    playing = LiveFeed(events, publisher, speed=feed.speed)
+    playing = LiveFeed(
+        events, publisher, origin_ns=start_ns, first_ns=None if feed.captures else start_ns, speed=feed.speed
+    )
     signal.signal(signal.SIGTERM, lambda *_: playing.stop())
     return playing
 

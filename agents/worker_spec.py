@@ -9,12 +9,16 @@ import msgspec
 
 
 class FeedSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What the feed process plays: capture files, or the simulator."""
+    """What the feed process plays: capture files, or the simulator.
+
+    ``simulate_seconds`` None is an endless session, ``start_ns`` None one that starts at the fixed moment of plays.
+    """
 
     captures: list[str] = []
-    simulate_seconds: float = 0.0
-    instruments: int = 3
+    simulate_seconds: float | None = 0.0
     seed: int = 1
+    instruments: int = 3
+    start_ns: int | None = None
     speed: float = 0.0
     folder: str = ""
 

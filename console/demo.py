@@ -32,6 +32,10 @@ def demo(
         float | None,
         typer.Option(help="Length of the simulated session [default: 60]."),
     ] = None,
+    instruments: Annotated[
+        int | None,
+        typer.Option(help="Instruments of the simulated session [default: 3]."),
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of the simulated session.")] = 1,
     speed: Annotated[str, typer.Option(metavar="1|N|max", help="Log seconds per second, or as fast as it goes.")] = "1",
     venue_latency_ms: Annotated[
@@ -77,8 +81,8 @@ def demo(
     from streams.config import named_bootstrap
 
     choices = Choices(
-        seconds=seconds, seed=seed, speed=speed, venue_latency_ms=venue_latency_ms, captures=tuple(capture or ()),
-        split=split, kills=tuple(kill or ()), limits=limits, model=model,
+        seconds=seconds, instruments=instruments, seed=seed, speed=speed, venue_latency_ms=venue_latency_ms,
+        captures=tuple(capture or ()), split=split, kills=tuple(kill or ()), limits=limits, model=model,
     )  # fmt: skip
     on_kafka = log is LogKind.KAFKA
     named = named_bootstrap(bootstrap_flag(context)) if on_kafka else None

@@ -12,6 +12,7 @@ from typing import Any
 
 from agents.topology import TaskHops, deployment, task_named
 from console.figures import NANOS
+from feeds.simulated_instruments import INSTRUMENTS, INSTRUMENTS_MAX
 from replay.plan import PlayPlan
 from schemas.errors import ConfigError
 from streams.clock import wall_ns
@@ -35,6 +36,7 @@ class Choices:
     """The flags as given; None where a flag was not."""
 
     seconds: float | None = None
+    instruments: int | None = None
     seed: int = 1
     speed: str = "1"
     venue_latency_ms: float = 50.0
@@ -57,6 +59,13 @@ def plan_of(choices: Choices) -> PlayPlan:
             raise ConfigError("captures are played whole", kind="flags_conflict",
                               got="--capture", allowed="--seconds or --capture",
                               where="--seconds")  # fmt: skip
+    instruments = INSTRUMENTS if choices.instruments is None else choices.instruments
+    if not 1 <= instruments <= INSTRUMENTS_MAX:
+        raise ConfigError("out of range", got=str(instruments), allowed=f"1 to {INSTRUMENTS_MAX}",
+                          where="--instruments")  # fmt: skip
+    if choices.instruments is not None and choices.captures:
+        raise ConfigError("captures say what they are of", got="--capture", allowed="--instruments or --capture",
+                          where="--instruments")  # fmt: skip
     if not 0 <= choices.seed <= SEED_MAX:
         raise ConfigError(
             "not a seed", kind="out_of_range", got=str(choices.seed), allowed=f"0 to {SEED_MAX}", where="--seed"
@@ -73,7 +82,8 @@ def plan_of(choices: Choices) -> PlayPlan:
     if choices.model is not None:
         chosen["model"] = _model(choices.model)
     return PlayPlan(
-        run=run_id(), captures=tuple(choices.captures), seed=choices.seed, split=choices.split,
+        run=run_id(), captures=tuple(choices.captures), instruments=instruments, seed=choices.seed,
+        split=choices.split,
         seconds=SECONDS_DEFAULT if choices.seconds is None else choices.seconds,
         venue_latency_ns=round(choices.venue_latency_ms * NANOS_PER_MS), **chosen,
     )  # fmt: skip

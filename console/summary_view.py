@@ -52,7 +52,7 @@ def _counts(summary: dict[str, Any], audit: Audit) -> list[tuple[str, str]]:
 
 def _source(plan: PlayPlan) -> str:
     if not plan.captures:
-        return f"simulator, {plan.seconds:g} s, seed {plan.seed}"
+        return f"simulator, {count(plan.instruments)} instruments, {plan.seconds:g} s, seed {plan.seed}"
     return plan.captures[0].name if len(plan.captures) == 1 else f"{len(plan.captures)} captures"
 
 

@@ -13,9 +13,6 @@ from feeds.player import BURST_MAX, NANOS, Event
 from streams.clock import sleep_s, wall_ns
 from streams.publisher import Publisher
 
-ORIGIN_LEAD_NS = 100_000_000
-"""From the feed's start to its first payload."""
-
 
 class LiveFeed:
     """Publishes events as they fall due.
@@ -23,6 +20,8 @@ class LiveFeed:
     Args:
         events: In the order in which they were received.
         publisher: Where they go.
+        origin_ns: Wall time at which the sequence begins.
+        first_ns: Receive time at which it begins; None: that of its first event.
         speed: Recorded seconds per wall second.
         wall: Source of wall time, ns.
 
@@ -31,17 +30,18 @@ class LiveFeed:
     """
 
     def __init__(
-        self, events: Iterator[Event], publisher: Publisher, *, speed: float = 1.0, wall: Callable[[], int] = wall_ns
-    ) -> None:
+        self, events: Iterator[Event], publisher: Publisher, *, origin_ns: int, first_ns: int | None = None,
+        speed: float = 1.0, wall: Callable[[], int] = wall_ns,
+    ) -> None:  # fmt: skip
         self.done = False
         self.sent = 0
         self._events = events
         self._publisher = publisher
         self._speed = speed
         self._wall = wall
-        self._origin = wall() + ORIGIN_LEAD_NS
-        self._first: int | None = None
-        self._newest = 0
+        self._origin = origin_ns
+        self._first = first_ns
+        self._newest = first_ns or 0
         self._held: Event | None = None
         self._stopping = False
 

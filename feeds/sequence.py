@@ -2,21 +2,33 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
+from feeds.definitions import DEFINITIONS
 from feeds.player import Event
+from feeds.simulated_instruments import INSTRUMENTS, simulated_definitions
+from schemas.definition import Definition
 
 
 def open_sequence(
-    captures: Sequence[Path], *, seconds: float, seed: int, on_fault: Callable[[str], None] = lambda _fault: None
+    captures: Sequence[Path],
+    *,
+    seconds: float | None,
+    seed: int,
+    instruments: int = INSTRUMENTS,
+    start_ns: int | None = None,
+    on_fault: Callable[[str], None] = lambda _fault: None,
 ) -> Iterator[Event]:
     """Events in the order in which they are published.
 
     Args:
         captures: Capture files; none: the simulator.
-        seconds: Length of a simulated session.
+        seconds: Length of a simulated session; None: endless.
         seed: Of a simulated session.
+        instruments: Of a simulated session.
+        start_ns: Start of a simulated session, ns UTC; None: the fixed moment at which played sessions start.
         on_fault: Told of a file that could only be read up to a cut.
 
     Raises:
@@ -26,11 +38,21 @@ def open_sequence(
         from feeds.captures import open_captures
 
         return iter(open_captures(captures, on_fault=lambda fault: on_fault(str(fault))))
-    from feeds.simulator import simulate
+    from feeds.simulator import SESSION_START_NS, simulate
 
-    return simulate(seconds=seconds, seed=seed)
+    return simulate(
+        math.inf if seconds is None else seconds, seed, instruments=instruments,
+        start_ns=SESSION_START_NS if start_ns is None else start_ns,
+    )  # fmt: skip
 
 
 def source_of(captures: Sequence[Path]) -> str:
     """Source name under which a sequence is published."""
     return "binance" if captures else "simulator"
+
+
+def definitions_of(captures: Sequence[Path], instruments: int) -> tuple[Definition, ...]:
+    """Definitions that a sequence needs: the shipped ones, and those of a simulated session's made-up instruments."""
+    if captures:
+        return DEFINITIONS
+    return (*DEFINITIONS, *simulated_definitions(instruments)[len(DEFINITIONS) :])

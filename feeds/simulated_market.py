@@ -1,185 +1,245 @@
-"""One simulated instrument: a small order book that answers draws with messages in Binance's wire format.
+"""What a simulated instrument does when its turn comes: rest orders, trade, follow its fair price, close its spread.
 
-Prices are counted in ticks, sizes in lots. Every change of a level takes the next update id; a difference carries all
-changes since the last one, a bookTicker the touch, so the two agree by construction.
+An *episode* is what one or a few participants do at once; its messages leave within microseconds. Most resize the
+touch. Some are aggressive orders, whose signs persist, as large orders are worked in pieces. When the fair price has
+left the touch, an episode follows it: orders sweep levels, or quotes are taken back; the other side lags, so that the
+spread stands wide for a moment and closes in steps.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from feeds.draw_kernels import below, exponential, picked
+from feeds.kernel import kernel
+from feeds.simulated_book import build, level_lots, new_touch_target, order_lots, put, resize, stir
+from feeds.simulated_state import ASKS, BIDS, CHANGES_MAX, LEVELS, WIDE, WIDE_UNTIL, Market, Output
+from feeds.simulated_wire import stamp, write_difference, write_quote, write_trade
 
-from feeds.draws import Draws
-from schemas.definition import Definition
+TOLERANCE = 8_000
+"""Distance of the fair price from the touch, 1e-9 of the price, that nobody acts on; a tick at least."""
 
-LEVELS = 40
-"""Price levels kept a side."""
+BATCH_MAX = 24
+"""Most further quotes of an episode."""
+BATCH_TAIL = 3
+"""After so many, further ones are likelier: somebody is at work."""
+BATCH_TAIL_PERMILLE = 800
 
-BIDS, ASKS = 0, 1
+SWEPT_PERCENT = 62
+"""Moves that orders make; the others are quotes taken back."""
+FILLS_MAX = 600
+"""Trades of one episode."""
 
+PARENT_TURNS_PERCENT = 2
+"""How often the side of the large order that is being worked turns, per aggressive order ..."""
+PARENT_PERCENT = 82
+"""... and how many orders are on its side."""
 
-@dataclass(frozen=True, slots=True)
-class Profile:
-    """How an instrument behaves.
+DIFFERENCE_ALWAYS = 8_000
+"""Instruments with so many episodes in 1,000 s have something to say in every difference."""
 
-    Attributes:
-        start_ticks: First price.
-        step_ticks: Size of a usual move of the mid.
-        lots: Median size of a level.
-        depth_ms: Time between differences.
-        share: Its part of the events, of all profiles' shares together.
-        first_id: Update and trade ids begin here.
-        wire_decimals: Decimals of prices and sizes on the wire.
-    """
+STIRRED = (13, 11, 34, 6)
+"""Median of changes behind the touch from one difference to the next, by kind of instrument."""
 
-    start_ticks: int
-    step_ticks: int
-    lots: int
-    depth_ms: int
-    share: int
-    first_id: int
-    wire_decimals: tuple[int, int]
+STIRRED_MAX = 400
 
-
-class SimulatedMarket:
-    """The book and the ids of one instrument; its methods give message texts."""
-
-    def __init__(self, definition: Definition, profile: Profile, draws: Draws) -> None:
-        self.key = definition.instrument.encode()
-        self.profile = profile
-        self._draws = draws
-        self._spot = definition.market == "spot"
-        self._symbol = definition.symbol
-        self._stream = definition.symbol.lower()
-        self._price = (definition.price_increment, profile.wire_decimals[0])
-        self._size = (definition.size_increment, profile.wire_decimals[1])
-        self._sides: tuple[dict[int, int], dict[int, int]] = ({}, {})
-        self._changed: dict[tuple[int, int], int] = {}
-        self._update_id = profile.first_id
-        self._sent_id = profile.first_id
-        self._trade_id = profile.first_id // 1000
-        self._touch = (0, 0, 0, 0)
-        self._bid = profile.start_ticks
-        self._ask = profile.start_ticks + 1
-        for away in range(LEVELS):
-            self._set(BIDS, self._bid - away * max(1, profile.step_ticks // 2), self._lots())
-            self._set(ASKS, self._ask + away * max(1, profile.step_ticks // 2), self._lots())
-
-    @property
-    def pending(self) -> bool:
-        """Whether levels have changed since the last difference."""
-        return bool(self._changed)
-
-    def resize(self) -> None:
-        """A new size at the touch, or now and then at a level behind it."""
-        side = self._draws.below(2)
-        if self._draws.below(5):
-            self._set(side, self._bid if side == BIDS else self._ask, self._lots())
-        else:
-            levels = sorted(self._sides[side])
-            self._set(side, levels[self._draws.below(len(levels))], self._lots())
-
-    def move(self, toward_ticks: int) -> None:
-        """Move the mid a quarter of the way to a price, and a random step."""
-        step = (toward_ticks - self._bid) // 4 + self._draws.spread(self.profile.step_ticks)
-        wide = self._draws.below(10)
-        self._requote(self._bid + step, 1 if wide < 7 else 2 if wide < 9 else 3)
-
-    def trade(self, buyer: bool, stamps: tuple[int, int]) -> bytes:
-        """A trade at the touch by an aggressive buyer or seller, which eats what it takes."""
-        side, price = (ASKS, self._ask) if buyer else (BIDS, self._bid)
-        lots = min(self._lots(), self._sides[side][price])
-        left = self._sides[side][price] - lots
-        if left:
-            self._set(side, price, left)
-        else:
-            self._requote(self._bid + (1 if buyer else -1), self._ask - self._bid)
-        self._trade_id += 1
-        event, transaction = stamps
-        body = f'"s":"{self._symbol}","t":{self._trade_id},"p":"{self._priced(price)}","q":"{self._sized(lots)}"'
-        maker = "false" if buyer else "true"
-        if self._spot:
-            data = f'"e":"trade","E":{event},{body},"T":{transaction},"m":{maker},"M":true'
-        else:
-            data = f'"e":"trade","E":{event},"T":{transaction},{body},"X":"MARKET","m":{maker}'
-        return self._framed("trade", data)
-
-    def book_ticker(self, stamps: tuple[int, int]) -> bytes | None:
-        """The touch if it is another than the last time, else None."""
-        touch = (self._bid, self._sides[BIDS][self._bid], self._ask, self._sides[ASKS][self._ask])
-        if touch == self._touch:
-            return None
-        self._touch = touch
-        said = (
-            f'"u":{self._update_id},"s":"{self._symbol}","b":"{self._priced(touch[0])}","B":"{self._sized(touch[1])}",'
-            f'"a":"{self._priced(touch[2])}","A":"{self._sized(touch[3])}"'
-        )
-        if not self._spot:
-            said = f'"e":"bookTicker",{said},"T":{stamps[1]},"E":{stamps[0]}'
-        return self._framed("bookTicker", said)
-
-    def difference(self, stamps: tuple[int, int]) -> bytes:
-        """All changes since the last difference."""
-        levels = [
-            ",".join(
-                f'["{self._priced(p)}","{self._sized(lots)}"]' for (s, p), lots in self._changed.items() if s == side
-            )
-            for side in (BIDS, ASKS)
-        ]
-        ids = f'"U":{self._sent_id + 1},"u":{self._update_id}'
-        if self._spot:
-            head = f'"e":"depthUpdate","E":{stamps[0]},"s":"{self._symbol}",{ids}'
-        else:
-            head = f'"e":"depthUpdate","E":{stamps[0]},"T":{stamps[1]},"s":"{self._symbol}",{ids},"pu":{self._sent_id}'
-        self._changed.clear()
-        self._sent_id = self._update_id
-        return self._framed(f"depth@{100 if self._spot else 0}ms", f'{head},"b":[{levels[BIDS]}],"a":[{levels[ASKS]}]')
-
-    def snapshot(self, stamps: tuple[int, int]) -> bytes:
-        """The whole book, as the REST endpoint gives it; its id lies inside the next difference if any is pending."""
-        bids = ",".join(self._listed(BIDS, p) for p in sorted(self._sides[BIDS], reverse=True))
-        asks = ",".join(self._listed(ASKS, p) for p in sorted(self._sides[ASKS]))
-        times = "" if self._spot else f'"E":{stamps[0]},"T":{stamps[1]},'
-        return f'{{"lastUpdateId":{self._update_id},{times}"bids":[{bids}],"asks":[{asks}]}}'.encode()
-
-    def _requote(self, bid: int, spread: int) -> None:
-        """A new touch: levels it runs over vanish, levels too far behind it are dropped."""
-        ask = bid + spread
-        for price in [p for p in self._sides[BIDS] if p > bid]:
-            self._set(BIDS, price, 0)
-        for price in [p for p in self._sides[ASKS] if p < ask]:
-            self._set(ASKS, price, 0)
-        self._bid, self._ask = bid, ask
-        for side, price in ((BIDS, bid), (ASKS, ask)):
-            if price not in self._sides[side]:
-                self._set(side, price, self._lots())
-            while len(self._sides[side]) > LEVELS:
-                self._set(side, min(self._sides[side]) if side == BIDS else max(self._sides[side]), 0)
-
-    def _set(self, side: int, price: int, lots: int) -> None:
-        self._update_id += 1
-        self._changed[side, price] = lots
-        if lots:
-            self._sides[side][price] = lots
-        else:
-            del self._sides[side][price]
-
-    def _lots(self) -> int:
-        return self._draws.lognormal(self.profile.lots)
-
-    def _listed(self, side: int, price: int) -> str:
-        return f'["{self._priced(price)}","{self._sized(self._sides[side][price])}"]'
-
-    def _priced(self, ticks: int) -> str:
-        return _decimal(ticks * self._price[0], self._price[1])
-
-    def _sized(self, lots: int) -> str:
-        return _decimal(lots * self._size[0], self._size[1])
-
-    def _framed(self, stream: str, data: str) -> bytes:
-        return f'{{"stream":"{self._stream}@{stream}","data":{{{data}}}}}'.encode()
+TOUCH_LAST_PERCENT = 30
+"""Differences whose last change is one of the touch: a bookTicker carries the same id."""
 
 
-def _decimal(value: int, places: int) -> str:
-    """A value in 1e-9 with so many decimals."""
-    scaled = value // 10 ** (9 - places)
-    return f"{scaled // 10**places}.{scaled % 10**places:0{places}d}"
+@kernel
+def fair_ticks(market: Market, slot: int) -> int:
+    """Where an instrument's price belongs, ticks."""
+    one = market.instruments[slot]
+    return max(2 * LEVELS, one.start + one.start * (market.bases[one.base].fair + one.offset) // 1_000_000_000)
+
+
+@kernel
+def off_touch(market: Market, slot: int) -> int:
+    """How many ticks the fair price lies above the offer (positive) or below the bid (negative), if at all."""
+    fair = fair_ticks(market, slot)
+    slack = 1 + market.instruments[slot].start * TOLERANCE // 1_000_000_000
+    if fair > market.prices[slot, ASKS, 0] + slack:
+        return int(fair - market.prices[slot, ASKS, 0])
+    if fair < market.prices[slot, BIDS, 0] - slack:
+        return int(fair - market.prices[slot, BIDS, 0])
+    return 0
+
+
+@kernel
+def episode(market: Market, slot: int, now: int, out: Output) -> bool:
+    """One episode; whether the price moved in it."""
+    one = market.instruments[slot]
+    if one.changes > CHANGES_MAX // 2:
+        write_difference(market, slot, now, stamp(market, slot, now), out)
+    ms = stamp(market, slot, now)
+    words = market.words
+    moved = False
+    away = off_touch(market, slot)
+    if away != 0:
+        _follow(market, slot, now, ms, away, out)
+        moved = True
+    elif below(words, 1000) < one.trades:
+        _order(market, slot, now, ms, out)
+    else:
+        _quote(market, slot, now, ms, out)
+    further = 0
+    while further < BATCH_MAX:
+        likely = one.batch if further < BATCH_TAIL else BATCH_TAIL_PERMILLE
+        if below(words, 1000) >= likely:
+            break
+        _quote(market, slot, now, ms, out)
+        further += 1
+    return moved
+
+
+@kernel
+def difference(market: Market, slot: int, now: int, out: Output) -> None:
+    """The time for a difference has come: changes behind the touch, and the message, if there is anything to say."""
+    one = market.instruments[slot]
+    if one.changes == 0 and one.episodes < DIFFERENCE_ALWAYS:
+        return
+    stirred = exponential(market.words, STIRRED[one.habits] * 1100 // 1000)
+    if below(market.words, 8) == 0:
+        stirred *= 4
+    if below(market.words, 20) == 0:
+        stirred *= 5
+    for _ in range(1 + min(STIRRED_MAX, stirred)):
+        stir(market, slot)
+    one.offset += below(market.words, 2_001) - 1_000 - one.offset // 256
+    told = below(market.words, 100) < TOUCH_LAST_PERCENT
+    if told:
+        resize(market, slot)
+    if one.changes:
+        ms = stamp(market, slot, now)
+        write_difference(market, slot, now, ms, out)
+        if told:
+            write_quote(market, slot, now, ms, out)
+
+
+@kernel
+def reopen(market: Market, slot: int, now: int, gap: int, out: Output) -> None:
+    """Trading begins anew after a halt: the auction's price is ``gap`` (1e-9) away from where the price belongs."""
+    one = market.instruments[slot]
+    if one.changes:
+        write_difference(market, slot, now, stamp(market, slot, now), out)
+    one.halted_until = 0
+    one.offset += gap
+    ms = stamp(market, slot, now)
+    build(market, slot, fair_ticks(market, slot))
+    side = ASKS if gap > 0 else BIDS
+    for _ in range(3):
+        lots = min(order_lots(market, slot), market.lots[slot, side, 0] - 1)
+        if lots > 0:
+            write_trade(market, slot, now, ms, market.prices[slot, side, 0], lots, side == ASKS, out)
+            put(market, slot, side, market.prices[slot, side, 0], market.lots[slot, side, 0] - lots)
+    write_quote(market, slot, now, ms, out)
+    write_difference(market, slot, now, ms, out)
+
+
+@kernel
+def wanted_spread(market: Market, slot: int, now: int) -> int:
+    """Spread that quoters keep now, ticks."""
+    session = market.session
+    if now >= session[WIDE_UNTIL]:
+        return 1
+    return int(1 + market.instruments[slot].start * session[WIDE] // 1_000_000_000)
+
+
+@kernel
+def _quote(market: Market, slot: int, now: int, ms: int, out: Output) -> None:
+    """A word about the touch: its spread closes by a step, or opens where it is too narrow, or a size changes."""
+    spread = market.prices[slot, ASKS, 0] - market.prices[slot, BIDS, 0]
+    wanted = wanted_spread(market, slot, now)
+    if spread > wanted:
+        _close(market, slot, spread, wanted)
+    elif 2 * spread < wanted:
+        side = below(market.words, 2)
+        if market.counts[slot, side] > 8:
+            put(market, slot, side, market.prices[slot, side, 0], 0)
+            new_touch_target(market, slot, side)
+    else:
+        resize(market, slot)
+    write_quote(market, slot, now, ms, out)
+
+
+@kernel
+def _close(market: Market, slot: int, spread: int, wanted: int) -> None:
+    """The side that lags behind the fair price takes a step, or all of it."""
+    words = market.words
+    bid, ask = market.prices[slot, BIDS, 0], market.prices[slot, ASKS, 0]
+    fair = fair_ticks(market, slot)
+    side = BIDS if fair - bid > ask - fair else ASKS
+    step = spread - wanted
+    kind = below(words, 100)
+    if kind < 50 and step > 1:
+        step = 1 + below(words, min(step, 2**20))
+    elif kind < 80 and step > 1:
+        step = 1 + below(words, 1 + min(step, 2**20) // 8)
+    put(market, slot, side, bid + step if side == BIDS else ask - step, order_lots(market, slot))
+    new_touch_target(market, slot, side)
+
+
+@kernel
+def _order(market: Market, slot: int, now: int, ms: int, out: Output) -> None:
+    """An aggressive order that the touch can fill: one trade per resting order it meets."""
+    one = market.instruments[slot]
+    words = market.words
+    if below(words, 100) < PARENT_TURNS_PERCENT:
+        one.buyer = 1 - one.buyer
+    buys = (one.buyer == 1) == (below(words, 100) < PARENT_PERCENT)
+    side = ASKS if buys else BIDS
+    price = market.prices[slot, side, 0]
+    left = market.lots[slot, side, 0]
+    for _ in range(picked(words, market.fills[one.habits])):
+        lots = min(order_lots(market, slot), left - 1)
+        if lots < 1:
+            break
+        left -= lots
+        write_trade(market, slot, now, ms, price, lots, buys, out)
+    put(market, slot, side, price, left)
+    write_quote(market, slot, now, ms, out)
+
+
+@kernel
+def _follow(market: Market, slot: int, now: int, ms: int, away: int, out: Output) -> None:
+    """The price goes to where it belongs, or a part of the way."""
+    one = market.instruments[slot]
+    words = market.words
+    rises = away > 0
+    side = ASKS if rises else BIDS
+    sign = 1 if rises else -1
+    way = abs(away) + 1 + below(words, 1 + one.start * TOLERANCE // 1_000_000_000)
+    quarter = below(words, 8)
+    if quarter < 3:
+        way = max(1, way * (quarter + 1) // 4)
+    target = market.prices[slot, side, 0] + sign * way
+    sweep = min(FILLS_MAX, picked(words, market.sweeps)) if below(words, 100) < SWEPT_PERCENT else 0
+    one.buyer = 1 if rises else 0
+    fills = 0
+    said = 0
+    while market.counts[slot, side] > 0 and (target - market.prices[slot, side, 0]) * sign > 0:
+        price = market.prices[slot, side, 0]
+        if fills < sweep:
+            left = market.lots[slot, side, 0]
+            here = sweep - fills
+            if fills:
+                here = 1 + below(words, 1 + here // 2)
+            else:
+                here -= below(words, 1 + here // 3)
+            for _ in range(here):
+                lots = min(order_lots(market, slot), left)
+                if lots < 1:
+                    break
+                left -= lots
+                fills += 1
+                write_trade(market, slot, now, ms, price, lots, rises, out)
+        put(market, slot, side, price, 0)
+        if market.counts[slot, side] > 0 and said < 3 and below(words, 3) == 0:
+            write_quote(market, slot, now, ms, out)
+            said += 1
+    if market.counts[slot, side] < LEVELS // 3 or below(words, 10) < 7:
+        put(market, slot, side, target, level_lots(market, slot))
+    while market.counts[slot, side] < LEVELS // 3:
+        last = market.prices[slot, side, market.counts[slot, side] - 1]
+        put(market, slot, side, last + sign * (1 + exponential(words, one.level_gap)), level_lots(market, slot))
+    new_touch_target(market, slot, side)
+    write_quote(market, slot, now, ms, out)

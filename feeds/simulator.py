@@ -1,12 +1,8 @@
-"""A seeded market session in Binance's wire format: three instruments, bursts, a gap, a repeat, a drifting venue clock.
+"""A seeded market session in Binance's wire format: any number of instruments, any length, made as it is read.
 
-The same seed gives the same bytes on any machine: integers only, and a log time that begins at a fixed moment. A
-session of hours is made as it is read.
-
-What stands in every session: a depth snapshot per instrument first; about 1,000 messages a second, ten times as many
-for half a second now and then; prices that follow a common trend with noise around it, so that returns over seconds
-mean something; a difference that is lost on the way (then a fresh snapshot a second later); one difference that comes
-twice; event times about two seconds ahead of receive times, drifting.
+The same seed gives the same bytes on any machine: integers only. What the market does is in ``simulated_market.py``
+and ``simulated_clock.py``, what goes wrong on the way in ``simulated_faults.py``, and when, in ``simulated_events.py``.
+``docs/simulator.md`` tells it in full and compares it with recorded markets.
 
 >>> first = next(iter(simulate(seconds=1, seed=1)))
 >>> first.ts_recv - SESSION_START_NS < 10_000_000, first.key, first.payload[:16]
@@ -15,52 +11,56 @@ twice; event times about two seconds ahead of receive times, drifting.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import heapq
+import math
+from collections.abc import Collection, Iterator
+from itertools import count
 from typing import NamedTuple
 
-from feeds.definitions import BY_INSTRUMENT
-from feeds.draws import Draws
-from feeds.simulated_market import Profile, SimulatedMarket
+from feeds.simulated_clock import end_halt, halt, open_all, run, shock, snapshot
+from feeds.simulated_events import KINDS, SessionEvent, session_events
+from feeds.simulated_faults import Cut, Fault, Made, of_event
+from feeds.simulated_instruments import INSTRUMENTS, profiles
+from feeds.simulated_state import (
+    BOOST,
+    BOOST_AT,
+    BOOST_HALF,
+    REGIME_ACTIVITY,
+    SKEW,
+    VOLATILITY,
+    WIDE,
+    WIDE_UNTIL,
+    empty_market,
+    empty_output,
+)  # fmt: skip
+from schemas.errors import ConfigError
 
 SOURCE = "simulator"
 
 SESSION_START_NS = 1_704_067_200_000_000_000
 """2024-01-01 00:00 UTC."""
 
-PROFILES: dict[str, Profile] = {
-    "spot:BTCUSDT": Profile(6_180_000, 160, 40_000, 100, 3, 50_093_239_000, (8, 8)),
-    "spot:ETHUSDT": Profile(268_400, 9, 30_000, 100, 2, 35_346_513_000, (8, 8)),
-    "linear:BTCUSDT": Profile(618_100, 13, 900, 50, 5, 5_123_107_832_000, (2, 3)),
-}
-"""Instruments of a session. The median level is worth some 20,000 to 80,000 US dollars."""
+ACTIVITY = 200
+"""Percent of the messages that an ordinary market has: about 1,000 a second for three instruments."""
 
-_BASES = {"spot:BTCUSDT": 0, "linear:BTCUSDT": 0, "spot:ETHUSDT": 1}
-"""Instruments of one base follow one trend."""
-
-EVENT_MEAN_NS = 1_150_000
-"""Mean time between events: with differences and trades' quotes, about 1,000 messages a second."""
-
-BURST_FACTOR = 10
-BURST_NS = 500_000_000
-BURST_EVERY_NS = 10_000_000_000
-"""Mean time between bursts, from 2 seconds up."""
-
-GAP_INSTRUMENT = b"linear:BTCUSDT"
-GAP_AT_NS_MAX = 20_000_000_000
-GAP_EVERY_NS = 600_000_000_000
-RESNAPSHOT_NS = 1_000_000_000
-
-REPEAT_INSTRUMENT = b"spot:BTCUSDT"
-REPEAT_AT_NS_MAX = 30_000_000_000
+ACTIVITY_MAX = 10_000
 
 SKEW_NS = 2_000_000_000
-"""The venue's clock runs so far ahead at the start, and drifts 1 ms a second, to and fro."""
-DRIFT_TURN_MS = 600_000
-LATENCY_NS = 3_000_000
+"""The venue's clock runs so far ahead at the start."""
 
-_SECOND_NS = 1_000_000_000
-_ONE = 1_000_000_000
-"""A trend factor of 1."""
+REGIMES = ((170, 150), (256, 256), (400, 520))
+"""Activity and volatility in calm, normal and stressed times, 1/256 of the ordinary ones."""
+
+WIDE_PPB = 60_000
+"""Spread that quoters keep after news, 1e-9 of the price."""
+
+NEWS_BOOST = 6 * 256
+
+SNAPSHOT_AFTER_NS, SNAPSHOT_ROUND_TRIP_NS = 1_000_000_000, 60_000_000
+"""After a hole a snapshot is asked for in so long, at most; it arrives a round trip after it was taken."""
+
+_FAR = 2**62
+_MILLION = 1_000_000
 
 
 class SimulatedMessage(NamedTuple):
@@ -77,94 +77,164 @@ class SimulatedMessage(NamedTuple):
     payload: bytes
 
 
-def simulate(seconds: float, seed: int) -> Iterator[SimulatedMessage]:
-    """A session of so many seconds of log time, message by message, ``ts_recv`` never decreasing."""
-    return _Session(round(seconds * _SECOND_NS), seed).messages()
+def simulate(
+    seconds: float,
+    seed: int,
+    *,
+    instruments: int = INSTRUMENTS,
+    start_ns: int = SESSION_START_NS,
+    activity: int = ACTIVITY,
+    events: Collection[str] = tuple(KINDS),
+) -> Iterator[SimulatedMessage]:
+    """A session, message by message, ``ts_recv`` never decreasing.
+
+    Args:
+        seconds: Its length in log time; infinite: endless.
+        seed: Of everything that is drawn.
+        instruments: How many: the shipped ones first, then made-up ones.
+        start_ns: When it starts, ns UTC. A later session's update and trade ids lie above an earlier one's.
+        activity: Messages in percent of an ordinary market's.
+        events: Kinds of events that happen, as in ``simulated_events.KINDS``.
+
+    Raises:
+        ConfigError: An argument is out of range.
+    """
+    if not 1 <= activity <= ACTIVITY_MAX:
+        raise ConfigError("not an activity", got=str(activity), allowed=f"1 to {ACTIVITY_MAX} percent")
+    if not 0 <= start_ns < _FAR:
+        raise ConfigError("not a start", got=str(start_ns), allowed="ns UTC since 1970")
+    plan = session_events(seconds, seed, instruments=instruments, kinds=events)
+    return _Session(seconds, seed, instruments, start_ns, activity, plan).messages()
 
 
 class _Session:
-    def __init__(self, length_ns: int, seed: int) -> None:
-        self._draws = Draws(seed)
-        self._length = length_ns
-        self._markets = [SimulatedMarket(BY_INSTRUMENT[name], p, self._draws) for name, p in PROFILES.items()]
-        self._bases = [_BASES[name] for name in PROFILES]
-        self._turns = [i for i, p in enumerate(PROFILES.values()) for _ in range(p.share)]
-        self._factors = [_ONE, _ONE]
-        self._trends = [0, 0]
-        self._difference_due = [p.depth_ms * 1_000_000 for p in PROFILES.values()]
-        self._gap_due = min(self._length * 4 // 10, GAP_AT_NS_MAX)
-        self._resnapshot_due = -1
-        self._repeat_due = min(self._length * 6 // 10, REPEAT_AT_NS_MAX)
-        self._repeat: bytes | None = None
+    def __init__(
+        self, seconds: float, seed: int, instruments: int, start_ns: int, activity: int, plan: Iterator[SessionEvent]
+    ) -> None:
+        chosen = profiles(instruments)
+        self._keys = [p.definition.instrument.encode() for p in chosen]
+        self._slots = {p.definition.instrument: slot for slot, p in enumerate(chosen)}
+        self._markets = [p.definition.market for p in chosen]
+        self._market = empty_market(chosen, seed, start_ns, activity)
+        self._market.session[SKEW] = SKEW_NS
+        self._out = empty_output()
+        self._start = start_ns
+        self._length = _FAR if seconds == math.inf else round(seconds * 1_000_000_000)
+        self._scale = min(seconds, 60.0) / 60.0
+        self._plan = plan
+        self._faults: list[Fault] = []
+        self._order = count()
+        self._due: list[tuple[int, int, _Step]] = []
 
     def messages(self) -> Iterator[SimulatedMessage]:
-        now = 0
-        for market in self._markets:
-            market.difference((0, 0))  # Changes of the opening are in the snapshot: this one is not sent.
-            market.resize()
-            market.resize()
-            now += self._draws.below(1_000_000)
-            yield SimulatedMessage(SESSION_START_NS + now, market.key, market.snapshot(self._stamps(now)))
-        burst_at = _SECOND_NS // 2 + self._draws.below(_SECOND_NS)
+        self._plan_next()
+        first = 0
+        while first < len(self._keys):
+            first = open_all(self._market, self._out, first, 1 + self._market.session[0])
+            yield from self._passed()
         while True:
-            in_burst = 0 <= now - burst_at < BURST_NS
-            if now - burst_at >= BURST_NS:
-                burst_at = now + BURST_EVERY_NS // 5 + self._draws.below(BURST_EVERY_NS * 8 // 5)
-            now += self._draws.exponential(EVENT_MEAN_NS // BURST_FACTOR if in_burst else EVENT_MEAN_NS)
-            if now >= self._length:
-                return
-            which = self._turns[self._draws.below(len(self._turns))]
-            for text in self._event(which, now):
-                yield SimulatedMessage(SESSION_START_NS + now, self._markets[which].key, text)
+            until = min(self._length, self._due[0][0] if self._due else _FAR)
+            while not run(self._market, until, self._out):
+                yield from self._passed()
+            yield from self._passed()
+            if until >= self._length:
+                break
+            _, _, step = heapq.heappop(self._due)
+            yield from self._take(step, until)
+        for fault in self._faults:
+            yield from map(self._sent, fault.end())
 
-    def _event(self, which: int, now: int) -> Iterator[bytes]:
-        """What one instrument does next."""
-        market = self._markets[which]
-        self._drift(self._bases[which])
-        stamps = self._stamps(now)
-        kind = self._draws.below(100)
-        if kind < 70:
-            market.resize()
-        elif kind < 85:
-            market.move(market.profile.start_ticks * self._factors[self._bases[which]] // _ONE)
+    def _passed(self) -> Iterator[SimulatedMessage]:
+        """What the last call has made, after what goes wrong on the way."""
+        messages, size = self._out.filled.tolist()
+        text = self._out.text[:size].tobytes()
+        start, keys = self._start, self._keys
+        for ts, slot, kind, begin, end in self._out.meta[:messages].tolist():
+            if not self._faults:
+                yield SimulatedMessage(start + ts, keys[slot], text[begin:end])
+            else:
+                yield from map(self._sent, self._faulted(Made(ts, slot, kind, text[begin:end])))
+
+    def _faulted(self, message: Made) -> list[Made]:
+        messages = [message]
+        for fault in self._faults:
+            messages = [out for m in messages for out in fault.take(m)]
+        self._faults = [fault for fault in self._faults if not fault.done]
+        return messages
+
+    def _sent(self, message: Made) -> SimulatedMessage:
+        return SimulatedMessage(self._start + message.ts, self._keys[message.slot], message.payload)
+
+    def _plan_next(self) -> None:
+        event = next(self._plan, None)
+        if event is not None:
+            self._at(event.at_ns, _Begin(event))
+
+    def _at(self, when: int, step: _Step) -> None:
+        heapq.heappush(self._due, (when, next(self._order), step))
+
+    def _take(self, step: _Step, now: int) -> Iterator[SimulatedMessage]:
+        if isinstance(step, _Begin):
+            self._plan_next()
+            self._begin(step.event, now)
+        elif isinstance(step, _Reopen):
+            end_halt(self._market, step.slot, now, step.gap, self._out)
+            yield from self._passed()
+        elif isinstance(step, _Snapshot):
+            snapshot(self._market, step.slot, now, self._out)
+            end = int(self._out.meta["end"][0])
+            payload = self._out.text[:end].tobytes()
+            kind = int(self._out.meta["kind"][0])
+            self._at(now + SNAPSHOT_ROUND_TRIP_NS, _Deliver(Made(0, step.slot, kind, payload)))
         else:
-            yield market.trade(self._draws.below(10) < 5 + 2 * self._trends[self._bases[which]], stamps)
-        quote = market.book_ticker(stamps)
-        if quote is not None:
-            yield quote
-        if market.key == GAP_INSTRUMENT and 0 <= self._resnapshot_due <= now and market.pending:
-            self._resnapshot_due = -1
-            yield market.snapshot(stamps)
-        if self._repeat is not None and market.key == REPEAT_INSTRUMENT:
-            yield self._repeat
-            self._repeat = None
-        if now >= self._difference_due[which] and market.pending:
-            self._difference_due[which] = now + market.profile.depth_ms * 1_000_000
-            yield from self._difference(market, now, stamps)
+            self._market.session[0] = now = max(now, int(self._market.session[0]) + 1)
+            yield from map(self._sent, self._faulted(step.message._replace(ts=now)))
 
-    def _difference(self, market: SimulatedMarket, now: int, stamps: tuple[int, int]) -> Iterator[bytes]:
-        text = market.difference(stamps)
-        if market.key == GAP_INSTRUMENT and now >= self._gap_due:
-            self._gap_due += GAP_EVERY_NS
-            self._resnapshot_due = now + min(RESNAPSHOT_NS, self._length * 3 // 10)
-            return  # Lost on the way.
-        yield text
-        if market.key == REPEAT_INSTRUMENT and 0 <= self._repeat_due <= now:
-            self._repeat_due = -1
-            self._repeat = text
+    def _begin(self, event: SessionEvent, now: int) -> None:
+        session = self._market.session
+        slot = self._slots.get(event.instrument, 0)
+        if event.kind == "opening":
+            session[[BOOST, BOOST_AT, BOOST_HALF]] = event.size * 256, now, max(_MILLION, (event.until_ns - now) // 4)
+        elif event.kind == "regime":
+            session[[REGIME_ACTIVITY, VOLATILITY]] = REGIMES[event.size]
+        elif event.kind == "news":
+            session[[BOOST, BOOST_AT, BOOST_HALF]] = NEWS_BOOST, now, max(_MILLION, (event.until_ns - now) // 4)
+            session[[WIDE, WIDE_UNTIL]] = WIDE_PPB, event.until_ns
+            shock(self._market, event.size, now)
+        elif event.kind == "skew":
+            session[SKEW] += event.size
+        elif event.kind == "halt":
+            halt(self._market, slot)
+            self._at(event.until_ns, _Reopen(slot, event.size))
+        elif event.kind == "reconnect":
+            mine = frozenset(s for s, market in enumerate(self._markets) if market == self._markets[slot])
+            self._faults.append(Cut(mine, event.until_ns))
+            for each in sorted(mine):
+                self._ask(each, event.until_ns)
+        else:
+            fault = of_event(event, slot, lambda lost: self._ask(slot, lost))
+            if fault is not None:
+                self._faults.append(fault)
 
-    def _drift(self, base: int) -> None:
-        """The common price of a base: a trend that turns now and then, noise, and a weak pull back to the start."""
-        if self._draws.below(8):
-            return
-        if self._draws.below(250) == 0:
-            self._trends[base] = self._draws.below(3) - 1
-        pull = (_ONE - self._factors[base]) >> 14
-        self._factors[base] += self._trends[base] * 2_000 + self._draws.spread(10_000) + pull
+    def _ask(self, slot: int, now: int) -> None:
+        self._at(now + round(SNAPSHOT_AFTER_NS * self._scale), _Snapshot(slot))
 
-    def _stamps(self, now: int) -> tuple[int, int]:
-        """(event, transaction) time in ms, by the venue's clock."""
-        turn = now // 1_000_000 % (2 * DRIFT_TURN_MS)
-        drift = min(turn, 2 * DRIFT_TURN_MS - turn) * 1000
-        event = (SESSION_START_NS + now + SKEW_NS + drift - LATENCY_NS - self._draws.below(LATENCY_NS)) // 1_000_000
-        return event, event - self._draws.below(3)
+
+class _Begin(NamedTuple):
+    event: SessionEvent
+
+
+class _Reopen(NamedTuple):
+    slot: int
+    gap: int
+
+
+class _Snapshot(NamedTuple):
+    slot: int
+
+
+class _Deliver(NamedTuple):
+    message: Made
+
+
+_Step = _Begin | _Reopen | _Snapshot | _Deliver

@@ -10,13 +10,14 @@ from typing import Any
 from agents.limits import default_limits
 from agents.parameters import default_parameters
 from agents.topology import TaskHops, deployment, topic_specs
-from feeds.definitions import DEFINITIONS
-from feeds.sequence import source_of
+from feeds.sequence import definitions_of, source_of
+from feeds.simulated_instruments import INSTRUMENTS
 from models.artefact import read
 from models.linear import DEFAULT_MODEL
 from schemas.catalog import DEFINITION, RUN, Schema
 from schemas.codec import encode
 from schemas.control import RunOpened
+from schemas.definition import Definition
 from schemas.document import Document
 from schemas.header import Header, no_stamps, pack
 from schemas.sources import SOURCES
@@ -38,6 +39,8 @@ class PlayPlan:
         run: Run id; sorts by time.
         captures: Capture files; empty: the simulator.
         seconds: Simulated session's length; captures are played whole.
+        instruments: Of a simulated session.
+        limits: Risk limits; None: the shipped ones, which know made-up instruments too.
         speed: Log seconds per wall second; 0 as fast as it goes.
         split: A topic between every two hops.
         kills: SIGKILL a task after so many inputs, by task name.
@@ -46,12 +49,13 @@ class PlayPlan:
     run: str
     captures: Sequence[Path] = ()
     seconds: float = 60.0
+    instruments: int = INSTRUMENTS
     seed: int = 1
     speed: float = 1.0
     venue_latency_ns: int = 50_000_000
     split: bool = False
     kills: Mapping[str, Sequence[int]] = field(default_factory=dict)
-    limits: Mapping[str, Any] = field(default_factory=default_limits)
+    limits: Mapping[str, Any] | None = None
     model: Mapping[str, Any] = field(default_factory=lambda: read(DEFAULT_MODEL))
 
     @property
@@ -65,6 +69,11 @@ class PlayPlan:
         return source_of(self.captures)
 
     @property
+    def definitions(self) -> tuple[Definition, ...]:
+        """Instruments that the run knows."""
+        return definitions_of(self.captures, self.instruments)
+
+    @property
     def tasks(self) -> tuple[TaskHops, ...]:
         """Tasks of the chosen deployment."""
         return deployment(self.split)
@@ -75,10 +84,11 @@ class PlayPlan:
 
     def opening(self) -> RunOpened:
         """The record that opens the run: all that its agents need to know beside the data."""
+        limits = default_limits(self.definitions) if self.limits is None else self.limits
         return RunOpened(
             run=self.run, mode="play", source=self.source, publisher_id=SOURCES[self.source], seed=self.seed,
             venue_latency_ns=self.venue_latency_ns, account=ACCOUNT, strategy=STRATEGY,
-            parameters=default_parameters(DEFINITIONS), limits=dict(self.limits), model=dict(self.model),
+            parameters=default_parameters(self.definitions), limits=dict(limits), model=dict(self.model),
             split=self.split,
         )  # fmt: skip
 
@@ -88,7 +98,7 @@ def open_run(log: Log, plan: PlayPlan) -> None:
     log.create(topic_specs(plan.namespace, plan.source))
     appender = log.appender()
     documents: list[tuple[str, Document, Schema, bytes]] = [
-        ("definitions", d, DEFINITION, d.instrument.encode()) for d in DEFINITIONS
+        ("definitions", d, DEFINITION, d.instrument.encode()) for d in plan.definitions
     ]
     documents.append(("control", plan.opening(), RUN, b""))
     seqs: dict[str, int] = {}

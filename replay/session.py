@@ -134,7 +134,7 @@ class KafkaSession:
     def _feed_spec(self) -> FeedSpec:
         return FeedSpec(
             captures=[str(p) for p in self.plan.captures], simulate_seconds=self.plan.seconds, seed=self.plan.seed,
-            speed=self.plan.speed, folder=str(self._folder),
+            instruments=self.plan.instruments, speed=self.plan.speed, folder=str(self._folder),
         )  # fmt: skip
 
 
@@ -236,6 +236,7 @@ class MemorySession:
     def _feed(self, origin_ns: int) -> Turning:
         events = open_sequence(
             self.plan.captures, seconds=self.plan.seconds, seed=self.plan.seed,
+            instruments=self.plan.instruments,
             on_fault=lambda fault: self._on_event({"event": "fault", "task": FEED, "message": fault}),
         )  # fmt: skip
         publisher = Publisher(

@@ -6,7 +6,6 @@ from typing import Any
 
 from agents.context import read_context
 from agents.normalise import Normalise
-from feeds.definitions import DEFINITIONS
 from replay.audit import Audit, Auditor
 from replay.session import Session
 from schemas.catalog import END
@@ -46,7 +45,7 @@ def summarise(session: Session) -> tuple[dict[str, Any], Audit]:
         "gaps": _gaps(session),
         "lost": audit.lost,
         "duplicated": audit.duplicated,
-        "pnl": audit.pnl.by_currency(DEFINITIONS),
+        "pnl": audit.pnl.by_currency(plan.definitions),
         "elapsed_s": round(elapsed_s, 3),
         "ticks_per_s": round(audit.ticks / elapsed_s, 1) if elapsed_s else 0.0,
         "hops": audit.hops.summary(),
