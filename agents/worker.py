@@ -106,17 +106,18 @@ def _task(spec: WorkerSpec) -> Any:
 def _feed(spec: WorkerSpec) -> Any:
     from feeds.ledger import Ledger
     from feeds.player import Pace, Player
-    from feeds.sequence import open_sequence
+    from feeds.sequence import open_sequence, warm_sequence
     from streams.kafka import connect
     from streams.publisher import Publisher
 
     if spec.feed is None:
         raise AssertionError("a feed without its spec")
-    folder = Path(spec.feed.folder)
+    folder, captures = Path(spec.feed.folder), [Path(p) for p in spec.feed.captures]
+    warm_sequence(captures, spec.feed.instruments)
     ledger = Ledger(folder / LEDGER)
     publisher = Publisher(connect(spec.bootstrap), spec.source, namespace=spec.namespace, on_ack=ledger.acknowledge)
     events = open_sequence(
-        [Path(p) for p in spec.feed.captures], seconds=spec.feed.simulate_seconds, seed=spec.feed.seed,
+        captures, seconds=spec.feed.simulate_seconds, seed=spec.feed.seed,
         instruments=spec.feed.instruments, start_ns=spec.feed.start_ns,
         on_fault=lambda fault: say("fault", task=spec.task, message=fault),
     )  # fmt: skip

@@ -57,14 +57,16 @@ class Draining:
 def live_feed(spec: WorkerSpec, feed: FeedSpec, log: KafkaLog) -> Any:
     """The feed: recorded payloads, or simulated ones of a session that begins now."""
     from feeds.live_feed import LiveFeed
-    from feeds.sequence import open_sequence
+    from feeds.sequence import open_sequence, warm_sequence
     from streams.publisher import Publisher
 
     publisher = Publisher(log, spec.source, namespace=spec.namespace)
+    captures = [Path(p) for p in feed.captures]
+    warm_sequence(captures, feed.instruments)
     start_ns = wall_ns() + LEAD_NS
     # Another life is another session: its ids, made of its start, go on upwards, as a venue's do after a reconnect.
     events = open_sequence(
-        [Path(p) for p in feed.captures], seconds=None, seed=(feed.seed + start_ns // NANOS) % 2**63,
+        captures, seconds=None, seed=(feed.seed + start_ns // NANOS) % 2**63,
         instruments=feed.instruments, start_ns=start_ns,
         on_fault=lambda fault: say("fault", task=spec.task, message=fault),
     )  # fmt: skip

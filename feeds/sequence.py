@@ -56,3 +56,14 @@ def definitions_of(captures: Sequence[Path], instruments: int) -> tuple[Definiti
     if captures:
         return DEFINITIONS
     return (*DEFINITIONS, *simulated_definitions(instruments)[len(DEFINITIONS) :])
+
+
+WARM_S = 3.0
+"""Length of the session that is made and thrown away."""
+
+
+def warm_sequence(captures: Sequence[Path], instruments: int) -> None:
+    """Compile what makes a sequence before its first payload falls due: cold, the simulator's kernels take a while."""
+    if not captures:
+        for _ in open_sequence((), seconds=WARM_S, seed=1, instruments=min(instruments, INSTRUMENTS)):
+            pass

@@ -13,8 +13,11 @@ from pathlib import Path
 HOME_VARIABLE = "TAPEDECK_HOME"
 JARS_VARIABLE = "TAPEDECK_JARS"
 KERNELS_VARIABLE = "NUMBA_CACHE_DIR"
-KERNEL_PACKAGES = ("agents", "features", "feeds", "schemas")
-"""Packages whose kernels call or use what stands in other files of theirs."""
+KERNEL_PACKAGES = ("agents", "features", "feeds", "models", "replay", "streams")
+"""Packages with kernels in them: the files that name one (``KERNEL_WORDS``) make up the cache's name."""
+KERNEL_WORDS = (b"njit", b"kernel")
+KERNEL_ROWS = ("columns.py", "feature.py", "score.py", "tick.py")
+"""Files of ``schemas`` whose layouts and constants are compiled into kernels."""
 
 
 def home() -> Path:
@@ -66,11 +69,14 @@ def use_kernel_cache() -> None:
 
 
 def _sources_hash() -> str:
-    digest = sha256()
+    root = Path(__file__).parents[1]
+    sources = [(root / "schemas" / name).read_bytes() for name in KERNEL_ROWS]
     for package in KERNEL_PACKAGES:
-        for path in sorted((Path(__file__).parents[1] / package).glob("*.py")):
-            digest.update(path.read_bytes())
-    return digest.hexdigest()[:16]
+        for path in sorted((root / package).glob("*.py")):
+            source = path.read_bytes()
+            if any(word in source for word in KERNEL_WORDS):
+                sources.append(source)
+    return sha256(b"\0".join(sources)).hexdigest()[:16]
 
 
 def _named(variable: str) -> Path | None:

@@ -71,14 +71,21 @@ def test_the_kernel_cache_is_set_unless_the_environment_says_where(
 
 
 def test_changed_kernels_are_never_served_from_an_old_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    before = home.kernels_dir()
+    (tmp_path / "schemas").mkdir()
+    for name in home.KERNEL_ROWS:
+        (tmp_path / "schemas" / name).write_text("x = 1")
     for package in home.KERNEL_PACKAGES:
         (tmp_path / package).mkdir()
-        (tmp_path / package / "changed.py").write_text("x = 1")
+        (tmp_path / package / "compiled.py").write_text("@kernel\nx = 1")
     monkeypatch.setattr(home, "__file__", str(tmp_path / "streams" / "home.py"))
-    changed = home.kernels_dir()
-    (tmp_path / "features" / "changed.py").write_text("x = 2")
-    assert len({before, changed, home.kernels_dir()}) == 3
+    seen = {home.kernels_dir()}
+    for package in (*home.KERNEL_PACKAGES, "schemas"):
+        name = home.KERNEL_ROWS[0] if package == "schemas" else "compiled.py"
+        (tmp_path / package / name).write_text("@kernel\nx = 2")
+        assert home.kernels_dir() not in seen, package
+        seen.add(home.kernels_dir())
+    (tmp_path / "agents" / "plain.py").write_text("x = 1")
+    assert home.kernels_dir() in seen, "what holds no kernel leaves the cache as it is"
 
 
 def test_finding_the_home_imports_nothing_heavy() -> None:
