@@ -149,7 +149,8 @@ def config(data: bytes) -> Any:
 
 def records_of(data: bytes, topic: str) -> list[Record]:
     """Records cut from bytes: lengths of header and value, then these; a header of length 255 is none."""
-    found, at = [], 0
+    found: list[Record] = []
+    at = 0
     while at + 3 <= len(data):
         n_header, n_value = data[at], int.from_bytes(data[at + 1 : at + 3], "little")
         head = None if n_header == 255 else data[at + 3 : at + 3 + n_header]

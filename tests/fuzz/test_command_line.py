@@ -23,9 +23,9 @@ WORDS = (
     "demo", "feed", "check", "topics", "list", "tail", "broker", "status", "down", "binance", "orders", "--help",
     "--version", "--json", "--seconds", "--seed", "--speed", "--venue-latency-ms", "--capture", "--log", "memory",
     "kafka", "--split", "--kill", "--limits", "--model", "--bootstrap", "--log-format", "json", "text", "--all",
-    "--run", "live", "-n", "--follow", "--port", "risk@5", "risk@", "feed@0", "max", "1", "0", "-1", "nan", "1e999", "a:1",
-    "::1", "[::1]:9", "--", "-", "--speed=", "--log-format=json", "--log-format=", ".", "file", "\udcff", "ü" * 300,
-    "\x1b[2J", "a\nb",
+    "--run", "live", "-n", "--follow", "--port", "risk@5", "risk@", "feed@0", "max", "1", "0", "-1", "nan", "1e999",
+    "a:1", "::1", "[::1]:9", "--", "-", "--speed=", "--log-format=json", "--log-format=", ".", "file", "\udcff",
+    "ü" * 300, "\x1b[2J", "a\nb",
 )  # fmt: skip
 arguments = st.lists(
     st.one_of(st.sampled_from(WORDS), st.text(st.characters(exclude_characters="\0"), max_size=8)), max_size=7

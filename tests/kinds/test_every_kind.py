@@ -20,7 +20,7 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 PACKAGES = ("schemas", "streams", "feeds", "features", "models", "agents", "replay", "console")
 PAGE = REPOSITORY / "docs" / "errors.md"
 TREE = {name for name, found in vars(errors).items() if isinstance(found, type) and issubclass(found, TapedeckError)}
-BY_CODE = {found.code: found for found in vars(errors).values() if isinstance(found, type) and hasattr(found, "code")}
+BY_CODE = {getattr(errors, name).code: getattr(errors, name) for name in TREE}
 PARTS = {"got", "allowed", "where", "fix"}
 CHARS_MAX = 1_500
 
@@ -113,7 +113,7 @@ def test_every_place_that_makes_an_error_names_its_kind() -> None:
     for site in found:
         if isinstance(site.kind, ast.Constant):
             classes = [site.error] if site.error in TREE else ["BrokerError", "TaskFailed"]
-            codes = [f"{getattr(errors, name).code}.{site.kind.value}" for name in classes]
+            codes = [f"{getattr(errors, name).code}.{site.kind.value!s}" for name in classes]
             assert all(code in KINDS for code in codes), site.place
 
 

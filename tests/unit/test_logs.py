@@ -15,6 +15,8 @@ from typing import Any
 import orjson
 import pytest
 
+from agents import worker
+from agents.worker import WorkerSpec
 from console.main import main
 from console.reporter import Reporter
 from schemas.dead_letter import DeadLetter, notice
@@ -201,6 +203,22 @@ def test_what_a_worker_says_is_written_with_its_task(capsys: pytest.CaptureFixtu
     assert [(line["event"], line["task"]) for line in lines] == [
         ("log", "risk"), ("task_back", "risk"), ("kill_left", "hot")
     ]  # fmt: skip
+
+
+def test_a_worker_that_crashes_quotes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_spec: WorkerSpec) -> None:
+        raise KeyError(MARKER)
+
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
+    monkeypatch.setattr(worker, "_task", broken)
+    assert worker._run(WorkerSpec(bootstrap="", namespace="", run="r", source="x", task="risk")) == 70
+    said = capsys.readouterr()
+    event = orjson.loads(said.out)
+    assert (event["event"], event["task"], event["code"]) == ("error", "risk", "crash")
+    assert "KeyError; traceback in" in event["message"]
+    assert MARKER not in said.out + said.err
 
 
 def test_a_notice_of_a_dead_letter_holds_nothing_of_it() -> None:
