@@ -54,6 +54,8 @@ def load(kind: str, data: bytes) -> tuple[dict[str, npt.NDArray[Any]], dict[str,
         for name, descr, shape in index["arrays"]:
             dtype = _dtype(descr)
             count = prod(shape)
+            if min(shape, default=0) < 0:
+                raise _torn(data)
             arrays[name] = np.frombuffer(data[at:-4], dtype=dtype, count=count).reshape(shape).copy()
             at += count * dtype.itemsize
     except (TypeError, ValueError, OverflowError, IndexError, SyntaxError) as error:
