@@ -132,7 +132,10 @@ class Strategy:
         same_run = values["run"] == self._run.run
         if not fits or (same_run and arrays["memory"].shape[1] != self._target.memory):
             raise SnapshotError(
-                "a strategy snapshot does not fit", got=f"of run {values['run']}", where=self._target.name
+                "a strategy snapshot does not fit",
+                kind="foreign",
+                got=f"of run {values['run']}",
+                where=self._target.name,
             )
         # A run opened since may trade other sizes by another strategy: positions and what is open are the desk's.
         state = StrategyState(arrays["position_max"] if same_run else self._position_max.copy(), self._target.memory)

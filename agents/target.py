@@ -60,7 +60,11 @@ class Target:
             )  # fmt: skip
         if not 0 <= self.memory <= MEMORY_MAX:
             raise ConfigError(
-                "memory out of range", got=str(self.memory), allowed=f"0 to {MEMORY_MAX}", where=self.name
+                "memory out of range",
+                kind="plugin_rules",
+                got=str(self.memory),
+                allowed=f"0 to {MEMORY_MAX}",
+                where=self.name,
             )
         for name, value in self.parameters.items():
             if isinstance(value, bool) or not isinstance(value, int | float):

@@ -61,10 +61,11 @@ def plan_of(choices: Choices) -> PlayPlan:
                               where="--seconds")  # fmt: skip
     instruments = INSTRUMENTS if choices.instruments is None else choices.instruments
     if not 1 <= instruments <= INSTRUMENTS_MAX:
-        raise ConfigError("out of range", got=str(instruments), allowed=f"1 to {INSTRUMENTS_MAX}",
+        raise ConfigError("out of range", kind="out_of_range", got=str(instruments), allowed=f"1 to {INSTRUMENTS_MAX}",
                           where="--instruments")  # fmt: skip
     if choices.instruments is not None and choices.captures:
-        raise ConfigError("captures say what they are of", got="--capture", allowed="--instruments or --capture",
+        raise ConfigError("captures say what they are of", kind="flags_conflict",
+                          got="--capture", allowed="--instruments or --capture",
                           where="--instruments")  # fmt: skip
     if not 0 <= choices.seed <= SEED_MAX:
         raise ConfigError(

@@ -56,7 +56,8 @@ def top(
     from streams.kafka import connect
 
     if interval is not None and not 0 < interval <= INTERVAL_S_MAX:
-        raise ConfigError("out of range", got=f"{interval:g}", allowed=f"above 0, up to {INTERVAL_S_MAX:g}",
+        raise ConfigError("out of range", kind="out_of_range",
+                          got=f"{interval:g}", allowed=f"above 0, up to {INTERVAL_S_MAX:g}",
                           where="--interval")  # fmt: skip
     bootstrap = running(context)
     use_kernel_cache()  # before anything imports numba

@@ -90,7 +90,7 @@ def session_events(
     """
     unknown = sorted(set(kinds) - set(KINDS))
     if unknown:
-        raise ConfigError("no such kind of event", got=unknown[0], allowed=", ".join(KINDS))
+        raise ConfigError("no such kind of event", kind="simulation", got=unknown[0], allowed=", ".join(KINDS))
     names = [p.definition.instrument for p in profiles(instruments)]
     scale = min(seconds, FIRST_MINUTE_S)
     until = seconds * NANOS

@@ -142,7 +142,9 @@ def profiles(count: int) -> tuple[Profile, ...]:
         ConfigError: Not a count from 1 to ``INSTRUMENTS_MAX``.
     """
     if not 1 <= count <= INSTRUMENTS_MAX:
-        raise ConfigError("not a number of instruments", got=str(count), allowed=f"1 to {INSTRUMENTS_MAX}")
+        raise ConfigError(
+            "not a number of instruments", kind="simulation", got=str(count), allowed=f"1 to {INSTRUMENTS_MAX}"
+        )
     shipped = [Profile(BY_INSTRUMENT[name], *rest) for name, rest in _SHIPPED.items()]
     return tuple(shipped[:count] + [_synthetic(n) for n in range(1, count - len(shipped) + 1)])
 

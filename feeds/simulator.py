@@ -100,9 +100,11 @@ def simulate(
         ConfigError: An argument is out of range.
     """
     if not 1 <= activity <= ACTIVITY_MAX:
-        raise ConfigError("not an activity", got=str(activity), allowed=f"1 to {ACTIVITY_MAX} percent")
+        raise ConfigError(
+            "not an activity", kind="simulation", got=str(activity), allowed=f"1 to {ACTIVITY_MAX} percent"
+        )
     if not 0 <= start_ns < _FAR:
-        raise ConfigError("not a start", got=str(start_ns), allowed="ns UTC since 1970")
+        raise ConfigError("not a start", kind="simulation", got=str(start_ns), allowed="ns UTC since 1970")
     plan = session_events(seconds, seed, instruments=instruments, kinds=events)
     return _Session(seconds, seed, instruments, start_ns, activity, plan).messages()
 

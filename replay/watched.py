@@ -80,13 +80,17 @@ def watched(log: Log, run: str | None = None) -> Watched:
         run = newest_run(names)
     if run is None:
         raise ConfigError(
-            "there is no run to watch", allowed=_shown(runs), fix="tapedeck demo or tapedeck up makes one"
+            "there is no run to watch",
+            kind="no_run",
+            allowed=_shown(runs),
+            fix="tapedeck demo or tapedeck up makes one",
         )
     if run != LIVE and run not in runs:
-        raise ConfigError("no such run", got=run, allowed=_shown([LIVE, *runs]), where="--run")
+        raise ConfigError("no such run", kind="no_run", got=run, allowed=_shown([LIVE, *runs]), where="--run")
     found = _opened(log, names, runs.get(run, ""))
     if found is None:
-        raise ConfigError("this run was not opened yet", got=run, allowed=_shown([LIVE, *runs]), where="--run",
+        raise ConfigError("this run was not opened yet", kind="no_run",
+                          got=run, allowed=_shown([LIVE, *runs]), where="--run",
                           fix="ask again in a moment, or name another")  # fmt: skip
     return found
 

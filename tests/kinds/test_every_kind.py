@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import re
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,18 +14,19 @@ from schemas import errors
 from schemas.error_kinds import GROUPS, KINDS
 from schemas.error_page import page
 from schemas.errors import TapedeckError
-from tests.kinds import input_kinds, log_kinds, use_kinds
+from tests.kinds import input_kinds, live_kinds, log_kinds, use_kinds
 from tests.kinds.registry import ON_KAFKA, TRIGGERS, Desk, came
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PACKAGES = ("schemas", "streams", "feeds", "features", "models", "agents", "replay", "console")
+PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))
+PACKAGES = PROJECT["tool"]["importlinter"]["root_packages"]
 PAGE = REPOSITORY / "docs" / "errors.md"
 TREE = {name for name, found in vars(errors).items() if isinstance(found, type) and issubclass(found, TapedeckError)}
 BY_CODE = {getattr(errors, name).code: getattr(errors, name) for name in TREE}
 PARTS = {"got", "allowed", "where", "fix"}
 CHARS_MAX = 1_500
 
-assert {input_kinds, use_kinds, log_kinds}  # imported for what they register
+assert {input_kinds, use_kinds, log_kinds, live_kinds}  # imported for what they register
 
 
 def test_the_page_is_what_the_table_says() -> None:

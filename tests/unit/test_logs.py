@@ -16,7 +16,7 @@ import orjson
 import pytest
 
 from agents import worker
-from agents.worker import WorkerSpec
+from agents.worker_spec import WorkerSpec
 from console.main import main
 from console.reporter import Reporter
 from schemas.dead_letter import DeadLetter, notice

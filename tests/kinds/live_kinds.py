@@ -1,0 +1,171 @@
+"""What is wrong with a desk's own project, with a live topology, and with what people order on it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from agents.context import context_of
+from agents.control_log import read_control
+from agents.limit_keys import parse_change, shown
+from agents.live import LiveSession
+from agents.live_plan import LivePlan, load_topology
+from agents.opening import open_live
+from agents.plugins import strategy_of
+from agents.risk_report import check_scope
+from agents.settled import check_settled
+from agents.standing import Standing
+from agents.strategy import Strategy
+from agents.target import Target
+from agents.touch_pressure import STRATEGY
+from agents.warm import warm
+from console.risk_limits import _new
+from console.risk_write import text_of
+from feeds.simulator import simulate
+from schemas.catalog import CLOCK, EXECUTION
+from schemas.control import Resume
+from schemas.errors import ConfigError
+from schemas.header import Header, pack
+from streams.clock import wall_ns
+from streams.memory import MemoryLog
+from streams.ticker import WRITER
+from tests.golden.test_golden_bytes import DOCUMENTS
+from tests.kinds.log_kinds import waited
+from tests.kinds.registry import Desk, Trigger, trigger
+from tests.kinds.use_kinds import ran
+
+# ---- a project of the desk's own
+
+
+def project(desk: Desk) -> Path:
+    """What ``tapedeck init`` writes."""
+    from console.main import main
+
+    assert main(["init", str(desk.folder / "mine"), "--json"]) == 0
+    return desk.folder / "mine"
+
+
+def changed(desk: Desk, file: str, before: str, after: str) -> LivePlan:
+    path = project(desk) / file
+    text = path.read_text(encoding="utf-8")
+    assert before in text
+    path.write_text(text.replace(before, after), encoding="utf-8")
+    return load_topology(path.parent / "topology.toml")
+
+
+def mistake(file: str, before: str, after: str) -> Trigger:
+    return lambda desk: changed(desk, file, before, after)
+
+
+trigger("config.bad_key")(mistake("topology.toml", "[venue]", "[venues]"))
+trigger("config.feed_conflict")(mistake("topology.toml", '"simulator"  ', '"captures"  '))
+trigger("config.no_instrument")(mistake("topology.toml", "spot:BTCUSDT", "spot:XYZ"))
+trigger("config.no_parameter")(mistake("topology.toml", "full_bps", "fullness"))
+trigger("config.bad_size")(mistake("topology.toml", '"0.2"', '"much"'))
+trigger("config.bad_view")(mistake("view.toml", '"spread"', '"spraed"'))
+trigger("config.no_column")(mistake("model.toml", "touch_imbalance", "touch_balance"))
+trigger("config.plugin_missing")(mistake("topology.toml", "strategy.py:", "missing.py:"))
+trigger("config.plugin_import")(mistake("strategy.py", "STEPS = 4", "STEPS = 1 / 0"))
+trigger("config.plugin_type")(mistake("topology.toml", ":STRATEGY", ":STEPS"))
+trigger("config.plugin_rules")(lambda _: Target("two words", STRATEGY.kernel))
+trigger("config.bad_name")(lambda desk: ran(desk, "init", "9lives"))
+
+
+@trigger("config.folder_in_use")
+def a_folder_that_holds_something(desk: Desk) -> Any:
+    desk.file("")
+    desk.patch.chdir(desk.folder.parent)
+    return ran(desk, "init", project(desk))
+
+
+@trigger("config.plugin_compile")
+def a_kernel_that_numba_does_not_know(desk: Desk) -> Any:
+    plan = changed(desk, "strategy.py", "share = min(", "share = open('x') or min(")
+    context = context_of(plan.opening("r"), plan.definitions, plan.folder)
+    return warm([Strategy(context)], context)
+
+
+@trigger("config.code_changed")
+def a_strategy_that_was_changed_under_its_run(desk: Desk) -> Any:
+    folder = project(desk)
+    plan = load_topology(folder / "topology.toml")
+    context = context_of(plan.opening("r"), plan.definitions, folder)
+    with (folder / "strategy.py").open("a") as file:
+        file.write("# a remark\n")
+    return strategy_of(context)
+
+
+# ---- a live topology
+
+
+def opened() -> tuple[Any, LivePlan]:
+    log, plan = MemoryLog(), load_topology(None)
+    open_live(log, plan)
+    return log, plan
+
+
+@trigger("config.live_already")
+def a_clock_that_still_ticks(_: Desk) -> Any:
+    log, plan = opened()
+    head = Header(schema=CLOCK.number, version=1, seq=0, time=wall_ns(), writer=WRITER)
+    log.appender().append("clock", 0, b"", b"{}", pack(head))
+    return LiveSession(log, plan, None, lambda _event: None).open()
+
+
+@trigger("config.live_taken")
+def topics_of_another_deployment(desk: Desk) -> Any:
+    log, _ = opened()
+    desk.file("[tasks]\nsplit = true\n", "topology.toml")
+    return open_live(log, load_topology(desk.folder / "topology.toml"))
+
+
+@trigger("config.unsettled")
+def a_task_that_left_something_uncommitted(_: Desk) -> Any:
+    from schemas.codec import encode
+
+    log, plan = opened()
+    head = Header(schema=EXECUTION.number, version=1, seq=0, time=1, writer="venue")
+    log.appender().append("executions", 0, b"", encode(DOCUMENTS["execution"]), pack(head))
+    return check_settled(log, plan.opening("r"))
+
+
+@trigger("task_failed.twin")
+def two_who_run_one_task(_: Desk) -> Any:
+    said = 'print(\'{"event":"error","code":"fenced.taken_over","message":"taken over"}\', flush=True)'
+    return waited(f"{said}\nraise SystemExit(3)")
+
+
+# ---- what people order
+
+
+def returned(error: ConfigError | None) -> Any:
+    return error
+
+
+trigger("config.no_limit")(lambda _: parse_change("notional", "KEY=VALUE"))
+trigger("config.bad_text")(lambda _: text_of(" ", "--reason"))
+trigger("config.simulation")(lambda _: list(simulate(1.0, 1, activity=0)))
+trigger("config.not_halted")(
+    lambda _: returned(Standing().why_refused(Resume(scope="all", author="a", reason="b", ts=1)))
+)
+
+
+@trigger("config.bad_scope")
+def a_scope_that_is_none(_: Desk) -> Any:
+    log, _plan = opened()
+    return check_scope(log, read_control(log), "world", "", known_only=True)
+
+
+@trigger("config.nothing_changes")
+def a_limit_that_is_in_force_already(_: Desk) -> Any:
+    log, _plan = opened()
+    control = read_control(log)
+    address, value = next(iter(control.standing.flat_limits.items()))
+    return _new([parse_change(f"{shown(address)}={value}", "KEY=VALUE")], control.standing)
+
+
+@trigger("config.no_live_run")
+def a_limit_of_a_run_that_was_never_opened(desk: Desk) -> Any:
+    desk.patch.setattr("streams.kafka.connect", lambda _bootstrap: MemoryLog())
+    change = ["risk", "limits", "set", "default.notional_max=5", "--reason", "a test"]
+    return ran(desk, "--bootstrap", "127.0.0.1:9092", *change)
