@@ -16,7 +16,9 @@ from pathlib import Path
 from typing import Any
 
 from agents.context import Context, read_context
+from agents.limit_keys import parse_change
 from agents.limits import load_limits
+from agents.live_plan import load_topology
 from agents.topology import HOP_FACTORIES
 from features.view import DEFAULT_VIEW
 from feeds.binance import BinanceAdapter
@@ -147,6 +149,16 @@ def config(data: bytes) -> Any:
     return read_file(written(data))
 
 
+def topology(data: bytes) -> Any:
+    """A topology file; it names no code that is there."""
+    return load_topology(written(data))
+
+
+def change(data: bytes) -> Any:
+    """A change of a limit, as typed."""
+    return parse_change(data.decode(errors="surrogateescape"), "KEY=VALUE")
+
+
 def records_of(data: bytes, topic: str) -> list[Record]:
     """Records cut from bytes: lengths of header and value, then these; a header of length 255 is none."""
     found: list[Record] = []
@@ -203,7 +215,8 @@ def hop(name: str) -> Agent:
 DOORS: dict[str, Door] = {
     "header": header, "frame": frame, "document": document, "any_document": any_document, "state": state,
     "sealed_state": sealed_state, "snapshot": snapshot, "agent_state": agent_state, "payloads": payloads,
-    "capture": capture, "limits": limits, "model": model, "config": config, "record_input": record_input,
+    "capture": capture, "limits": limits, "model": model, "config": config, "topology": topology, "change": change,
+    "record_input": record_input,
 }  # fmt: skip
 """By name."""
 

@@ -35,6 +35,8 @@ HEADER = pack(Header(schema=3, version=1, seq=5, time=9, writer="normalise", cou
                      stamps=STAMPS))  # fmt: skip
 LIMITS = b'[account]\nmessage_rate_max = 25\n[default]\nprice_collar_bps = 10.5\nquantity_max = "0.1"\n'
 LIMITS += b'[instrument."spot:BTCUSDT"]\nposition_max = "1"\n'
+TOPOLOGY = b'account = "desk"\n[feed]\nkind = "simulator"\ninstruments = 3\nseed = 1\n[venue]\nlatency_ms = 50\n'
+TOPOLOGY += b'[strategy]\nrest_ms = 250\n[strategy.position_max]\n"spot:BTCUSDT" = "0.2"\n[tasks]\nsplit = true\n'
 INDEX = {
     "kind": "KIND", "values": {"queues": [{"hops": [0], "arrived_ns": 1, "items": [["x", 0, 1, "", ""]]}, None]},
     "arrays": [["queue0.origins", [["ordinal", "<i8"], ["offset", "<i8"], ["seq", "<u8"]], [1]],
@@ -83,6 +85,8 @@ SEEDS: dict[str, list[bytes]] = {
     "limits": [LIMITS],
     "model": [DEFAULT_MODEL.read_bytes()],
     "config": [b'bootstrap = "localhost:9092, b:1"\n'],
+    "topology": [TOPOLOGY],
+    "change": [b"default.notional_max=5000", b"spot:BTCUSDT.quantity_max=none"],
     "record_input": [RECORDS, FRAMES],
 }
 """At least one for each door."""

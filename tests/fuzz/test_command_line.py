@@ -25,7 +25,8 @@ WORDS = (
     "kafka", "--split", "--kill", "--limits", "--model", "--bootstrap", "--log-format", "json", "text", "--all",
     "--run", "live", "-n", "--follow", "--port", "risk@5", "risk@", "feed@0", "max", "1", "0", "-1", "nan", "1e999",
     "a:1", "::1", "[::1]:9", "--", "-", "--speed=", "--log-format=json", "--log-format=", ".", "file", "\udcff",
-    "ü" * 300, "\x1b[2J", "a\nb",
+    "ü" * 300, "\x1b[2J", "a\nb", "up", "top", "risk", "halt", "resume", "show", "limits", "set", "history", "--scope",
+    "all", "instrument", "--reason", "why", "default.notional_max=5", "a.b.c=", "=", "--only", "--author",
 )  # fmt: skip
 arguments = st.lists(
     st.one_of(st.sampled_from(WORDS), st.text(st.characters(exclude_characters="\0"), max_size=8)), max_size=7
@@ -47,6 +48,7 @@ def nothing_starts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
             patch.delenv(name, raising=False)
         patch.chdir(folder)
         patch.setattr("console.play.play", lambda *_a, **_k: 0)
+        patch.setattr("console.live_run.run_live", lambda *_a, **_k: 0)
         patch.setattr("streams.kafka.connect", away)
         patch.setattr("streams.broker.EmbeddedBroker.up", away)
         yield folder

@@ -17,14 +17,14 @@ from schemas.errors import TapedeckError
 from tests.fuzz import doors
 from tests.fuzz.seeds import SEEDS
 
-EXAMPLES = int(os.environ.get("TAPEDECK_FUZZ_EXAMPLES", "60"))
+EXAMPLES = int(os.environ.get("TAPEDECK_FUZZ_EXAMPLES", "30"))
 """Of each property; ``just fuzz`` asks for more."""
 BOUNDED = settings(
     max_examples=EXAMPLES, deadline=None, derandomize="TAPEDECK_FUZZ_EXAMPLES" not in os.environ,
     suppress_health_check=list(HealthCheck), database=None,
 )  # fmt: skip
-ROUNDS = 150
-GROWTH_BYTES_MAX = 128 * 1024
+ROUNDS = 60
+GROWTH_BYTES_MAX = 64 * 1024
 """What a round of knocks may leave behind: caches of the interpreter's own; a leak of a byte a knock is more."""
 
 Bend = tuple[int, int, bytes]

@@ -17,9 +17,9 @@ from tests.fuzz.doors import KEYS, TS, adapter
 from tests.fuzz.seeds import DEPTH, QUOTE, TRADE
 from tests.fuzz.test_doors import bent
 
-ROUND = 300
-GROWTH_BYTES_MAX = 128 * 1024
-"""Left behind by nine rounds: fifty bytes a record, less than any of them takes."""
+ROUND = 120
+GROWTH_BYTES_MAX = 64 * 1024
+"""Left behind by nine rounds: sixty bytes a record, less than any of them takes."""
 
 
 def growth_of(play: Callable[[int], None]) -> int:

@@ -10,7 +10,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.context import read_context
 from agents.topology import HOP_FACTORIES, SPLIT, writers
 from replay.plan import PlayPlan, open_run
 from schemas.catalog import CATALOG
@@ -71,9 +70,7 @@ class Stage:
     def __init__(self, hop: str) -> None:
         self.hop = hop
         self.log = MemoryLog()
-        self.task: Task | None = None
         open_run(self.log, PLAN)
-        assert read_context(self.log, PLAN.namespace).run == context().run
         agent = HOP_FACTORIES[hop](context())
         self.tables = (agent.reads, *agent.sides)
 
