@@ -29,7 +29,7 @@ from schemas.clock import Clock
 from schemas.codec import encode
 from schemas.header import HEADER_KEY, Header, no_stamps, pack
 from streams.broker import EmbeddedBroker
-from streams.clock import wall_ns
+from streams.clock import sleep_s, wall_ns
 from streams.cluster import Cluster
 from streams.config import BOOTSTRAP_VARIABLE
 from streams.home import HOME_VARIABLE
@@ -263,6 +263,8 @@ def test_a_broker_that_was_killed_is_found_and_brought_back_by_what_is_advised(h
     pid = EmbeddedBroker(home).status().pid
     assert pid is not None
     os.kill(pid, signal.SIGKILL)
+    while EmbeddedBroker(home).status().running:
+        sleep_s(0.01)
     code, verdict, found = report(home)
     assert (code, verdict) == (1, "fail")
     assert found["broker process"]["status"] == "warn"
