@@ -157,9 +157,19 @@ def test_a_fresh_broker_is_well(home: Path) -> None:
     assert code == 0
     assert verdict in ("ok", "warn")
     for check in ("python", "packages", "numba", "broker", "broker version", "broker settings", "replication",
-                  "broker limits", "broker log", "consumer groups", "jars"):  # fmt: skip
+                  "broker limits", "consumer groups", "jars"):  # fmt: skip
         assert found[check]["status"] == "ok", found[check]
-    assert {"cpu", "memory", "open files", "disk", "days left", "clock offset", "kernels", "crashes"} <= found.keys()
+    assert {
+        "cpu",
+        "memory",
+        "open files",
+        "disk",
+        "days left",
+        "clock offset",
+        "kernels",
+        "crashes",
+        "broker log",
+    } <= found.keys()
 
 
 def test_a_broker_that_is_named_is_asked_for_its_version(home: Path, kafka: Any) -> None:

@@ -13,18 +13,18 @@ from schemas import errors
 from schemas.error_kinds import GROUPS, KINDS
 from schemas.error_page import page
 from schemas.errors import TapedeckError
-from tests.kinds import input_kinds, log_kinds, use_kinds
+from tests.kinds import cluster_kinds, input_kinds, log_kinds, use_kinds
 from tests.kinds.registry import ON_KAFKA, TRIGGERS, Desk, came
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PACKAGES = ("schemas", "streams", "feeds", "features", "models", "agents", "replay", "console")
+PACKAGES = ("schemas", "streams", "feeds", "features", "models", "agents", "replay", "operations", "console")
 PAGE = REPOSITORY / "docs" / "errors.md"
 TREE = {name for name, found in vars(errors).items() if isinstance(found, type) and issubclass(found, TapedeckError)}
 BY_CODE = {found.code: found for found in vars(errors).values() if isinstance(found, type) and hasattr(found, "code")}
 PARTS = {"got", "allowed", "where", "fix"}
 CHARS_MAX = 1_500
 
-assert {input_kinds, use_kinds, log_kinds}  # imported for what they register
+assert {cluster_kinds, input_kinds, use_kinds, log_kinds}  # imported for what they register
 
 
 def test_the_page_is_what_the_table_says() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
+import msgspec
 import pytest
 
 from agents.context import context_of
@@ -15,7 +16,7 @@ from operations.clocks import KernelClock
 from operations.finding import Finding
 from operations.live_run import TaskFacts
 from replay.plan import PlayPlan
-from schemas.catalog import HALT, RUN
+from schemas.catalog import DECISION, HALT, RUN
 from schemas.codec import encode
 from schemas.control import Halt
 from schemas.document import Document
@@ -26,16 +27,23 @@ from streams.snapshot import TaskState, record_header, to_bytes
 NOW_MS = 1_000_000_000
 NAMES = ("normalise", "hot", "risk", "venue")
 SECOND_NS = 1_000_000_000
+RUN_LIVE = msgspec.structs.replace(PlayPlan(run="one").opening(), mode="live")
 
 
 def judged(
-    facts: Sequence[TaskFacts], *, open_s: int = 600, clock_s: float | None = 0.1, feed_s: float | None = 0.1
+    facts: Sequence[TaskFacts],
+    *,
+    open_s: int = 600,
+    clock_s: float | None = 0.1,
+    feed_s: float | None = 0.1,
+    in_order: bool = False,
 ) -> list[Finding]:
     """Findings on a run opened so long ago, whose clock and feed were last heard so long ago."""
     return tasks.judge(
         facts, now_ms=NOW_MS, opened_ms=NOW_MS - open_s * 1_000,
         clock_ms=None if clock_s is None else NOW_MS - int(clock_s * 1_000),
-        feed_ms=None if feed_s is None else NOW_MS - int(feed_s * 1_000), program="tapedeck",
+        feed_ms=None if feed_s is None else NOW_MS - int(feed_s * 1_000), in_order=in_order,
+        program="tapedeck",
     )  # fmt: skip
 
 
@@ -104,6 +112,12 @@ def test_the_inputs_that_doctor_knows_are_the_agents_own() -> None:
     assert {name: build(context).reads for name, build in HOP_FACTORIES.items()} == live_run.INPUTS
 
 
+def test_a_topology_that_ended_in_order_is_well() -> None:
+    (found,) = judged([fact(name, age_s=300.0) for name in NAMES], clock_s=301.0, feed_s=301.0, in_order=True)
+    assert (found.check, found.status, found.fix) == ("live topology", "ok", "tapedeck up")
+    assert found.found.endswith("ended in order")
+
+
 def opened_log(*documents: tuple[Document, int]) -> MemoryLog:
     """A log with live topics whose control holds the documents."""
     log = MemoryLog()
@@ -117,8 +131,6 @@ def opened_log(*documents: tuple[Document, int]) -> MemoryLog:
 
 
 def opening(run: str, mode: str) -> tuple[Document, int]:
-    import msgspec
-
     return msgspec.structs.replace(PlayPlan(run=run).opening(), mode=mode), RUN.number
 
 
@@ -147,16 +159,26 @@ def test_tasks_and_their_lag_are_read_from_what_they_committed() -> None:
     for _ in range(5):
         appender.append("orders.intent", 0, b"", b"{}", None)
     commit(log, "risk", "risk", 2)
-    found = {task.name: task for task in live_run.tasks(log, "simulator")}
+    found = {task.name: task for task in live_run.tasks(log, RUN_LIVE)}
     assert list(found) == list(NAMES)
     assert (found["risk"].lag, found["risk"].committed_ms) == (3, 0)
     assert found["hot"].committed_ms is None
 
 
-def test_a_split_deployment_is_known_by_its_tasks() -> None:
+def test_a_split_deployment_has_a_task_for_each_hop() -> None:
     log = opened_log(opening("one", "live"))
-    commit(log, "strategy", "strategy", 0)
-    assert [task.name for task in live_run.tasks(log, "simulator")] == list(HOP_FACTORIES)
+    split = msgspec.structs.replace(RUN_LIVE, split=True)
+    assert [task.name for task in live_run.tasks(log, split)] == list(HOP_FACTORIES)
+
+
+def test_a_run_ended_in_order_where_nothing_lies_behind_its_commits() -> None:
+    log = opened_log(opening("one", "live"))
+    assert live_run.ended_in_order(log, RUN_LIVE)
+    writer = log.writer("risk")
+    writer.begin()
+    left = Header(schema=DECISION.number, version=1, seq=0, time=0, writer="risk", stamps=no_stamps())
+    writer.append("orders.decision", 0, b"", b"{}", pack(left))
+    assert not live_run.ended_in_order(log, RUN_LIVE)
 
 
 def test_a_task_whose_snapshot_is_torn_is_told_apart() -> None:
@@ -165,7 +187,7 @@ def test_a_task_whose_snapshot_is_torn_is_told_apart() -> None:
     writer.begin()
     writer.append("state", HOP_NUMBER["risk"], b"risk", b"torn", record_header("risk", 1, 0))
     writer.commit()
-    assert [task.name for task in live_run.tasks(log, "simulator") if task.torn] == ["risk"]
+    assert [task.name for task in live_run.tasks(log, RUN_LIVE) if task.torn] == ["risk"]
 
 
 def test_a_clock_that_nobody_keeps_is_a_warning_and_one_that_is_off_as_well() -> None:
