@@ -43,8 +43,9 @@ def feature_levels(address: str, timeout_s: float) -> dict[str, int]:
             return levels_in(_exactly(connection, size))
     except (OSError, ValueError, struct.error, IndexError) as error:
         raise BrokerError(
-            "a broker does not tell its version", kind="no_version", got=str(error) or type(error).__name__, where=address
-        ) from error
+            "a broker does not tell its version", kind="no_version", where=address,
+            got=str(error) or type(error).__name__,
+        ) from error  # fmt: skip
 
 
 def release(metadata_level: int) -> str:
