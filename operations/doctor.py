@@ -46,6 +46,8 @@ from streams.kafka import KafkaLog
 from streams.log import Log
 
 NANOS_PER_MS = 1_000_000
+SIMULATOR = "simulator"
+"""The source whose event times are made up: no clock stands behind them."""
 NEED_THE_BROKER = ("broker settings", "topics", "tasks", "consumer groups", "days left")
 """Checks that are unknown while no broker answers."""
 
@@ -187,18 +189,18 @@ def _live(meant: Meant, log: Log) -> list[Finding]:
     if run is None:
         return [tasks.NOTHING_LIVE]
     source = run.run.source
-    facts = live_run.tasks(log, source)
+    facts, in_order = live_run.tasks(log, run.run), live_run.ended_in_order(log, run.run)
     payload = live_run.newest(log, topic_name("", "raw.<source>", source))
     clock, ticks = live_times.clock_ns(log), live_times.tick_times(log, source)
     now_ns = wall_ns()  # after all that it is compared with
     found = tasks.judge(
         facts, now_ms=now_ns // NANOS_PER_MS, opened_ms=run.opened_ms,
         clock_ms=None if clock is None else clock // NANOS_PER_MS,
-        feed_ms=None if payload is None else payload.timestamp_ms, program=meant.program,
+        feed_ms=None if payload is None else payload.timestamp_ms, in_order=in_order, program=meant.program,
     )  # fmt: skip
     if clock is not None and (ahead := clocks.live_clock(clock, now_ns)) is not None:
         found.append(ahead)
-    if ticks is not None:
+    if ticks is not None and source != SIMULATOR:
         found += clocks.feed_skew(ticks.lags, ticks.newest_recv, now_ns)
     return found
 

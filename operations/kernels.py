@@ -61,7 +61,7 @@ def _stale(folder: Path) -> list[Finding]:
         return []
     said = f"{len(others)} of former versions, {amount(size)}"
     remove = f"rm -r {' '.join(shlex.quote(str(path)) for path in others)}"
-    return [Finding("kernels", "warn" if size > STALE_BYTES_WARN else "ok", said, fix=remove)]
+    return [Finding("old kernels", "warn" if size > STALE_BYTES_WARN else "ok", said, fix=remove)]
 
 
 def _size(folder: Path) -> int:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agents.topology import FUSED, SPLIT, TaskHops
+from agents.settled import check_settled
+from agents.topology import TaskHops, deployment
 from schemas.codec import decode
 from schemas.control import RunOpened
-from schemas.errors import BadInput, SnapshotError
+from schemas.errors import BadInput, ConfigError, SnapshotError
 from schemas.topics import topic_name
 from streams.log import Log, Record
 from streams.progress import progress
@@ -72,14 +73,27 @@ def opened(log: Log) -> Opened | None:
     return found
 
 
-def tasks(log: Log, source: str) -> list[TaskFacts]:
+def tasks(log: Log, run: RunOpened) -> list[TaskFacts]:
     """Every task that the live topology should have, by what it has committed.
 
     Raises:
         BrokerError: The log cannot be read.
     """
     state = topic_name("", "state")
-    return [_facts(log, state, task, source) for task in _deployed(log, state)]
+    return [_facts(log, state, task, run.source) for task in deployment(run.split)]
+
+
+def ended_in_order(log: Log, run: RunOpened) -> bool:
+    """Whether every task has committed all that it wrote, as it does when it is asked to end.
+
+    Raises:
+        BrokerError: The log cannot be read.
+    """
+    try:
+        check_settled(log, run)
+    except (ConfigError, SnapshotError):
+        return False
+    return True
 
 
 def newest(log: Log, topic: str, partition: int = 0, *, committed: bool = False) -> Record | None:
@@ -101,13 +115,6 @@ def newest(log: Log, topic: str, partition: int = 0, *, committed: bool = False)
             return found
         window *= 4
     return None
-
-
-def _deployed(log: Log, state: str) -> tuple[TaskHops, ...]:
-    """The deployment whose names stand in ``state``: fused unless it says otherwise."""
-    strategy = next(task for task in SPLIT if task.name == "strategy")
-    last = newest(log, state, strategy.state_partition, committed=True)
-    return SPLIT if last is not None and last.key == strategy.name.encode() else FUSED
 
 
 def _facts(log: Log, state: str, task: TaskHops, source: str) -> TaskFacts:

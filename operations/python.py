@@ -6,8 +6,10 @@ import re
 import sys
 import tomllib
 from collections.abc import Mapping
+from dataclasses import dataclass
 from importlib import metadata
 from pathlib import Path
+from typing import Any
 
 from operations.finding import Finding
 
@@ -26,6 +28,19 @@ LOCK = Path(__file__).resolve().parents[1] / "uv.lock"
 _REQUIREMENT = re.compile(r"^([A-Za-z0-9._-]+)(?:\[[^\]]*\])?\s*(?:>=\s*([\d.]+))?")
 
 
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """How a package is wanted.
+
+    Attributes:
+        versions: Any of these, or at least these, as whoever asks says; empty for any.
+        always: Whether it must be there: a dependency with a marker need not, on this system or Python.
+    """
+
+    versions: frozenset[str] = frozenset()
+    always: bool = True
+
+
 def interpreter(version: tuple[int, ...]) -> Finding:
     """The interpreter's version."""
     said = ".".join(map(str, version[:3]))
@@ -35,19 +50,20 @@ def interpreter(version: tuple[int, ...]) -> Finding:
     return Finding("python", "fail", said, wanted, f"uv python install {LOWEST[0]}.{BELOW[1] - 1} && {SYNC}")
 
 
-def packages(installed: Mapping[str, str], wanted: Mapping[str, str], *, locked: bool) -> Finding:
+def packages(installed: Mapping[str, str], wanted: Mapping[str, Wanted], *, locked: bool) -> Finding:
     """What is installed against what should be.
 
     Args:
         installed: Version by normalised name.
-        wanted: The same; lowest versions where ``locked`` is false. An empty one asks for any.
-        locked: Whether versions must be these very ones: those that were tested together.
+        wanted: By normalised name.
+        locked: Whether versions must be the very ones that were tested together; else they are the lowest.
     """
-    missing = sorted(wanted.keys() - installed.keys() - EMBEDDED_ONLY)
+    absent = wanted.keys() - installed.keys()
+    missing = sorted(name for name in absent - EMBEDDED_ONLY if wanted[name].always)
     other = sorted(
-        f"{name} {installed[name]}, not {version}"
-        for name, version in wanted.items()
-        if version and name in installed and not _fits(installed[name], version, locked=locked)
+        f"{name} {installed[name]}, not {' or '.join(sorted(want.versions))}"
+        for name, want in wanted.items()
+        if name in installed and not _fits(installed[name], want.versions, locked=locked)
     )
     kept = "uv.lock's versions" if locked else "versions that pyproject.toml allows"
     reinstall = SYNC if locked else INSTALL
@@ -55,8 +71,8 @@ def packages(installed: Mapping[str, str], wanted: Mapping[str, str], *, locked:
         return Finding("packages", "fail", f"missing: {_some(missing)}", kept, reinstall)
     if other:
         return Finding("packages", "warn" if locked else "fail", _some(other), kept, reinstall)
-    absent = sorted(EMBEDDED_ONLY & wanted.keys() - installed.keys())
-    without = f"; without {' and '.join(absent)}: no embedded broker here" if absent else ""
+    spared = sorted(EMBEDDED_ONLY & absent)
+    without = f"; without {' and '.join(spared)}: no embedded broker here" if spared else ""
     return Finding("packages", "ok", f"{len(wanted.keys() & installed.keys())} at {kept}{without}")
 
 
@@ -80,29 +96,33 @@ def look() -> list[Finding]:
         wanted = locked_closure(LOCK.read_text(encoding="utf-8"))
     else:
         matches = (_REQUIREMENT.match(line) for line in metadata.requires("tapedeck") or () if "extra ==" not in line)
-        wanted = {_normal(match[1]): match[2] or "" for match in matches if match is not None}
+        wanted = {_normal(match[1]): Wanted(frozenset({match[2]} - {None})) for match in matches if match is not None}
     return [interpreter(sys.version_info[:3]), packages(installed, wanted, locked=LOCK.exists()), compiler()]
 
 
-def locked_closure(lock: str) -> dict[str, str]:
-    """Versions of what ``tapedeck`` itself needs, by uv.lock: no development tools, nothing for other systems.
-
-    A dependency with a marker is left out: whether it applies is not judged here.
-    """
-    locked = {package["name"]: package for package in tomllib.loads(lock)["package"]}
-    found: dict[str, str] = {}
+def locked_closure(lock: str) -> dict[str, Wanted]:
+    """What ``tapedeck`` itself needs, by uv.lock, over all systems and Pythons; no development tools."""
+    locked: dict[str, list[dict[str, Any]]] = {}
+    for package in tomllib.loads(lock)["package"]:
+        locked.setdefault(package["name"], []).append(package)
+    found: dict[str, Wanted] = {}
     waiting = ["tapedeck"]
     while waiting:
-        for dependency in locked[waiting.pop()].get("dependencies", ()):
-            name = dependency["name"]
-            if name not in found and name in locked and "marker" not in dependency:
-                found[name] = locked[name]["version"]
-                waiting.append(name)
+        for package in locked[waiting.pop()]:
+            for dependency in package.get("dependencies", ()):
+                name, always = dependency["name"], "marker" not in dependency
+                if name not in found:
+                    waiting.append(name)
+                    found[name] = Wanted(frozenset(each["version"] for each in locked[name]), always)
+                elif always and not found[name].always:
+                    found[name] = Wanted(found[name].versions, True)
     return found
 
 
-def _fits(version: str, wanted: str, *, locked: bool) -> bool:
-    return version == wanted if locked else _numbers(version) >= _numbers(wanted)
+def _fits(version: str, wanted: frozenset[str], *, locked: bool) -> bool:
+    if locked:
+        return version in wanted
+    return all(_numbers(version) >= _numbers(lowest) for lowest in wanted)
 
 
 def _numbers(version: str) -> tuple[int, ...]:

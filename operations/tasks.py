@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agents.stalls import STALL_S_MAX
 from operations.finding import Finding, span
 from operations.live_run import TaskFacts
 
-STALLED_S = 30.0
+STALLED_S = STALL_S_MAX
 """A live task commits every few seconds even when idle: one that is silent for longer is stalled or dead."""
 STARTING_S = 120.0
 """So long after the run was opened a task may be on its way: a cold start compiles kernels."""
@@ -28,6 +29,7 @@ def judge(
     opened_ms: int,
     clock_ms: int | None,
     feed_ms: int | None,
+    in_order: bool,
     program: str,
 ) -> list[Finding]:
     """Findings on a live run.
@@ -38,15 +40,18 @@ def judge(
         opened_ms: When it was opened.
         clock_ms: Time of the newest record of ``clock``; None where there is none.
         feed_ms: Time of the newest payload; None where there is none.
+        in_order: Whether every task has committed all that it wrote.
         program: How ``tapedeck`` is called for this cluster.
     """  # fmt: skip
     open_s = (now_ms - opened_ms) / 1_000
     heard = [ms for ms in (clock_ms, *(task.committed_ms for task in tasks)) if ms is not None]
     silent_s = (now_ms - max(heard)) / 1_000 if heard else open_s
     if silent_s > STALLED_S and open_s > STALLED_S:
-        return [Finding("live topology", "warn",
-                        f"opened {span(open_s)} ago, nothing runs: silent for {span(silent_s)}",
-                        "every task commits every few seconds", f"{program} up")]  # fmt: skip
+        said = f"opened {span(open_s)} ago, silent for {span(silent_s)}"
+        if in_order:
+            return [Finding("live topology", "ok", f"{said}: ended in order", fix=f"{program} up")]
+        return [Finding("live topology", "warn", f"{said}: it did not end in order", "an end in order, or a topology "
+                        "that runs", f"{program} up")]  # fmt: skip
     found = [_task(task, now_ms, open_s, program) for task in tasks]
     well = [finding for finding in found if finding.status == "ok"]
     if well:

@@ -19,6 +19,14 @@ BROKER = {
     ),
     "no_topic": ("There is no such topic or partition in the cluster.", "Check address and run; create it first."),
     "topic_refused": ("The cluster refuses to create a topic.", "Check the name, and what the cluster allows."),
+    "unanswered": (
+        "The cluster does not tell, or does not do, what it was asked about itself.",
+        "Read its reason in the line: rights, or a topic or broker that is gone.",
+    ),
+    "no_version": (
+        "A broker does not tell its version.",
+        "Check the address: an encrypted listener, or no Kafka.",
+    ),
     "already_running": ("The embedded broker runs, on another port than asked for.", "Stop it, or leave the port out."),
     "port_taken": ("Another program listens on the port.", "Give another, leave it out, or stop that program."),
     "no_free_port": ("No free port was found on the loopback interface.", "Stop what takes them, or give a port."),

@@ -42,9 +42,10 @@ def feature_levels(address: str, timeout_s: float) -> dict[str, int]:
                 raise ValueError(f"an answer of {size} bytes")
             return levels_in(_exactly(connection, size))
     except (OSError, ValueError, struct.error, IndexError) as error:
-        raise BrokerError("a broker does not tell its version", kind="unreadable",
-                          got=str(error) or type(error).__name__,
-                          where=address) from error  # fmt: skip
+        raise BrokerError(
+            "a broker does not tell its version", kind="no_version", where=address,
+            got=str(error) or type(error).__name__,
+        ) from error  # fmt: skip
 
 
 def release(metadata_level: int) -> str:

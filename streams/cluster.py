@@ -240,5 +240,5 @@ class Cluster:
         try:
             return ask()
         except (KafkaException, TimeoutError) as error:
-            raise BrokerError("the cluster refuses an answer", kind="unreadable", got=described(kafka_error(error)),
+            raise BrokerError("the cluster refuses an answer", kind="unanswered", got=described(kafka_error(error)),
                               where=self.bootstrap) from error  # fmt: skip

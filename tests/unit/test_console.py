@@ -29,7 +29,18 @@ def test_asking_for_help_loads_nothing_heavy() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    ["", "demo", "feed check", "topics list", "topics tail", "broker up", "broker status", "broker down"],
+    [
+        "",
+        "demo",
+        "feed check",
+        "topics list",
+        "topics tail",
+        "topics mend",
+        "broker up",
+        "broker status",
+        "broker down",
+        "doctor",
+    ],
 )
 def test_every_command_explains_itself_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command.split(), "--help"]) == 0
@@ -68,6 +79,8 @@ def test_every_command_explains_itself_with_an_example(command: str, capsys: pyt
         ("--bootstrap nowhere topics list", "--bootstrap: not an address"),
         ("--bootstrap nowhere demo", "--bootstrap: not an address"),
         ("broker up --port 99999", "not a port"),
+        ("doctor --jsn", "--jsn"),
+        ("--bootstrap nowhere doctor", "--bootstrap: not an address"),
     ],
 )
 def test_a_wrong_argument_is_one_clear_line(arguments: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
