@@ -69,14 +69,22 @@ def check_address(address: Address, where: str) -> None:
     """
     table, name, key = address
     if table not in TABLE_KEYS:
-        raise ConfigError("no such table of limits", got=table, allowed=", ".join(TABLE_KEYS), where=where)
+        raise ConfigError(
+            "no such table of limits", kind="no_limit", got=table, allowed=", ".join(TABLE_KEYS), where=where
+        )
     if (table == "instrument") != bool(name):
         allowed = "an instrument" if table == "instrument" else f"no instrument in table {table}"
-        raise ConfigError("not an address of a limit", got=shown(address), allowed=allowed, where=where)
+        raise ConfigError(
+            "not an address of a limit", kind="no_limit", got=shown(address), allowed=allowed, where=where
+        )
     if name and name not in BY_INSTRUMENT:
-        raise ConfigError("no such instrument", got=name, allowed=", ".join(sorted(BY_INSTRUMENT)), where=where)
+        raise ConfigError(
+            "no such instrument", kind="no_limit", got=name, allowed=", ".join(sorted(BY_INSTRUMENT)), where=where
+        )
     if key not in TABLE_KEYS[table]:
-        raise ConfigError("no such limit", got=key, allowed=", ".join(TABLE_KEYS[table]), where=f"{where}: {table}")
+        raise ConfigError(
+            "no such limit", kind="no_limit", got=key, allowed=", ".join(TABLE_KEYS[table]), where=f"{where}: {table}"
+        )
 
 
 def parse_change(text: str, where: str) -> LimitChange:
@@ -90,7 +98,13 @@ def parse_change(text: str, where: str) -> LimitChange:
     """
     key_text, sign, value_text = (part.strip() for part in text.partition("="))
     if not sign or not value_text:
-        raise ConfigError("not a change", got=text, allowed="KEY=VALUE, e.g. default.notional_max=5000", where=where)
+        raise ConfigError(
+            "not a change",
+            kind="bad_change",
+            got=text,
+            allowed="KEY=VALUE, e.g. default.notional_max=5000",
+            where=where,
+        )
     table, name, key = address = parse_address(key_text)
     check_address(address, where)
     literal = cast(Literal["account", "default", "instrument"], table)

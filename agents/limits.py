@@ -154,7 +154,9 @@ def _check_table(table: dict[str, Any], where: str) -> None:
 def _check_number(table: dict[str, Any], key: str, most: float, where: str) -> None:
     value = table.get(key, 0)
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= most:
-        raise ConfigError("not a limit", got=repr(value), allowed=f"number 0 to {most:g}", where=f"{where}.{key}")
+        raise ConfigError(
+            "not a limit", kind="bad_limit", got=repr(value), allowed=f"number 0 to {most:g}", where=f"{where}.{key}"
+        )
 
 
 def _is_quantity(value: Any) -> bool:

@@ -67,10 +67,12 @@ def check_scope(log: Log, control: ControlLog, scope: str, name: str, *, known_o
         ConfigError: Says which names there are, the nearest first.
     """
     if scope not in get_args(Scope):
-        raise ConfigError("no such scope", got=scope, allowed=", ".join(get_args(Scope)), where="--scope")
+        raise ConfigError(
+            "no such scope", kind="bad_scope", got=scope, allowed=", ".join(get_args(Scope)), where="--scope"
+        )
     if (scope == "all") == bool(name):
         allowed = "no name" if scope == "all" else f"the name of one: --scope {scope} NAME"
-        raise ConfigError(f"scope {scope}", got=name or "no name", allowed=allowed, where="--scope")
+        raise ConfigError(f"scope {scope}", kind="bad_scope", got=name or "no name", allowed=allowed, where="--scope")
     if scope == "all" or not known_only:
         return
     runs = [e.document for e in control.entries if isinstance(e.document, RunOpened)]
@@ -82,7 +84,7 @@ def check_scope(log: Log, control: ControlLog, scope: str, name: str, *, known_o
         near = get_close_matches(name, known, n=NEAREST_MAX, cutoff=0.3)
         nearest = [*near, *(n for n in known if n not in near)][:NEAREST_MAX]
         raise ConfigError(
-            f"no such {scope}", got=name, allowed=", ".join(nearest),
+            f"no such {scope}", kind="no_such_name", got=name, allowed=", ".join(nearest),
             where="--scope", fix="if it is meant all the same: --force",
         )  # fmt: skip
 

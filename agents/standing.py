@@ -69,7 +69,9 @@ class Standing:
             elif isinstance(document, RunOpened):
                 check_limits(document.limits, f"limits of run {document.run}")
             elif isinstance(document, Resume) and (document.scope, document.name) not in self._halts:
-                raise ConfigError("nothing is halted there", got=f"{document.scope} {document.name}".strip())
+                raise ConfigError(
+                    "nothing is halted there", kind="not_halted", got=f"{document.scope} {document.name}".strip()
+                )
         except ConfigError as error:
             return error
         return None

@@ -106,7 +106,11 @@ def resume(
         if control.standing.why_refused(said) is not None:
             halted = ", ".join(scope_of(*place) for place in control.standing.halts) or "no halt is in force"
             raise ConfigError(
-                "nothing is halted there", got=scope_of(scope.value, name), allowed=halted, where="--scope"
+                "nothing is halted there",
+                kind="not_halted",
+                got=scope_of(scope.value, name),
+                allowed=halted,
+                where="--scope",
             )
         return said
 

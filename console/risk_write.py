@@ -116,7 +116,7 @@ def text_of(text: str, where: str) -> str:
 
     clean = text.strip()
     if not 1 <= len(clean) <= TEXT_CHARS_MAX or not clean.isprintable():
-        raise ConfigError("not a text for the record", got=repr(text), where=where,
+        raise ConfigError("not a text for the record", kind="bad_text", got=repr(text), where=where,
                           allowed=f"1 to {TEXT_CHARS_MAX} printable characters")  # fmt: skip
     return clean
 

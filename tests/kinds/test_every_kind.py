@@ -13,7 +13,7 @@ from schemas import errors
 from schemas.error_kinds import GROUPS, KINDS
 from schemas.error_page import page
 from schemas.errors import TapedeckError
-from tests.kinds import input_kinds, log_kinds, use_kinds
+from tests.kinds import input_kinds, log_kinds, risk_kinds, use_kinds
 from tests.kinds.registry import ON_KAFKA, TRIGGERS, Desk, came
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -24,7 +24,7 @@ BY_CODE = {found.code: found for found in vars(errors).values() if isinstance(fo
 PARTS = {"got", "allowed", "where", "fix"}
 CHARS_MAX = 1_500
 
-assert {input_kinds, use_kinds, log_kinds}  # imported for what they register
+assert {input_kinds, use_kinds, log_kinds, risk_kinds}  # imported for what they register
 
 
 def test_the_page_is_what_the_table_says() -> None:
