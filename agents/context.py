@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from schemas.codec import decode
+from schemas.codec import decode_any
 from schemas.control import RunOpened
 from schemas.definition import Definition
 from schemas.errors import BadFrame, SnapshotError
@@ -78,10 +78,11 @@ def read_context(log: Log, namespace: str, folder: Path = Path()) -> Context:
 
 
 def _documents(log: Log, topic: str, event: Any) -> list[Any]:
-    documents = []
+    documents: list[Any] = []
     for record in log.scan(topic, 0, 0, committed=True):
         try:
-            documents.append(decode(record.value, event))
+            document = decode_any(record.value)
+            documents += [document] if isinstance(document, event) else []
         except BadFrame as error:  # junk that somebody has put there must not keep a task from coming back
             logger.warning("%s[0]@%d skipped: %s", topic, record.offset, error.told)
     return documents

@@ -79,7 +79,7 @@ def check_address(address: Address, where: str) -> None:
         )
     if name and name not in BY_INSTRUMENT:
         raise ConfigError(
-            "no such instrument", kind="no_instrument", got=name, allowed=", ".join(sorted(BY_INSTRUMENT)), where=where
+            "no such instrument", kind="no_limit", got=name, allowed=", ".join(sorted(BY_INSTRUMENT)), where=where
         )
     if key not in TABLE_KEYS[table]:
         raise ConfigError(
@@ -99,7 +99,11 @@ def parse_change(text: str, where: str) -> LimitChange:
     key_text, sign, value_text = (part.strip() for part in text.partition("="))
     if not sign or not value_text:
         raise ConfigError(
-            "not a change", kind="no_limit", got=text, allowed="KEY=VALUE, e.g. default.notional_max=5000", where=where
+            "not a change",
+            kind="bad_change",
+            got=text,
+            allowed="KEY=VALUE, e.g. default.notional_max=5000",
+            where=where,
         )
     table, name, key = address = parse_address(key_text)
     check_address(address, where)

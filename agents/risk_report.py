@@ -84,7 +84,7 @@ def check_scope(log: Log, control: ControlLog, scope: str, name: str, *, known_o
         near = get_close_matches(name, known, n=NEAREST_MAX, cutoff=0.3)
         nearest = [*near, *(n for n in known if n not in near)][:NEAREST_MAX]
         raise ConfigError(
-            f"no such {scope}", kind="bad_scope", got=name, allowed=", ".join(nearest),
+            f"no such {scope}", kind="no_such_name", got=name, allowed=", ".join(nearest),
             where="--scope", fix="if it is meant all the same: --force",
         )  # fmt: skip
 

@@ -141,7 +141,7 @@ def _slots(instruments: list[int], context: Context, arrays: dict[str, Any]) -> 
     for old, slot in enumerate(slots):
         if slot == NO_SLOT and any(arrays[name][old] for name in ("position", "open_buys", "open_sells")):
             raise SnapshotError(
-                "an instrument with a position or an open order is no longer defined", kind="other_instruments",
+                "an instrument with a position or an open order is no longer defined", kind="instrument_gone",
                 got=str(instruments[old]),
                 fix="define it again",
             )  # fmt: skip

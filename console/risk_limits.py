@@ -64,7 +64,10 @@ def limits_set(
             raise ConfigError("no live run was opened yet: there are no limits to change", kind="no_live_run",
                               fix="tapedeck up opens one, with the limits of its topology")  # fmt: skip
         said = LimitsChanged(
-            changes=_new(parsed, control.standing), author=author_of(author), reason=text_of(reason, "--reason"), ts=ts
+            changes=changes_of(parsed, control.standing),
+            author=author_of(author),
+            reason=text_of(reason, "--reason"),
+            ts=ts,
         )
         refused = control.standing.why_refused(said)
         if refused is not None:
@@ -91,7 +94,7 @@ def limits_history(
     say({"history": history}, history_lines(history) or ["no limit was ever set"], json)
 
 
-def _new(parsed: list[Any], standing: Any) -> list[Any]:
+def changes_of(parsed: list[Any], standing: Any) -> list[Any]:
     """Changes that change anything, each with the value that it replaces.
 
     Raises:
@@ -107,11 +110,11 @@ def _new(parsed: list[Any], standing: Any) -> list[Any]:
     for change in parsed:
         address = (change.table, change.name, change.key)
         if address in made:
-            raise ConfigError("a limit is named twice", kind="no_limit", got=shown(address), where="KEY=VALUE")
+            raise ConfigError("a limit is named twice", kind="bad_change", got=shown(address), where="KEY=VALUE")
         made[address] = msgspec.structs.replace(change, was=now.get(address))
     left = [change for change in made.values() if change.was != change.value]
     if not left:
-        raise ConfigError("nothing would change", kind="nothing_changes",
-                          got=", ".join(shown(a) for a in made), where="KEY=VALUE",
+        raise ConfigError("nothing would change", kind="no_change", got=", ".join(shown(a) for a in made),
+                          where="KEY=VALUE",
                           fix="what is in force: tapedeck risk limits show")  # fmt: skip
     return left

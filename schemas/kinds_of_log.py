@@ -55,6 +55,10 @@ DELIVERY = {
     "no_topic": ("There is no such topic or partition.", "Create it first."),
     "no_transaction": ("A record or commit without an open transaction.", "Begin one first."),
     "transaction_open": ("A transaction was begun while one is open.", "Commit it first."),
+    "unsaid": (
+        "What a person said could not be written, or it is not known whether it was; the line says which.",
+        "`tapedeck risk show` tells what stands. Say it again if need be: a second time does no harm.",
+    ),
 }
 
 FENCED = {
@@ -87,6 +91,10 @@ SNAPSHOT = {
     "other_instruments": (
         "A snapshot of books is of other instruments than are defined.",
         "Use the definitions that it was taken with.",
+    ),
+    "instrument_gone": (
+        "Risk holds a position or an open order in an instrument that is no longer defined.",
+        "Define it again.",
     ),
     "position_gone": (
         "The place to go on from is no longer in the topic: retention or a new topic took it.",

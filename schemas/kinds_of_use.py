@@ -84,6 +84,20 @@ CONFIG = {
     "simulation": ("The simulator is asked for what it cannot do.", "Stay within what the message allows."),
     "source_name": ("A source's name cannot be part of a topic's.", "Use ASCII letters, digits, `-` and `_`."),
     "several_partitions": ("One number was asked for, and each partition has its own.", "Use `next_seqs`."),
+    "no_limit": ("There is no limit of that name.", "`tapedeck risk limits show` lists those there are."),
+    "bad_change": (
+        "A change of a limit is not `KEY=VALUE`, or names one twice.",
+        "Write e.g. `default.notional_max=5`.",
+    ),
+    "no_change": ("All the limits named have these values already.", "`tapedeck risk limits show` lists them."),
+    "no_live_run": ("No live run was ever opened, so there are no limits to change.", "Open one: `tapedeck up`."),
+    "bad_scope": (
+        "A scope without its name, or `all` with one.",
+        "Write e.g. `--scope account NAME`, or `--scope all`.",
+    ),
+    "no_such_name": ("Nobody trades under the name to be halted.", "Use one that is allowed; `--force` takes any."),
+    "not_halted": ("Nothing is halted in the scope to be resumed.", "`tapedeck risk show` lists the halts in force."),
+    "bad_text": ("A reason or an author is empty, too long or cannot be printed.", "Write 1 to 512 characters."),
     "run_ended": ("A payload was published after the run's end record.", "Open another run."),
 }
 

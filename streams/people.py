@@ -66,7 +66,7 @@ def append(log: Log, document: Document, *, namespace: str = "", ts: int = 0) ->
         kept = next(t.kept for t in TOPICS if t.name == CONTROL)
         log.create([TopicSpec(topic, compacted=kept == "compacted")])
     since = log.bounds(topic, PARTITION)[1]
-    unsure, failure = False, BrokerError("never tried", kind="away")
+    unsure, failure = False, ""
     until = monotonic_s() + ATTEMPTS_S_MAX
     for attempt in range(ATTEMPTS_MAX):
         if attempt:
@@ -90,11 +90,10 @@ def append(log: Log, document: Document, *, namespace: str = "", ts: int = 0) ->
         except BrokerError as error:
             if not unsure and not isinstance(error, Fenced | DeliveryError):
                 raise
-            failure = error
+            failure = str(error)
     raise DeliveryError(
         "it is not known whether this was written" if unsure else "nothing was written: others keep writing",
-        kind="unacknowledged",
-        got=str(failure), where=topic, fix="see what holds: tapedeck risk show; then say it again if need be",
+        kind="unsaid", got=failure, where=topic, fix="see what holds: tapedeck risk show; then say it again if need be",
     )  # fmt: skip
 
 

@@ -127,6 +127,48 @@ def test_a_halt_given_while_nothing_runs_holds_when_the_task_comes_up() -> None:
     assert world.decisions()[0].reasons == ["trading_state"]
 
 
+class SlowToFetch(MemoryLog):
+    """A log whose readers have nothing at hand at first, as a broker's clients have not."""
+
+    def reader(self, start: Any, *, committed: bool = False) -> Any:
+        return SlowReader(super().reader(start, committed=committed), 40 if committed else 1)
+
+
+class SlowReader:
+    def __init__(self, reader: Any, empty_reads: int) -> None:
+        self._reader = reader
+        self._empty_reads = empty_reads
+
+    def read(self, records_max: int, timeout_s: float) -> Any:
+        self._empty_reads -= 1
+        return [] if self._empty_reads >= 0 else self._reader.read(records_max, timeout_s)
+
+    def close(self) -> None:
+        self._reader.close()
+
+
+@pytest.mark.parametrize("restarted", [False, True])
+def test_a_halt_given_before_a_task_came_up_holds_however_slowly_its_readers_fetch(restarted: bool) -> None:
+    world = World(SlowToFetch())
+    if restarted:
+        task = world.task(plan={"commit_every_batch": True})
+        world.ask()
+        until(lambda: len(world.decisions()) == 1, lambda: task.turn(0.0))
+        assert world.decisions()[0].reasons == [], "its opening is known to it as well"
+        task.close()
+    world.say(Halt(scope="all", **SAID))
+    world.ask()
+    task = world.task(plan={"commit_every_batch": True})
+    until(lambda: len(world.decisions()) == 1 + restarted, lambda: task.turn(0.0))
+    assert world.decisions()[-1].reasons == ["trading_state"]
+    world.say(Resume(scope="all", **SAID))
+    world.ask()
+    until(lambda: task._sides._inputs["control"].seqs["people"] == 3, lambda: _tick_and_turn(world, task))
+    world.ask()
+    until(lambda: len(world.decisions()) == 3 + restarted, lambda: task.turn(0.0))
+    assert world.decisions()[-1].reasons == [], "what is said later is heard later"
+
+
 def test_a_halt_that_was_never_committed_does_not_take_effect() -> None:
     world = World(MemoryLog())
     halt = Halt(scope="all", **SAID)
@@ -154,3 +196,8 @@ def test_a_clock_that_stops_halts_by_itself() -> None:
     world.ask()
     until(lambda: len(world.decisions()) == 2, lambda: task.turn(0.0))
     assert [d.reasons for d in world.decisions()] == [[], ["clock_age"]]
+
+
+def _tick_and_turn(world: World, task: Task) -> None:
+    world.tick()
+    task.turn(0.0)
