@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import re
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -140,3 +142,12 @@ def test_the_rate_shown_is_that_of_the_last_seconds() -> None:
     for second in range(1, 20):
         last: Any = meter.rate(float(second), 1_000_000 + 100 * second)
     assert last == pytest.approx(100.0)
+
+
+def test_every_key_of_the_json_is_documented() -> None:
+    said = (Path(__file__).resolve().parents[2] / "docs" / "top.md").read_text(encoding="utf-8")
+    keys = set(re.findall(r"`(\w+)`", said[said.index("## What `top --json` says") :]))
+    document = CROWDED.document()
+    nested = (document["tasks"][0], document["hops"]["risk"], document["instruments"][0], document["halts"][0])
+    expected = {*document, *document["pnl"]["BTC"], *document["ticks"], *(key for part in nested for key in part)}
+    assert expected <= keys
