@@ -84,7 +84,18 @@ def test_what_rich_draws_has_the_same_lines() -> None:
 
 def test_what_matters_is_there_however_crowded_it_is() -> None:
     text = "\n".join(shown(CROWDED))
-    for word in ("HALTED", "risk       STALLED", "50%", "1:02:05 left", "USDT", "tick to order", "instrument", "more"):
+    assert "-123,456,789.12" in text, "decimals go before digits do"
+    for word in (
+        "10.0M",
+        "HALTED",
+        "risk       STALLED",
+        "50%",
+        "1:02:05 left",
+        "USDT",
+        "tick to order",
+        "instrument",
+        "more",
+    ):
         assert word in text
     assert "SYMBOL4" in text, "a crossed book is not folded away before sound ones"
 
