@@ -36,7 +36,7 @@ class View(Protocol):
         ...
 
     def stage(self, text: str) -> None:
-        """What is being done now, before there are figures."""
+        """What is being done now, where no newer figures say so."""
         ...
 
     def show(self, figures: RunFigures) -> None:
@@ -136,11 +136,12 @@ class Panel:
         self._console.print(line, markup=False, soft_wrap=True)
 
     def stage(self, text: str) -> None:
-        """Shown at the panel's head until there are figures."""
+        """Shown at the panel's head until there are other figures."""
         self._stage = text
 
     def show(self, figures: RunFigures) -> None:
         """Drawn at the next refresh."""
+        self._stage = ""
         self._figures = figures
 
     def close(self) -> None:
@@ -148,10 +149,12 @@ class Panel:
         if not self._live.is_started:
             return
         self._live.stop()
+        self._hint = ""
         if self._screen and self._figures is not None:
             self._console.print(self._draw())
 
     def _draw(self) -> Any:
+        from msgspec.structs import replace
         from rich.console import Group
         from rich.text import Text
 
@@ -160,6 +163,8 @@ class Panel:
             head = Text.assemble((self._title, "bold"), "  ", (self._stage, "cyan"), no_wrap=True)
             head.truncate(max(1, self._console.width - 2), overflow="ellipsis")
             return head
+        if self._stage:
+            figures = replace(figures, stage=self._stage)
         width, height = self._console.size
         return Group(*draw(figures, width=width, height=height, hint=self._hint))
 

@@ -15,7 +15,7 @@ Colour means something or is not there: red for a halt, a loss, a stall, a broke
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from console.figures import age, count, duration, moment, rate
 from console.panel_tables import (
@@ -40,12 +40,14 @@ if TYPE_CHECKING:
 
 EDGE = 2
 """Columns left free: where a line is full, the ^C that a terminal echoes would begin the next one."""
+REASONS_MAX = 3
 WIDTH_MIN = 60
 WIDTH_MAX = 140
 BAR_WIDTH_MAX = 30
 GAP = 3
 INSTRUMENTS_MIN = 2
 HALTS_MIN = 2
+BLANKS_MAX = 3
 TICK_AGE_S_MAX = 5.0
 """An older newest tick is shown as trouble."""
 
@@ -60,32 +62,44 @@ def draw(figures: RunFigures, *, width: int, height: int, hint: str = "") -> lis
         hint: Shown at the bottom where there is room.
     """
     wide = max(WIDTH_MIN, min(width, WIDTH_MAX)) - EDGE
-    head = [_state(figures, wide), _clock(figures, wide), _counts(figures, wide), _trouble(figures)]
+    head = [_state(figures, wide), _clock(figures, wide), _counts(figures, wide), _trouble(figures, wide)]
     left = [*task_lines(figures), *money_lines(figures)]
     right = hop_lines(figures, wide - sum(TASK_WIDTHS) - GAP)
-    halts = list(figures.halts)
-    room = height - len(head)
-    n_halts = min(len(halts), max(HALTS_MIN, room - max(len(left), len(right)) - len(figures.instruments) - 1))
-    n_middle = max(len(left), len(right))
-    n_instruments = len(figures.instruments)
-    blanks = 2
-    spare = room - n_middle - (1 + n_instruments) - n_halts
-    blanks = min(blanks, max(0, spare))
-    if spare < 0:
-        kept = max(min(n_instruments, INSTRUMENTS_MIN), n_instruments + spare)
-        spare += n_instruments - kept
-        n_instruments = kept
-    if spare < 0:
-        n_middle = max(1, n_middle + spare)
-    lines = [*head, *[text("")] * min(1, blanks), *_beside(left, right, n_middle, sum(TASK_WIDTHS))]
-    lines += [text("")] * (blanks - 1) if blanks else []
-    lines += instrument_lines(figures.instruments, n_instruments)
-    lines += halt_lines(halts, n_halts)
+    most = _allotted(height - len(head), max(len(left), len(right)), len(figures.instruments), len(figures.halts))
+    lines = [*head, *_blank(most.blanks > 0), *_beside(left, right, most.middle, sum(TASK_WIDTHS))]
+    lines += [*_blank(most.blanks > 1), *instrument_lines(figures.instruments, most.instruments)]
+    lines += [*_blank(most.blanks > 2 and most.halts > 0), *halt_lines(list(figures.halts), most.halts)]
     if hint and len(lines) + 1 < height:
         lines += [text(""), text(hint, DIM)] if len(lines) + 2 <= height else [text(hint, DIM)]
     for line in lines:
         line.truncate(wide, overflow="ellipsis")
     return lines[:height]
+
+
+class _Most(NamedTuple):
+    """Lines that each part gets; of instruments without their heading."""
+
+    blanks: int
+    middle: int
+    instruments: int
+    halts: int
+
+
+def _allotted(room: int, middle: int, instruments: int, halts: int) -> _Most:
+    """Share ``room`` lines out among what would like to have so many."""
+    halts = min(halts, max(HALTS_MIN, room - middle - instruments - 1))
+    spare = room - middle - (1 + instruments) - halts
+    blanks = max(0, min(BLANKS_MAX, spare))
+    if spare < 0:
+        kept = max(min(instruments, INSTRUMENTS_MIN), instruments + spare)
+        spare, instruments = spare + instruments - kept, kept
+    if spare < 0:
+        middle = max(1, middle + spare)
+    return _Most(blanks, middle, instruments, halts)
+
+
+def _blank(wanted: bool) -> list[Any]:
+    return [text("")] if wanted else []
 
 
 def _state(figures: RunFigures, wide: int) -> Any:
@@ -135,18 +149,22 @@ def _counts(figures: RunFigures, wide: int) -> Any:
     return line
 
 
-def _trouble(figures: RunFigures) -> Any:
-    line = text("denied for ", DIM)
-    line.append(_top(figures.denials, 3) or "nothing")
-    if figures.dead_letters:
-        line.append("  dead letters ", DIM)
-        line.append(_top(figures.dead_letters, 2), YELLOW)
-    if figures.gaps:
-        line.append("  gaps ", DIM)
-        line.append(count(figures.gaps), YELLOW)
-    if figures.counted_from:
-        since = max(figures.counted_from.values())
-        line.append(f"  counted since {moment(since)[:-4]}", DIM)
+def _trouble(figures: RunFigures, wide: int) -> Any:
+    """Why orders were denied, and what was lost on the way in: as many reasons as there is room for."""
+    for most in range(REASONS_MAX, 0, -1):
+        line = text("denied for ", DIM)
+        line.append(_top(figures.denials, most) or "nothing")
+        if figures.gaps:
+            line.append("  gaps ", DIM)
+            line.append(count(figures.gaps), YELLOW)
+        if figures.dead_letters:
+            line.append("  dead letters ", DIM)
+            line.append(_top(figures.dead_letters, most), YELLOW)
+        if figures.counted_from:
+            since = max(figures.counted_from.values())
+            line.append(f"  counted since {moment(since)[:-4]}", DIM)
+        if len(line.plain) <= wide:
+            break
     return line
 
 

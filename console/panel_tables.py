@@ -28,7 +28,7 @@ def task_lines(figures: RunFigures) -> list[Any]:
 def _task(task: TaskFigures) -> Any:
     lag = "-" if task.lag is None else ("<" if task.lag_is_bound and task.lag else "") + short(task.lag)
     back = "-" if task.restarts is None else str(task.restarts)
-    per_s = f"{task.per_s:,.0f}" if task.per_s >= 10 or not task.per_s else f"{task.per_s:.1f}"
+    per_s = short(round(task.per_s)) if task.per_s >= 10 or not task.per_s else f"{task.per_s:.1f}"
     if task.stalled:
         return _row((task.name, "STALLED", lag, age(task.commit_age_s), back), TASK_WIDTHS, RED)
     line = _row((task.name, per_s, lag, age(task.commit_age_s)), TASK_WIDTHS[:-1])
@@ -43,15 +43,17 @@ def money_lines(figures: RunFigures) -> list[Any]:
     lines = [text(""), _row(("pnl", "total", "unrealised"), MONEY_WIDTHS, DIM)]
     for currency, amounts in figures.pnl.items():
         line = _row((currency,), MONEY_WIDTHS[:1])
-        total = money(amounts.total, amounts.decimals)
+        total, unrealised = (
+            _amount(value, amounts.decimals, MONEY_WIDTHS[1]) for value in (amounts.total, amounts.unrealised)
+        )
         line.append(f"{total:>{MONEY_WIDTHS[1]}}", RED if total.startswith("-") else None)
-        line.append(f"{money(amounts.unrealised, amounts.decimals):>{MONEY_WIDTHS[2]}}")
+        line.append(f"{unrealised:>{MONEY_WIDTHS[2]}}")
         lines.append(line)
     return lines
 
 
 def hop_lines(figures: RunFigures, room: int) -> list[Any]:
-    """Recent figures; of a run that has ended those of all of it."""
+    """Recent figures; of a run that stands still those of all of it."""
     if room >= sum(WIDE_HOP_WIDTHS):
         lines = [_row(("latency", "count", "p50", "p99", "p50 10 s", "p99 10 s"), WIDE_HOP_WIDTHS, DIM)]
         for name, hop in figures.hops.items():
@@ -59,9 +61,9 @@ def hop_lines(figures: RunFigures, room: int) -> list[Any]:
                       latency(hop.recent_p50_us), latency(hop.recent_p99_us))  # fmt: skip
             lines.append(_row((name.replace("_", " "), *values), WIDE_HOP_WIDTHS, _hop_style(name)))
         return lines
-    lines = [_row(("latency" if figures.ended else "latency, 10 s", "p50", "p99"), HOP_WIDTHS, DIM)]
+    lines = [_row(("latency" if figures.still else "latency, 10 s", "p50", "p99"), HOP_WIDTHS, DIM)]
     for name, hop in figures.hops.items():
-        p50, p99 = (hop.p50_us, hop.p99_us) if figures.ended else (hop.recent_p50_us, hop.recent_p99_us)
+        p50, p99 = (hop.p50_us, hop.p99_us) if figures.still else (hop.recent_p50_us, hop.recent_p99_us)
         lines.append(_row((name.replace("_", " "), latency(p50), latency(p99)), HOP_WIDTHS, _hop_style(name)))
     return lines
 
@@ -130,10 +132,23 @@ def halt_lines(halts: list[HaltFigures], most: int) -> list[Any]:
 
 def _row(cells: tuple[str, ...], widths: tuple[int, ...], style: str | None = None) -> Any:
     """The first cell to the left, all others to the right, each cut to its width."""
-    first = cells[0][: widths[0] - 1] if len(cells[0]) > widths[0] else cells[0]
-    parts = [f"{first:<{widths[0]}}"]
-    parts += [f"{cell[: width - 1]:>{width}}" for cell, width in zip(cells[1:], widths[1:], strict=False)]
+    parts = [f"{_cut(cells[0], widths[0]):<{widths[0]}}"]
+    parts += [f"{_cut(cell, width - 1):>{width}}" for cell, width in zip(cells[1:], widths[1:], strict=False)]
     return text("".join(parts), style)
+
+
+def _cut(cell: str, width: int) -> str:
+    """What is too long shows that something is missing: a number that has lost digits is no number."""
+    return cell if len(cell) <= width else f"{cell[: width - 1]}…"
+
+
+def _amount(value: float, decimals: int, width: int) -> str:
+    """An amount with as many decimals as there is room for."""
+    shown = money(value, decimals)
+    while len(shown) >= width and decimals > 0:
+        decimals -= 1
+        shown = money(value, decimals)
+    return shown if len(shown) < width else short(round(value))
 
 
 def text(plain: str, style: str | None = None) -> Any:

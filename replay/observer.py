@@ -34,8 +34,8 @@ from replay.header_peek import peek
 from replay.meter import Meter
 from replay.recent_hops import RecentHops
 from replay.rows_tail import RowsTail
-from replay.run_figures import RunFigures, Tally
-from replay.task_watch import TaskWatch
+from replay.run_figures import RunFigures, Stage, Tally, TaskFigures
+from replay.task_watch import STALLED_S, TaskWatch
 from replay.touches import Touches
 from replay.watched import NANOS_PER_MS, Watched
 from schemas.catalog import TICK_SCHEMA
@@ -201,20 +201,23 @@ class Observer:
         if elapsed_s is None:
             until_ns = self._newest_stamp_ns if self.ended else now_ns
             elapsed_s = max(0.0, (until_ns - watched.opened_ns) / NANOS) if watched.opened_ns else 0.0
+        tasks = self._tasks.figures(
+            self._counted, ended=self.ended, now_s=now_s, wall_ns=now_ns, restarts=restarts,
+            clock_ns=desk.clock_ns, clock_age_max_s=desk.clock_age_max_s(),
+        )  # fmt: skip
+        tick_age_s = (now_ns - self._newest_stamp_ns) / NANOS if self._newest_stamp_ns else None
         share, left_s = self._progress((log_time_ns - self._first_log_time_ns) / NANOS, elapsed_s)
         gaps = self._books.gaps
         return RunFigures(
-            run=watched.run, mode=watched.opened.mode, source=watched.source, stage=stage or self._stage(),
+            run=watched.run, mode=watched.opened.mode, source=watched.source,
+            stage=stage or self._stage(tasks, tick_age_s),
             log_time_ns=log_time_ns, elapsed_s=elapsed_s, share=share, left_s=left_s,
-            tick_age_s=(now_ns - self._newest_stamp_ns) / NANOS if self._newest_stamp_ns else None,
+            tick_age_s=tick_age_s,
             ticks=self._tally(TICKS, now_s), intents=self._tally("orders.intent", now_s),
             orders=self._tally("orders", now_s), executions=self._tally("executions", now_s),
             denied=self._denied(now_s), denials=dict(desk.denials.most_common()),
             dead_letters=dict(desk.dead_letters.most_common()),
-            tasks=self._tasks.figures(
-                self._counted, ended=self.ended, now_s=now_s, wall_ns=now_ns, restarts=restarts,
-                clock_ns=desk.clock_ns, clock_age_max_s=desk.clock_age_max_s(),
-            ),
+            tasks=tasks,
             hops=self._hops.figures(split=self._split),
             instruments=desk.instruments(self._touches.newest, gaps, log_time_ns),
             gaps=None if gaps is None else sum(gaps.values()), pnl=desk.money(), halts=desk.halts(),
@@ -233,11 +236,14 @@ class Observer:
             denied = max(denied, self._counted.totals.get("orders.decision", 0) - self._counted.totals.get("orders", 0))
         return Tally(denied, self._meters["denied"].rate(now_s, denied))
 
-    def _stage(self) -> str:
-        if not self._touches.log_time_ns:
+    def _stage(self, tasks: tuple[TaskFigures, ...], tick_age_s: float | None) -> Stage:
+        if tick_age_s is None:
             return "opened"
         if self.ended:
             return "ended"
+        ages = [tick_age_s, *(task.commit_age_s for task in tasks if task.commit_age_s is not None)]
+        if min(ages) > STALLED_S:
+            return "silent"
         if TICKS in self._counted.ended:
             return "draining"
         return "live" if self._watched.live else "playing"

@@ -11,8 +11,9 @@ import msgspec
 
 from schemas.control import TradingState
 
-Stage = Literal["opened", "playing", "live", "draining", "ended"]
-"""opened: no tick yet. draining: the feed has ended, what was sent is worked off. Whoever shows it may name others."""
+Stage = Literal["opened", "playing", "live", "draining", "silent", "ended"]
+"""opened: no tick yet. draining: the feed has ended, what was sent is worked off. silent: no tick and no commit of
+late, whether all were ended in order or died. Whoever runs the run may name others."""
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -154,6 +155,11 @@ class RunFigures(msgspec.Struct, frozen=True, kw_only=True):
     def ended(self) -> bool:
         """Nothing more will come."""
         return self.stage == "ended"
+
+    @property
+    def still(self) -> bool:
+        """Nothing has come of late: of the last seconds there is nothing to tell."""
+        return self.stage in ("ended", "silent")
 
     def document(self) -> dict[str, Any]:
         """As one JSON-able object, in the order of the attributes."""

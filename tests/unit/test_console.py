@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import os
+import re
 import subprocess
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import orjson
 import pytest
+import typer
 
+from console.app import app
 from console.file_lists import spread
 from console.main import main
 from schemas.errors import BrokerError, ConfigError
@@ -27,28 +31,38 @@ def test_asking_for_help_loads_nothing_heavy() -> None:
     assert loaded.stdout.strip() == ""
 
 
-@pytest.mark.parametrize(
-    "command",
-    [
-        "",
-        "demo",
-        "feed check",
-        "topics list",
-        "topics tail",
-        "topics mend",
-        "broker up",
-        "broker status",
-        "broker down",
-        "doctor",
-    ],
-)
+def commands() -> list[str]:
+    """Every command of the program, as typed after its name: new ones join by being added to it."""
+
+    def below(group: Any, path: str) -> Iterator[str]:
+        for name, command in group.commands.items():
+            if hasattr(command, "commands"):
+                yield from below(command, f"{path}{name} ")
+            else:
+                yield path + name
+
+    return list(below(typer.main.get_command(app), ""))
+
+
+def test_the_commands_are_found() -> None:
+    assert {"demo", "top", "feed check", "topics tail", "broker down"} <= set(commands())
+
+
+@pytest.mark.parametrize("command", ["", *commands()])
 def test_every_command_explains_itself_with_an_example(command: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert main([*command.split(), "--help"]) == 0
     shown = capsys.readouterr().out
-    assert "Example" in shown
+    assert re.search(rf"Examples?:(\n +tapedeck.*)*\n +tapedeck.*{command}", shown), "an example of this very command"
     assert all(len(line) <= 80 for line in shown.splitlines())
     if command:
         assert "--json" in shown
+
+
+@pytest.mark.parametrize("command", commands())
+def test_a_flag_that_no_command_has_is_refused_in_one_line(command: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*command.split(), "--no-such-flag"]) == 2
+    captured = capsys.readouterr()
+    assert (captured.out, len(captured.err.splitlines())) == ("", 1)
 
 
 @pytest.mark.parametrize(
@@ -81,6 +95,9 @@ def test_every_command_explains_itself_with_an_example(command: str, capsys: pyt
         ("broker up --port 99999", "not a port"),
         ("doctor --jsn", "--jsn"),
         ("--bootstrap nowhere doctor", "--bootstrap: not an address"),
+        ("top --interval 0", "--interval: out of range"),
+        ("top --interval nan", "--interval: out of range"),
+        ("--bootstrap nowhere top", "--bootstrap: not an address"),
     ],
 )
 def test_a_wrong_argument_is_one_clear_line(arguments: str, said: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -146,8 +163,11 @@ def test_topics_without_a_broker_say_how_to_start_one(
     monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
     monkeypatch.delenv("TAPEDECK_BOOTSTRAP", raising=False)
     monkeypatch.chdir(tmp_path)
-    assert main(["topics", "list"]) == BrokerError.exit_code
-    assert "tapedeck broker up" in capsys.readouterr().err
+    for command in (["topics", "list"], ["top", "--once", "--json"]):
+        assert main(command) == BrokerError.exit_code
+        said = capsys.readouterr().err
+        assert len(said.splitlines()) == 1
+        assert "tapedeck broker up" in said
     assert main(["broker", "status", "--json"]) == 0
     status = orjson.loads(capsys.readouterr().out)
     assert status["running"] is False

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import io
-from collections import Counter
 from typing import Any
 
 import orjson
 import pytest
 
-from console.live_view import Figures, Meter, Panel, as_line
 from console.reporter import REJECTS_SHOWN_MAX, Reporter
 from console.tail import tail_topic
 from console.topic_names import find_topic
@@ -41,32 +38,6 @@ def test_a_death_is_told_when_the_task_is_back() -> None:
         reporter.event({"event": "ready", "task": "risk"})
     assert said[0].startswith("risk was killed after 500 inputs; back in ")
     assert said[1].startswith("risk died (out of memory); back in ")
-
-
-def test_the_panel_is_80_columns_wide_at_most() -> None:
-    from rich.console import Console
-
-    figures = Figures(
-        stage="playing", log_time_ns=1_723_161_254_087_896_568, share=0.5, left_s=3_725.0, elapsed_s=99_999.0,
-        ticks=10**12, ticks_per_s=1e7, orders=10**9, denied=10**9, executions=10**9, p50_us=1e9, p99_us=1e12,
-        denials=Counter({name * 20: 10**9 for name in ("a", "b", "c", "d")}),
-    )  # fmt: skip
-    panel = Panel("tapedeck 20261123t142501-ab12")
-    panel.show(figures)
-    drawn = io.StringIO()
-    Console(file=drawn, width=80).print(panel._draw())
-    panel.close()
-    assert "50%" in drawn.getvalue()
-    assert max(map(len, drawn.getvalue().splitlines())) < 79, "a full line and an echoed ^C would break the redraw"
-    assert as_line(figures).count("\n") == 0
-
-
-def test_the_rate_shown_is_that_of_the_last_seconds() -> None:
-    meter = Meter()
-    meter.rate(0.0, 1_000_000)
-    for second in range(1, 20):
-        last = meter.rate(float(second), 1_000_000 + 100 * second)
-    assert last == pytest.approx(100.0)
 
 
 @pytest.fixture(scope="module")
