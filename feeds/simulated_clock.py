@@ -40,8 +40,8 @@ EXCITED_BITS = 16
 """Excitation is kept in 2**-16, so that it can fade in small steps."""
 IMMIGRANT_PERCENT = 100 - FAST_PERCENT - SLOW_PERCENT
 
-MOVE_EXCITES_FAST, MOVE_EXCITES_SLOW = 7, 9
-"""An episode in which the price moves brings about so many times as many."""
+MOVE_EXCITES_FAST, MOVE_EXCITES_SLOW = 4, 4
+"""A move of the price brings about so many times as many more, times its size as ``episode`` says it."""
 
 LOOK_NS = 20_000_000
 """A rate that falls is looked at anew after so long."""
@@ -177,10 +177,10 @@ def _turn(market: Market, slot: int, now: int, out: Output) -> None:
     if now >= one.episode_at >= 0:
         moved = episode(market, slot, now, out)
         _decay(market, slot, now)
-        one.excited_fast += (FAST_JUMP * (MOVE_EXCITES_FAST if moved else 1)) << EXCITED_BITS
-        one.excited_slow += (SLOW_JUMP * (MOVE_EXCITES_SLOW if moved else 1)) << EXCITED_BITS
+        one.excited_fast += (FAST_JUMP * (1 + MOVE_EXCITES_FAST * moved)) << EXCITED_BITS
+        one.excited_slow += (SLOW_JUMP * (1 + MOVE_EXCITES_SLOW * moved)) << EXCITED_BITS
         _schedule(market, slot, now)
-        if moved and below(market.words, 100) < 75:
+        if moved > 0 and below(market.words, 100) < 75:
             one.episode_at = now + exponential(market.words, AGAIN_NS)
     elif one.episode_at < 0 and now >= -one.episode_at:
         _decay(market, slot, now)

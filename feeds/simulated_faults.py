@@ -186,7 +186,7 @@ def of_event(event: SessionEvent, slot: int, then: Callable[[int], None]) -> Fau
     if event.kind == "lost":
         return Lost(slot, then)
     if event.kind == "duplicate":
-        return Repeated(slot, (DEPTH, TRADE, QUOTE)[event.size % 3 if event.at_ns else 0])
+        return Repeated(slot, (DEPTH, TRADE, QUOTE)[event.size % 3])
     if event.kind == "late":
         return Late(slot)
     if event.kind == "tie":

@@ -1,8 +1,9 @@
 """Plots and the table of ``docs/simulator.md``: the simulator beside recorded markets.
 
-Run where the recorded captures are: ``uv run --group plots python docs/simulator/figures.py CAPTURES_FOLDER``. Both sides
-go through the same measures (``feeds/market_statistics.py``); the simulated session has the ordinary activity and no
-events but changes of volatility, as the recorded minutes had none of the others.
+``uv run --group plots python docs/simulator/figures.py CAPTURES_FOLDER``, with the folder of the recorded captures.
+
+Both sides go through the same measures (``feeds/market_statistics.py``); the simulated session has the
+ordinary activity and no events but changes of volatility, as the recorded minutes had none of the others.
 """
 
 from __future__ import annotations
