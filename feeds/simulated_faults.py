@@ -200,7 +200,9 @@ def of_event(event: SessionEvent, slot: int, then: Callable[[int], None]) -> Fau
 
 def _unit(decimals: bytes) -> int:
     """One tick is at most this much of the last decimal: trailing zeros are padding."""
-    return 10 ** max(0, len(decimals) - len(decimals.rstrip(b"0"))) if decimals.strip(b"0") else 10 ** len(decimals)
+    padding = len(decimals) - len(decimals.rstrip(b"0"))
+    unit: int = 10**padding
+    return unit
 
 
 def _later(trade: bytes) -> bytes:

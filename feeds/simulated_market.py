@@ -52,7 +52,8 @@ TOUCH_LAST_PERCENT = 30
 def fair_ticks(market: Market, slot: int) -> int:
     """Where an instrument's price belongs, ticks."""
     one = market.instruments[slot]
-    return max(2 * LEVELS, one.start + one.start * (market.bases[one.base].fair + one.offset) // 1_000_000_000)
+    fair = market.bases[one.base].fair + one.offset
+    return int(max(2 * LEVELS, one.start + one.start * fair // 1_000_000_000))
 
 
 @kernel

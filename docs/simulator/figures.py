@@ -62,8 +62,8 @@ def _plots() -> Any:
     return plots
 
 
-def _save(plots: Any, figure: Any, name: str) -> None:
-    figure.savefig(HERE / f"{name}.png", dpi=90)
+def _save(plots: Any, figure: Any, name: str, dpi: int = 90) -> None:
+    figure.savefig(HERE / f"{name}.png", dpi=dpi)
     plots.close(figure)
 
 
@@ -96,7 +96,7 @@ def _spreads(axis: Any, recorded: Tape, made: Tape) -> None:
 
 
 def _autocorrelations(axis: Any, recorded: Tape, made: Tape) -> None:
-    lags = np.arange(1, 31)
+    lags = range(1, 31)
     for tape, colour, label in ((recorded, REAL, "recorded"), (made, MADE, "simulated")):
         returns = returns_bps(tape, TENTH_NS)
         axis.plot(lags, [autocorrelation(tape.trade_signs, n) for n in lags], color=colour, label=f"{label}: signs")
@@ -139,7 +139,7 @@ def _session(plots: Any) -> None:
     rates.set_ylabel("messages a second")
     rates.set_yscale("log")
     rates.set_xlabel("session time, s")
-    _save(plots, figure, "session")
+    _save(plots, figure, "session", dpi=75)
 
 
 def _write_table(recorded: dict[str, Tape], made: dict[str, Tape]) -> None:

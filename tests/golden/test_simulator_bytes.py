@@ -11,7 +11,7 @@ from feeds.simulator import simulate
 
 SHA256_OF_FIVE_SECONDS = {
     3: "772d94dced3eee72f44a25b578205f7a01dd5ae2078fed97bfd7622efef5f271",
-    12: "2ac29dca717603b3e6213db6517679429b201b7ed7b279a94e00508d6d2f29a1",
+    12: "94cce4d09f2e2ccdaad3194ded4178c06e12f77b31caa3bc2081070c0595697e",
 }
 """By number of instruments; seed 1."""
 
