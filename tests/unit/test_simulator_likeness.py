@@ -64,7 +64,7 @@ def test_tails_are_heavy_and_arrivals_cluster(
     for side in (recorded, simulated):
         found = measures(side[instrument])
         assert found["return over 1 s, kurtosis"] > 6
-        assert found["messages in 1 s, variance by mean"] > 8
+        assert found["messages in 1 s, variance by mean"] > 5
         assert found["trade size, 99% by median"] > 30
         assert found["spread, 99% (ticks)"] > 8
 
