@@ -21,13 +21,13 @@ def word(words: Words) -> np.uint64:
     z = words[0]
     z = (z ^ (z >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
     z = (z ^ (z >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return z ^ (z >> np.uint64(31))
+    return np.uint64(z ^ (z >> np.uint64(31)))
 
 
 @kernel
 def below(words: Words, bound: int) -> int:
     """An integer from 0 to ``bound - 1``, for bounds up to ``BOUND_MAX``."""
-    return np.int64(((word(words) >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32))
+    return int(np.int64(((word(words) >> np.uint64(32)) * np.uint64(bound)) >> np.uint64(32)))
 
 
 @kernel
@@ -46,7 +46,7 @@ def exponential(words: Words, mean: int) -> int:
         at = below(words, 2**31)
     low = EXPONENTIAL[at >> 26]
     high = EXPONENTIAL[(at >> 26) + 1]
-    return (whole + low + ((high - low) * (at & 0x3FFFFFF) >> 26)) * mean >> 16
+    return int((whole + low + ((high - low) * (at & 0x3FFFFFF) >> 26)) * mean >> 16)
 
 
 @kernel
@@ -61,4 +61,4 @@ def picked(words: Words, knots: Ints) -> int:
             low = middle
         else:
             high = middle
-    return knots[low] + (knots[high] - knots[low]) * (at - LEVELS[low]) // (LEVELS[high] - LEVELS[low])
+    return int(knots[low] + (knots[high] - knots[low]) * (at - LEVELS[low]) // (LEVELS[high] - LEVELS[low]))

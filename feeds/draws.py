@@ -5,7 +5,7 @@ of state. Shapes come from tables of quantiles, read between the knots by straig
 
 >>> draws = Draws(1)
 >>> [draws.below(6) for _ in range(8)]
-[3, 4, 5, 5, 2, 3, 3, 2]
+[4, 3, 4, 2, 0, 5, 1, 1]
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ LEVELS_LOW = 20
 def order_lots(market: Market, slot: int) -> int:
     """Size of one resting order or trade."""
     one = market.instruments[slot]
-    return max(1, picked(market.words, market.orders[one.habits]) * one.size_permille // 1000)
+    return int(max(1, picked(market.words, market.orders[one.habits]) * one.size_permille // 1000))
 
 
 @kernel
@@ -30,7 +30,7 @@ def level_lots(market: Market, slot: int) -> int:
 def touch_lots(market: Market, slot: int) -> int:
     """Size that a touch tends to."""
     one = market.instruments[slot]
-    return max(1, picked(market.words, market.touch[one.habits]) * one.size_permille // 1000)
+    return int(max(1, picked(market.words, market.touch[one.habits]) * one.size_permille // 1000))
 
 
 @kernel

@@ -40,8 +40,10 @@ EXCITED_BITS = 16
 """Excitation is kept in 2**-16, so that it can fade in small steps."""
 IMMIGRANT_PERCENT = 100 - FAST_PERCENT - SLOW_PERCENT
 
-MOVE_EXCITES_FAST, MOVE_EXCITES_SLOW = 7, 9
-"""An episode in which the price moves brings about so many times as many."""
+MOVE_EXCITES_FAST, MOVE_EXCITES_SLOW = 4, 4
+"""A move of the price brings about so many times as many more, times its size as ``episode`` says it."""
+LIVELY = 20_000
+"""... in an instrument with so many episodes in 1,000 s; quieter ones are stirred up less."""
 
 LOOK_NS = 20_000_000
 """A rate that falls is looked at anew after so long."""
@@ -177,10 +179,11 @@ def _turn(market: Market, slot: int, now: int, out: Output) -> None:
     if now >= one.episode_at >= 0:
         moved = episode(market, slot, now, out)
         _decay(market, slot, now)
-        one.excited_fast += (FAST_JUMP * (MOVE_EXCITES_FAST if moved else 1)) << EXCITED_BITS
-        one.excited_slow += (SLOW_JUMP * (MOVE_EXCITES_SLOW if moved else 1)) << EXCITED_BITS
+        lively = moved * min(one.episodes, LIVELY)
+        one.excited_fast += (FAST_JUMP * (LIVELY + MOVE_EXCITES_FAST * lively) // LIVELY) << EXCITED_BITS
+        one.excited_slow += (SLOW_JUMP * (LIVELY + MOVE_EXCITES_SLOW * lively) // LIVELY) << EXCITED_BITS
         _schedule(market, slot, now)
-        if moved and below(market.words, 100) < 75:
+        if moved > 0 and below(market.words, 100) < 75:
             one.episode_at = now + exponential(market.words, AGAIN_NS)
     elif one.episode_at < 0 and now >= -one.episode_at:
         _decay(market, slot, now)
@@ -225,7 +228,7 @@ def _faded(value: int, passed: int, half: int) -> int:
     place = passed % half * 64
     at, rest = place // half, place % half
     share = HALVES[at] - (HALVES[at] - HALVES[at + 1]) * rest // half
-    return (value * share >> 16) >> whole
+    return int((value * share >> 16) >> whole)
 
 
 @kernel

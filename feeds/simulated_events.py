@@ -33,8 +33,8 @@ class SessionEvent(NamedTuple):
         until_ns: Its end; ``at_ns`` where it has none.
         kind: As in ``KINDS``.
         instrument: market:symbol, empty where all are meant.
-        size: By kind. opening, news: peak of the activity, times the ordinary one. regime: 0 calm, 1 normal, 2 stressed.
-            shock and gap (1e-9): news, halt. skew: step of the venue's clock, ns. Otherwise a draw that the event uses.
+        size: By kind. opening: further activity at first, times the ordinary one. regime: place in ``REGIMES``. news,
+            halt: jump of the price, 1e-9. skew: step of the venue's clock, ns. Otherwise a draw that the event uses.
     """
 
     at_ns: int

@@ -186,7 +186,7 @@ def of_event(event: SessionEvent, slot: int, then: Callable[[int], None]) -> Fau
     if event.kind == "lost":
         return Lost(slot, then)
     if event.kind == "duplicate":
-        return Repeated(slot, (DEPTH, TRADE, QUOTE)[event.size % 3 if event.at_ns else 0])
+        return Repeated(slot, (DEPTH, TRADE, QUOTE)[event.size % 3])
     if event.kind == "late":
         return Late(slot)
     if event.kind == "tie":
@@ -200,7 +200,9 @@ def of_event(event: SessionEvent, slot: int, then: Callable[[int], None]) -> Fau
 
 def _unit(decimals: bytes) -> int:
     """One tick is at most this much of the last decimal: trailing zeros are padding."""
-    return 10 ** max(0, len(decimals) - len(decimals.rstrip(b"0"))) if decimals.strip(b"0") else 10 ** len(decimals)
+    padding = len(decimals) - len(decimals.rstrip(b"0"))
+    unit: int = 10**padding
+    return unit
 
 
 def _later(trade: bytes) -> bytes:

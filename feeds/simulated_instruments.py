@@ -188,6 +188,6 @@ def _synthetic(number: int) -> Profile:
     size_permille = max(1, min(1_000_000, 268_400_000 * 1000 // max(1, lot_worth)))
     places = (9 - power, 3) if futures else (8, 8)
     return Profile(
-        definition, LINEAR_BTC if futures else SPOT_ETH, start_ticks, max(500, 10_000 * 25 // (25 + number)),
+        definition, LINEAR_BTC if futures else SPOT_ETH, start_ticks, max(60, 10_000 * 25 // (25 + number)),
         size_permille if not futures else max(1, size_permille * 4), places,
     )  # fmt: skip

@@ -17,6 +17,9 @@ from feeds.simulated_wire import stamp, write_difference, write_quote, write_tra
 TOLERANCE = 8_000
 """Distance of the fair price from the touch, 1e-9 of the price, that nobody acts on; a tick at least."""
 
+STIR_MAX, STIR_PPB = 8, 30_000
+"""A move stirs up others as often again for each so much (1e-9 of the price), at most so many times."""
+
 BATCH_MAX = 24
 """Most further quotes of an episode."""
 BATCH_TAIL = 3
@@ -49,7 +52,8 @@ TOUCH_LAST_PERCENT = 30
 def fair_ticks(market: Market, slot: int) -> int:
     """Where an instrument's price belongs, ticks."""
     one = market.instruments[slot]
-    return max(2 * LEVELS, one.start + one.start * (market.bases[one.base].fair + one.offset) // 1_000_000_000)
+    fair = market.bases[one.base].fair + one.offset
+    return int(max(2 * LEVELS, one.start + one.start * fair // 1_000_000_000))
 
 
 @kernel
@@ -65,18 +69,18 @@ def off_touch(market: Market, slot: int) -> int:
 
 
 @kernel
-def episode(market: Market, slot: int, now: int, out: Output) -> bool:
-    """One episode; whether the price moved in it."""
+def episode(market: Market, slot: int, now: int, out: Output) -> int:
+    """One episode; 0, or how much the price had to move in it, from 1 to ``STIR_MAX``."""
     one = market.instruments[slot]
     if one.changes > CHANGES_MAX // 2:
         write_difference(market, slot, now, stamp(market, slot, now), out)
     ms = stamp(market, slot, now)
     words = market.words
-    moved = False
+    moved = 0
     away = off_touch(market, slot)
     if away != 0:
         _follow(market, slot, now, ms, away, out)
-        moved = True
+        moved = 1 + min(STIR_MAX - 1, abs(away) * 1_000_000_000 // one.start // STIR_PPB)
     elif below(words, 1000) < one.trades:
         _order(market, slot, now, ms, out)
     else:

@@ -51,14 +51,16 @@ SESSION = (
     "boost_half_ns", "wide_until",
 )  # fmt: skip
 """Columns of ``Market.session``. received: newest receive time. activity: percent. regime_activity, volatility: 1/256.
-wide: spread that quoters keep, 1e-9 of the price, until wide_until. boost: further activity at boost_at, 1/256, halving.
+wide: spread that quoters keep, 1e-9 of the price, until wide_until. boost: further activity at boost_at, 1/256; it
+halves every boost_half_ns.
 """
 RECEIVED, START_MS, SKEW, ACTIVITY, REGIME_ACTIVITY, VOLATILITY, WIDE, BOOST, BOOST_AT, BOOST_HALF, WIDE_UNTIL = range(
     len(SESSION)
 )
 
 META = np.dtype([(name, "<i8") for name in ("ts", "slot", "kind", "begin", "end")])
-"""One message made: receive time since the session's start, ns; instrument; kind as in ``binance_numbers``; its bytes."""
+"""One message made: receive time since the session's start, ns; instrument; kind as in ``binance_numbers``; its
+bytes."""
 
 MESSAGES_MAX = 8_192
 MESSAGE_BYTES = 1 << 21
@@ -122,7 +124,7 @@ def empty_output() -> Output:
     return Output(np.zeros(MESSAGES_MAX, META), np.zeros(MESSAGE_BYTES, np.uint8), np.zeros(2, np.int64))
 
 
-MOVE_MEDIAN = 15_500
+MOVE_MEDIAN = 19_000
 """Median move of a fair price, 1e-9."""
 
 

@@ -59,6 +59,9 @@ NEWS_BOOST = 6 * 256
 SNAPSHOT_AFTER_NS, SNAPSHOT_ROUND_TRIP_NS = 1_000_000_000, 60_000_000
 """After a hole a snapshot is asked for in so long, at most; it arrives a round trip after it was taken."""
 
+LOOK_NS = 10_000_000
+"""While a fault waits for its message the market runs no farther ahead: what follows from it must find its time."""
+
 _FAR = 2**62
 _MILLION = 1_000_000
 
@@ -134,15 +137,15 @@ class _Session:
         while first < len(self._keys):
             first = open_all(self._market, self._out, first, 1 + self._market.session[0])
             yield from self._passed()
-        while True:
-            until = min(self._length, self._due[0][0] if self._due else _FAR)
+        until = 0
+        while until < self._length:
+            until = min(self._length, self._due[0][0] if self._due else _FAR, until + LOOK_NS if self._faults else _FAR)
             while not run(self._market, until, self._out):
                 yield from self._passed()
             yield from self._passed()
-            if until >= self._length:
-                break
-            _, _, step = heapq.heappop(self._due)
-            yield from self._take(step, until)
+            while self._due and self._due[0][0] <= until < self._length:
+                _, _, step = heapq.heappop(self._due)
+                yield from self._take(step, until)
         for fault in self._faults:
             yield from map(self._sent, fault.end())
 

@@ -168,8 +168,8 @@ def _instrument(
 def decimal(scaled: int, increment: int) -> str:
     """A number in units of 1e-9 with the decimals that its increment has.
 
-    >>> decimal(61_712_300_000_000, 10_000_000), decimal(-500_000_000, 1_000_000_000), decimal(5, 10_000_000)
-    ('61712.30', '-1', '0.00')
+    >>> decimal(61_712_300_000_000, 10_000_000), decimal(-3_000_000_000, 1_000_000_000), decimal(5, 10_000_000)
+    ('61712.30', '-3', '0.00')
     """
     places = max(0, PRICE_DIGITS - (len(str(increment)) - len(str(increment).rstrip("0"))))
     whole, part = divmod(abs(scaled), PRICE_SCALE)

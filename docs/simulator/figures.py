@@ -1,8 +1,9 @@
 """Plots and the table of ``docs/simulator.md``: the simulator beside recorded markets.
 
-Run where the recorded captures are: ``uv run --group plots python docs/simulator/figures.py CAPTURES_FOLDER``. Both sides
-go through the same measures (``feeds/market_statistics.py``); the simulated session has the ordinary activity and no
-events but changes of volatility, as the recorded minutes had none of the others.
+``uv run --group plots python docs/simulator/figures.py CAPTURES_FOLDER``, with the folder of the recorded captures.
+
+Both sides go through the same measures (``feeds/market_statistics.py``); the simulated session has the
+ordinary activity and no events but changes of volatility, as the recorded minutes had none of the others.
 """
 
 from __future__ import annotations
@@ -61,8 +62,8 @@ def _plots() -> Any:
     return plots
 
 
-def _save(plots: Any, figure: Any, name: str) -> None:
-    figure.savefig(HERE / f"{name}.png", dpi=90)
+def _save(plots: Any, figure: Any, name: str, dpi: int = 90) -> None:
+    figure.savefig(HERE / f"{name}.png", dpi=dpi)
     plots.close(figure)
 
 
@@ -95,7 +96,7 @@ def _spreads(axis: Any, recorded: Tape, made: Tape) -> None:
 
 
 def _autocorrelations(axis: Any, recorded: Tape, made: Tape) -> None:
-    lags = np.arange(1, 31)
+    lags = range(1, 31)
     for tape, colour, label in ((recorded, REAL, "recorded"), (made, MADE, "simulated")):
         returns = returns_bps(tape, TENTH_NS)
         axis.plot(lags, [autocorrelation(tape.trade_signs, n) for n in lags], color=colour, label=f"{label}: signs")
@@ -138,7 +139,7 @@ def _session(plots: Any) -> None:
     rates.set_ylabel("messages a second")
     rates.set_yscale("log")
     rates.set_xlabel("session time, s")
-    _save(plots, figure, "session")
+    _save(plots, figure, "session", dpi=75)
 
 
 def _write_table(recorded: dict[str, Tape], made: dict[str, Tape]) -> None:
