@@ -1,4 +1,4 @@
-"""What is wrong with a desk's own project, with a live topology, and with what people order on it."""
+"""What is wrong with a desk's own project, with a live topology, and with a simulated session."""
 
 from __future__ import annotations
 
@@ -6,25 +6,17 @@ from pathlib import Path
 from typing import Any
 
 from agents.context import context_of
-from agents.control_log import read_control
-from agents.limit_keys import parse_change, shown
 from agents.live import LiveSession
 from agents.live_plan import LivePlan, load_topology
 from agents.opening import open_live
 from agents.plugins import strategy_of
-from agents.risk_report import check_scope
 from agents.settled import check_settled
-from agents.standing import Standing
 from agents.strategy import Strategy
 from agents.target import Target
 from agents.touch_pressure import STRATEGY
 from agents.warm import warm
-from console.risk_limits import _new
-from console.risk_write import text_of
 from feeds.simulator import simulate
 from schemas.catalog import CLOCK, EXECUTION
-from schemas.control import Resume
-from schemas.errors import ConfigError
 from schemas.header import Header, pack
 from streams.clock import wall_ns
 from streams.memory import MemoryLog
@@ -135,37 +127,4 @@ def two_who_run_one_task(_: Desk) -> Any:
     return waited(f"{said}\nraise SystemExit(3)")
 
 
-# ---- what people order
-
-
-def returned(error: ConfigError | None) -> Any:
-    return error
-
-
-trigger("config.no_limit")(lambda _: parse_change("notional", "KEY=VALUE"))
-trigger("config.bad_text")(lambda _: text_of(" ", "--reason"))
 trigger("config.simulation")(lambda _: list(simulate(1.0, 1, activity=0)))
-trigger("config.not_halted")(
-    lambda _: returned(Standing().why_refused(Resume(scope="all", author="a", reason="b", ts=1)))
-)
-
-
-@trigger("config.bad_scope")
-def a_scope_that_is_none(_: Desk) -> Any:
-    log, _plan = opened()
-    return check_scope(log, read_control(log), "world", "", known_only=True)
-
-
-@trigger("config.nothing_changes")
-def a_limit_that_is_in_force_already(_: Desk) -> Any:
-    log, _plan = opened()
-    control = read_control(log)
-    address, value = next(iter(control.standing.flat_limits.items()))
-    return _new([parse_change(f"{shown(address)}={value}", "KEY=VALUE")], control.standing)
-
-
-@trigger("config.no_live_run")
-def a_limit_of_a_run_that_was_never_opened(desk: Desk) -> Any:
-    desk.patch.setattr("streams.kafka.connect", lambda _bootstrap: MemoryLog())
-    change = ["risk", "limits", "set", "default.notional_max=5", "--reason", "a test"]
-    return ran(desk, "--bootstrap", "127.0.0.1:9092", *change)
