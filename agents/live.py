@@ -53,7 +53,7 @@ class LiveSession:
         self._on_event = on_event
         self._supervisor = Supervisor(on_event, backoff_s=BACKOFF_S, deaths_max=DEATHS_MAX)
         self._started: list[str] = []
-        self._stalls = Stalls(log, plan.source, {t.name: t for t in plan.tasks if t.name in self.names})
+        self._stalls = Stalls(log, {t.name: t for t in plan.tasks if t.name in self.names})
         self._stopping = False
 
     @property

@@ -40,13 +40,15 @@ class Stalls:
 
     Args:
         log: Where their snapshots lie.
-        source: Name of the source.
         tasks: Those to watch, by name.
+        monotonic: Source of time, seconds.
     """
 
-    def __init__(self, log: Log, source: str, tasks: Mapping[str, TaskHops]) -> None:
+    def __init__(
+        self, log: Log, tasks: Mapping[str, TaskHops], *, monotonic: Callable[[], float] = monotonic_s
+    ) -> None:
         self._log = log
-        self._source = source
+        self._monotonic = monotonic
         self._tasks = tasks
         self._known: dict[str, _Known] = {}
         self._next_s = 0.0
@@ -57,7 +59,7 @@ class Stalls:
         Args:
             is_up: Whether a task's process is at work: time in which it is not does not count.
         """
-        now = monotonic_s()
+        now = self._monotonic()
         if now < self._next_s:
             return
         self._next_s = now + LOOK_S
