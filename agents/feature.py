@@ -43,11 +43,11 @@ class Feature:
         out = Out(consumed=len(rows))
         vectors, slots = self._made(len(rows))
         index = None
-        if _prepare(rows, self._context.slots, self._view.tag, slots, vectors) >= 0:
+        if _prepare(rows, self._context.slots, TS_MAX, self._view.tag, slots, vectors) >= 0:
             index = self._refuse(rows, out)
             rows = frozen(rows[index])
             vectors, slots = self._made(len(rows))
-            _prepare(rows, self._context.slots, self._view.tag, slots, vectors)
+            _prepare(rows, self._context.slots, TS_MAX, self._view.tag, slots, vectors)
         state.compute(rows, slots, vectors["values"])
         out.rows.append(RowsOut("features", vectors, index))
         return out
@@ -93,7 +93,7 @@ class Feature:
 
 
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
-def _prepare(rows: Any, table: Any, view: int, slots: Any, vectors: Any) -> int:
+def _prepare(rows: Any, table: Any, ts_max: int, view: int, slots: Any, vectors: Any) -> int:
     """Fill everything of feature rows but their values, and their slots, up to the first row that cannot be used.
 
     Returns:
@@ -105,7 +105,7 @@ def _prepare(rows: Any, table: Any, view: int, slots: Any, vectors: Any) -> int:
         if (
             slot < 0
             or row.ts_log <= 0
-            or row.ts_log > TS_MAX
+            or row.ts_log > ts_max
             or row.bid_price <= 0
             or row.ask_price <= 0
             or row.size < 0

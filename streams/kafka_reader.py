@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, cast
 
+import numpy as np
 from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.errors import BrokerError, SnapshotError, TapedeckError
 from schemas.header import HEADER_KEY
 from streams.clock import monotonic_s
 from streams.kafka_client import GONE, LOGGER, TRANSIENT, broker_away, client_settings, described, kafka_error
-from streams.log import Place, Record
+from streams.log import Place, Record, Records
 
 READ_RECORDS_MAX = 100_000
 """Most records that one ``read`` returns, whatever it is asked for."""
@@ -84,7 +85,7 @@ class KafkaReader:
         )
         self._consumer.assign([TopicPartition(t, p, offset) for (t, p), offset in start.items()])
 
-    def read(self, records_max: int, timeout_s: float) -> list[Record]:
+    def read(self, records_max: int, timeout_s: float) -> Sequence[Record]:
         """At most ``records_max`` records in offset order per partition; waits up to ``timeout_s`` for the first.
 
         Partitions are served in the order in which their data came, so none waits for more than
@@ -104,18 +105,20 @@ class KafkaReader:
             raise BrokerError(
                 "cannot read", kind="unreadable", got=described(kafka_error(error)), where=self._bootstrap
             ) from error
-        records = [_record(message) for message in messages if message.error() is None]
-        if len(records) != len(messages):
+        errors = [message.error() for message in messages]
+        if any(failed is not None for failed in errors):
             for message in messages:
                 if message.error() is not None:
                     self._on_message_error(message)
+            messages = [message for message in messages if message.error() is None]
         if self._failure is not None:
             raise self._failure
-        if records:
+        if messages:
             self._away_since = None
-        elif self._away_since is not None:
+            return _records(messages)
+        if self._away_since is not None:
             self._check_away(self._away_since)
-        return records
+        return []
 
     def close(self) -> None:
         """Release the consumer and its threads; takes milliseconds, whether the broker is there or not."""
@@ -179,13 +182,25 @@ def scan(bootstrap: str, place: Place, start: int, end: int, committed: bool) ->
         reader.close()
 
 
-def _record(message: Any) -> Record:
-    header = None
-    for name, value in message.headers() or ():
-        if name == HEADER_KEY:
-            header = value
-            break
-    return Record(
-        message.topic(), message.partition(), message.offset(), message.key(), message.value() or b"", header,
-        message.timestamp()[1],
+def _records(messages: list[Any]) -> Records:
+    return Records(
+        [message.value() or b"" for message in messages],
+        [h[0][1] if (h := message.headers()) and h[0][0] == HEADER_KEY else _header(h) for message in messages],
+        np.array([message.offset() for message in messages], dtype=np.int64),
+        lambda i: _record(messages[i]),
     )  # fmt: skip
+
+
+def _record(message: Any) -> Record:
+    return Record(
+        message.topic(), message.partition(), message.offset(), message.key(), message.value() or b"",
+        _header(message.headers()), message.timestamp()[1],
+    )  # fmt: skip
+
+
+def _header(headers: Any) -> bytes | None:
+    """The packed header among a record's."""
+    for name, value in headers or ():
+        if name == HEADER_KEY:
+            return cast("bytes | None", value)
+    return None
