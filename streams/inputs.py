@@ -15,14 +15,20 @@ from schemas.errors import BadFrame, BadInput, BadPayload, StateDiverged
 from schemas.header import HOPS, Header, no_stamps, unpack
 from schemas.topics import TOPICS
 from streams.agent import ORIGIN, Batch, Payload
-from streams.frame import decode_rows
+from streams.frame import FRAME_ROWS_DEFAULT, decode_rows
 from streams.log import Log, Reader, Record, Records
 
 if TYPE_CHECKING:
     from streams.frame_run import FrameRun, FrameShape
 
 RECORDS_MAX = 256
-"""Records taken from the log in one read."""
+"""Documents or payloads taken from the log in one read."""
+
+FRAMES_MAX = 2_048
+"""Frames taken in one read where each holds one row; of larger ones so many that they come to ``READ_ROWS``."""
+
+READ_ROWS = 4_096
+"""Rows that one read aims at: enough that what a batch costs hardly counts, few enough that they stay in the cache."""
 
 NANOS_PER_MS = 1_000_000
 
@@ -86,7 +92,7 @@ class Input:
 
     def __init__(
         self, log: Log, topic: str, partition: int, *, source: str = "", gapless: bool = True,
-        records_max: int = RECORDS_MAX, accepts: tuple[Schema, ...] = CATALOG, writer: str | None = None,
+        records_max: int = FRAMES_MAX, accepts: tuple[Schema, ...] = CATALOG, writer: str | None = None,
     ) -> None:  # fmt: skip
         self.topic = topic
         self.partition = partition
@@ -97,7 +103,8 @@ class Input:
         self._log = log
         self._source = source
         self._gapless = gapless
-        self._records_max = records_max
+        self._records_max = records_max if any(s.kind == "rows" for s in accepts) else min(records_max, RECORDS_MAX)
+        self._rows_a_record = FRAME_ROWS_DEFAULT  # until it is seen
         self._writer = writer
         # Documents grow by appended fields with defaults: an older version is read as it is.
         self._accepts = {
@@ -122,7 +129,7 @@ class Input:
             return True
         self.open()
         if self._reader is not None:
-            self.push(self._reader.read(self._records_max, timeout_s))
+            self.push(self._reader.read(min(self._records_max, READ_ROWS // self._rows_a_record), timeout_s))
         return self.buffered
 
     @property
@@ -174,6 +181,7 @@ class Input:
         if taken is None:
             return None
         records, batch = taken
+        self._rows_a_record = len(batch) // records
         self._at += records
         self.offset = int(self._records.offsets[self._at - 1]) + 1
         self.ordinal += len(batch)
