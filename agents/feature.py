@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba import njit
 
+from agents.carried import carry
 from agents.context import Context
 from agents.plugins import view_of
 from features.view import View, ViewState
 from schemas.errors import BadPayload, SnapshotError, UnknownInstrument
 from schemas.feature import feature_dtype
-from schemas.score import CARRIED
-from streams.agent import Batch, Out, Reject, Rows, RowsOut
+from streams.agent import Batch, Out, Reject, Rows, RowsOut, frozen
 from streams.inputs import TS_MAX
 from streams.state_bytes import dump, load
 
@@ -38,25 +39,17 @@ class Feature:
 
     def step(self, state: ViewState, batch: Batch) -> Out:
         """One feature row per tick; ticks of unknown instruments are refused."""
-        rows: Any = batch.items
-        table = self._context.slots
-        ids = rows["instrument_id"]
-        slots = table[np.minimum(ids, len(table) - 1)]
-        unknown = (slots < 0) | (ids >= len(table))
-        bad = unknown | _absurd(rows)
+        rows: Any = frozen(batch.items)
         out = Out(consumed=len(rows))
+        vectors, slots = self._made(len(rows))
         index = None
-        if bad.any():
-            index = np.flatnonzero(~bad)
-            for i in np.flatnonzero(bad):
-                error = (
-                    UnknownInstrument("no definition", kind="not_defined", got=str(ids[i]))
-                    if unknown[i]
-                    else _why_absurd(rows[i])
-                )
-                out.rejects.append(Reject(int(i), error))
-            rows, slots = rows[index], slots[index]
-        out.rows.append(RowsOut("features", self._vectors(state, rows, slots), index))
+        if _prepare(rows, self._context.slots, TS_MAX, self._view.tag, slots, vectors) >= 0:
+            index = self._refuse(rows, out)
+            rows = frozen(rows[index])
+            vectors, slots = self._made(len(rows))
+            _prepare(rows, self._context.slots, TS_MAX, self._view.tag, slots, vectors)
+        state.compute(rows, slots, vectors["values"])
+        out.rows.append(RowsOut("features", vectors, index))
         return out
 
     def offer(self, state: ViewState, topic: str, items: Rows | list[Any], *, ended: bool) -> None:
@@ -79,13 +72,52 @@ class Feature:
         except ValueError as error:
             raise SnapshotError("a feature snapshot does not fit", kind="foreign", got=str(error)) from error
 
-    def _vectors(self, state: ViewState, rows: Any, slots: Any) -> Any:
-        vectors = np.empty(len(rows), dtype=self._dtype)
-        for name in CARRIED:
-            vectors[name] = rows[name]
-        vectors["view"] = self._view.tag
-        state.compute(rows, slots, vectors["values"])
-        return vectors
+    def _made(self, count: int) -> tuple[Any, Any]:
+        """Room for feature rows, and for the slots of their instruments."""
+        return np.empty(count, dtype=self._dtype), np.empty(count, dtype=np.int32)
+
+    def _refuse(self, rows: Any, out: Out) -> Any:
+        """Refuse what cannot be used; returns the index of the rest."""
+        table = self._context.slots
+        ids = rows["instrument_id"]
+        unknown = (table[np.minimum(ids, len(table) - 1)] < 0) | (ids >= len(table))
+        bad = unknown | _absurd(rows)
+        for i in np.flatnonzero(bad):
+            error = (
+                UnknownInstrument("no definition", kind="not_defined", got=str(ids[i]))
+                if unknown[i]
+                else _why_absurd(rows[i])
+            )
+            out.rejects.append(Reject(int(i), error))
+        return np.flatnonzero(~bad)
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _prepare(rows: Any, table: Any, ts_max: int, view: int, slots: Any, vectors: Any) -> int:
+    """Fill everything of feature rows but their values, and their slots, up to the first row that cannot be used.
+
+    Returns:
+        -1; or the first row that :meth:`Feature._refuse` would refuse.
+    """
+    for i in range(len(rows)):
+        row = rows[i]
+        slot = table[row.instrument_id] if row.instrument_id < table.size else np.int32(-1)
+        if (
+            slot < 0
+            or row.ts_log <= 0
+            or row.ts_log > ts_max
+            or row.bid_price <= 0
+            or row.ask_price <= 0
+            or row.size < 0
+            or row.bid_size < 0
+            or row.ask_size < 0
+        ):
+            return i
+        slots[i] = slot
+        vector = vectors[i]
+        carry(row, vector)
+        vector["view"] = view
+    return -1
 
 
 def _absurd(rows: Any) -> Any:

@@ -5,14 +5,16 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
+from numba import njit
 
+from agents.carried import carry
 from agents.context import Context
 from agents.plugins import view_of
 from features.view import View
 from models.linear import LinearModel, load
 from schemas.errors import BadPayload, SnapshotError
-from schemas.score import CARRIED, SCORE
-from streams.agent import Batch, Out, Reject, Rows, RowsOut
+from schemas.score import SCORE
+from streams.agent import Batch, Out, Reject, Rows, RowsOut, frozen
 
 
 class Score:
@@ -40,29 +42,33 @@ class Score:
     def step(self, state: None, batch: Batch) -> Out:
         """One score row per feature row; rows of another view are refused."""
         del state
-        rows: Any = batch.items
+        rows: Any = frozen(batch.items)
         out = Out(consumed=len(rows))
-        foreign = rows["view"] != self._view.tag
-        if rows["values"].shape[1] != len(self._view.features):
-            foreign[:] = True
+        scores = np.empty(len(rows), dtype=SCORE)
         index = None
-        if foreign.any():
-            for i in np.flatnonzero(foreign):
-                got, allowed = hex(rows["view"][i]), hex(self._view.tag)
-                out.rejects.append(
-                    Reject(int(i), BadPayload("features of another view", kind="other_view", got=got, allowed=allowed))
-                )
-            index = np.flatnonzero(~foreign)
-            rows = rows[index]
+        fits = rows["values"].shape[1] == len(self._view.features)
+        if not fits or _prepare(rows, self._view.tag, self._model.tag, scores) >= 0:
+            index = self._refuse(rows, fits, out)
+            rows = frozen(rows[index])
             if not len(rows):
                 return out
-        scores = np.empty(len(rows), dtype=SCORE)
-        for name in CARRIED:
-            scores[name] = rows[name]
-        scores["model"] = self._model.tag
+            scores = np.empty(len(rows), dtype=SCORE)
+            _prepare(rows, self._view.tag, self._model.tag, scores)
         self._model.score(rows["values"], scores["score"])
         out.rows.append(RowsOut("scores", scores, index))
         return out
+
+    def _refuse(self, rows: Any, fits: bool, out: Out) -> Any:
+        """Refuse rows of another view, or all where the width does not fit; returns the index of the rest."""
+        foreign = rows["view"] != self._view.tag
+        if not fits:
+            foreign[:] = True
+        for i in np.flatnonzero(foreign):
+            got, allowed = hex(rows["view"][i]), hex(self._view.tag)
+            out.rejects.append(
+                Reject(int(i), BadPayload("features of another view", kind="other_view", got=got, allowed=allowed))
+            )
+        return np.flatnonzero(~foreign)
 
     def offer(self, state: None, topic: str, items: Rows | list[Any], *, ended: bool) -> None:
         """No sides."""
@@ -87,3 +93,16 @@ class Score:
             raise SnapshotError(
                 "a snapshot is foreign", kind="foreign", got=f"{len(data)} bytes", allowed="none: score has no state"
             )
+
+
+@njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
+def _prepare(rows: Any, view: int, model: int, scores: Any) -> int:
+    """Fill everything of score rows but the score, up to the first row of another view: -1, or where that one is."""
+    for i in range(len(rows)):
+        row = rows[i]
+        if row["view"] != view:  # numba takes the attribute for the method of arrays
+            return i
+        score = scores[i]
+        carry(row, score)
+        score.model = model
+    return -1

@@ -6,7 +6,6 @@ outlives its supervisor. The exit code is the error's.
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 import sys
@@ -44,10 +43,11 @@ def main(argv: list[str]) -> int:
 
 
 def _run(spec: WorkerSpec) -> int:
+    from agents.warm import settle  # numba is behind it
+
     try:
         work = _work(spec)
-        gc.collect()
-        gc.freeze()
+        settle()
         say("ready", task=spec.task)
         while not work.done:
             work.turn(WAIT_S)

@@ -57,7 +57,10 @@ class Side(msgspec.Struct, frozen=True, order=True):
 
 
 class Header(msgspec.Struct, kw_only=True):
-    """A decoded header. ``stamps`` has shape (1 or count, 1 + 2 * len(hops)), int64 wall ns."""
+    """A decoded header. ``stamps`` has shape (1 or count, 1 + 2 * len(hops)), int64 wall ns.
+
+    To be packed, the last columns may stand in ``passed`` instead, where every row has the same.
+    """
 
     schema: int
     version: int
@@ -69,6 +72,7 @@ class Header(msgspec.Struct, kw_only=True):
     sides: tuple[Side, ...] = ()
     hops: tuple[int, ...] = ()
     stamps: Any = None
+    passed: tuple[int, ...] = ()
 
 
 def no_stamps(columns: int = 1) -> Stamps:
@@ -88,6 +92,8 @@ def pack(header: Header) -> bytes:
         raise ValueError(f"header over its bounds: {len(writer)} writer bytes, {len(header.hops)} hops, "
                          f"{len(header.sides)} sides")  # fmt: skip
     varying, columns = _pack_stamps(stamps, header.count)
+    if header.passed:
+        columns += struct.pack(f"<{len(header.passed)}q", *header.passed)
     prefix = PREFIX.pack(
         MAGIC, HEADER_VERSION, header.schema, header.version, header.count, header.seq, header.time, header.cause,
         len(header.sides), len(header.hops), len(writer), varying,
@@ -151,17 +157,15 @@ def _pack_stamps(stamps: Stamps, count: int) -> tuple[int, bytes]:
         return 0, stamps.tobytes()
     if rows != count:
         raise ValueError(f"{rows} rows of stamps for {count} rows")
-    differs = (stamps != stamps[0]).any(axis=0)
-    if not differs.any():
-        return 0, stamps[0].tobytes()
     varying = 0
     parts = []
     for i in range(columns):
-        if differs[i]:
-            varying |= 1 << i
-            parts.append(np.ascontiguousarray(stamps[:, i]).tobytes())
+        column = stamps[:, i].tobytes()
+        if column == column[:8] * rows:
+            column = column[:8]
         else:
-            parts.append(stamps[0, i].tobytes())
+            varying |= 1 << i
+        parts.append(column)
     return varying, b"".join(parts)
 
 

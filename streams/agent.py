@@ -46,7 +46,8 @@ class Batch:
         items: Structured array of shape (n,), or list of length n.
         origins: Where each item came from: structured array of dtype ``ORIGIN``, shape (n,).
         hops: Hops passed so far, as numbers of ``schemas.header.HOPS``.
-        stamps: int64 wall ns, shape (n, 1 + 2 * len(hops)).
+        stamps: int64 wall ns as they came with the items, shape (n, 1 + 2 for each hop before this task).
+        passed: Times in and out of each hop passed within this task, the same for all items: the stamps that follow.
         arrived_ns: Wall time at which the batch reached this hop.
         carried: Rows of an earlier hop, one per item, whose publication waits for this hop's verdict.
     """
@@ -57,6 +58,7 @@ class Batch:
     stamps: Stamps
     arrived_ns: int = 0
     carried: Rows | None = None
+    passed: tuple[int, ...] = ()
 
     @classmethod
     def of(cls, items: Rows | list[Any], first: int = 0) -> Batch:
@@ -72,8 +74,9 @@ class Batch:
         """What is left after the first ``consumed`` items."""
         carried = None if self.carried is None else self.carried[consumed:]
         return Batch(
-            self.items[consumed:], self.origins[consumed:], self.hops, self.stamps[consumed:], self.arrived_ns, carried
-        )
+            self.items[consumed:], self.origins[consumed:], self.hops, self.stamps[consumed:], self.arrived_ns,
+            carried, self.passed,
+        )  # fmt: skip
 
 
 def frozen(rows: Any) -> Any:

@@ -19,8 +19,8 @@ from streams.agent import Rows
 FRAME_ROWS_MAX = 4_096
 """Most rows in a frame. A tick frame of that many is 442 KB: far below any record limit, and short to step through."""
 
-FRAME_ROWS_DEFAULT = 256
-"""Rows in a frame where a writer has that many: 27 KB of ticks."""
+FRAME_ROWS_DEFAULT = 1_024
+"""Rows in a frame where a writer has that many: 110 KB of ticks."""
 
 FEATURE_VALUES_MAX = 1_024
 """Widest feature view that a frame may claim."""

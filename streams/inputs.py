@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -14,11 +15,20 @@ from schemas.errors import BadFrame, BadInput, BadPayload, StateDiverged
 from schemas.header import HOPS, Header, no_stamps, unpack
 from schemas.topics import TOPICS
 from streams.agent import ORIGIN, Batch, Payload
-from streams.frame import decode_rows
-from streams.log import Log, Reader, Record
+from streams.frame import FRAME_ROWS_DEFAULT, decode_rows
+from streams.log import Log, Reader, Record, Records
+
+if TYPE_CHECKING:
+    from streams.frame_run import FrameRun, FrameShape
 
 RECORDS_MAX = 256
-"""Records taken from the log in one read."""
+"""Documents or payloads taken from the log in one read."""
+
+FRAMES_MAX = 2_048
+"""Frames taken in one read where each holds one row; of larger ones so many that they come to ``READ_ROWS``."""
+
+READ_ROWS = 4_096
+"""Rows that one read aims at: enough that what a batch costs hardly counts, few enough that they stay in the cache."""
 
 NANOS_PER_MS = 1_000_000
 
@@ -82,7 +92,7 @@ class Input:
 
     def __init__(
         self, log: Log, topic: str, partition: int, *, source: str = "", gapless: bool = True,
-        records_max: int = RECORDS_MAX, accepts: tuple[Schema, ...] = CATALOG, writer: str | None = None,
+        records_max: int = FRAMES_MAX, accepts: tuple[Schema, ...] = CATALOG, writer: str | None = None,
     ) -> None:  # fmt: skip
         self.topic = topic
         self.partition = partition
@@ -93,7 +103,8 @@ class Input:
         self._log = log
         self._source = source
         self._gapless = gapless
-        self._records_max = records_max
+        self._records_max = records_max if any(s.kind == "rows" for s in accepts) else min(records_max, RECORDS_MAX)
+        self._rows_a_record = FRAME_ROWS_DEFAULT  # until it is seen
         self._writer = writer
         # Documents grow by appended fields with defaults: an older version is read as it is.
         self._accepts = {
@@ -102,9 +113,15 @@ class Input:
             for version in (range(1, s.version + 1) if s.kind == "document" else (s.version,))
         }
         self._reader: Reader | None = None
-        self._records: list[Record] = []
-        self._headers: list[Header | BadInput | None] = []
+        self._records = Records.of([])
         self._at = 0
+        self._runs = gapless and any(s.kind == "rows" for s in accepts)
+        self._run: FrameRun | None = None
+        self._shape: FrameShape | None = None
+        if self._runs:
+            from streams.frame_run import warm  # numba: not before its cache has a place, nor where no rows are read
+
+            warm()
 
     def fill(self, timeout_s: float) -> bool:
         """Make sure something is buffered, waiting up to ``timeout_s``; False when nothing came."""
@@ -112,7 +129,7 @@ class Input:
             return True
         self.open()
         if self._reader is not None:
-            self.push(self._reader.read(self._records_max, timeout_s))
+            self.push(self._reader.read(min(self._records_max, READ_ROWS // self._rows_a_record), timeout_s))
         return self.buffered
 
     @property
@@ -125,18 +142,15 @@ class Input:
         if self._reader is None:
             self._reader = self._log.reader({(self.topic, self.partition): self.offset})
 
-    def push(self, records: list[Record]) -> None:
+    def push(self, records: Sequence[Record]) -> None:
         """Take over records that someone else has read, once the buffer is used up."""
-        self._records = records
-        self._headers = [_header(r) for r in records]
+        self._records = Records.of(records)
+        self._run = None
         self._at = 0
 
     def add(self, record: Record) -> None:
         """Take over one more record behind those at hand."""
-        if not self.buffered:
-            self.push([])
-        self._records.append(record)
-        self._headers.append(_header(record))
+        self.push([*self._records[self._at :], record])
 
     def take(self, items_max: int = ITEMS_MAX) -> Arrival | None:
         """The next run of like records as one batch, or a bad record, or the end; None when the buffer is used up.
@@ -145,19 +159,8 @@ class Input:
         """
         assert items_max > 0, "no room for a single item: the caller would wait for ever"
         while self._at < len(self._records):
-            record, header = self._records[self._at], self._headers[self._at]
-            if isinstance(header, BadInput):
-                return self._bad(record, header)
-            if header is None:
-                if self._source:
-                    return self._take_unnumbered(record)
-                return self._bad(
-                    record,
-                    BadFrame("record without a header", kind="no_header", got="none", allowed="a packed header 'td'"),
-                )
-            arrival = (
-                self._take_end(record, header) if header.schema == END.number else self._take_run(header, items_max)
-            )
+            batch = self._take_frames(self._shape, items_max) if self._shape is not None else None
+            arrival = self._take_read(items_max) if batch is None else batch
             if arrival is not None:
                 return arrival
         return None
@@ -167,6 +170,42 @@ class Input:
         if self._reader is not None:
             self._reader.close()
             self._reader = None
+
+    def _take_frames(self, shape: FrameShape, items_max: int) -> Batch | None:
+        """Frames of the known shape that follow each other; None when the next record must be read in full."""
+        if self._run is None:
+            from streams.frame_run import FrameRun
+
+            self._run = FrameRun(self._records)
+        taken = self._run.take(shape, self._at, self.seqs[shape.writer], self.ordinal, items_max)
+        if taken is None:
+            return None
+        records, batch = taken
+        self._rows_a_record = len(batch) // records
+        self._at += records
+        self.offset = int(self._records.offsets[self._at - 1]) + 1
+        self.ordinal += len(batch)
+        self.seqs[shape.writer] += len(batch)
+        return batch
+
+    def _take_read(self, items_max: int) -> Arrival | None:
+        """The next record or records read in full; None when they say nothing new, or were found to be like."""
+        record = self._records[self._at]
+        header = _header(record)
+        if isinstance(header, BadInput):
+            return self._bad(record, header)
+        if header is None:
+            if self._source:
+                return self._take_unnumbered(record)
+            return self._bad(
+                record,
+                BadFrame("record without a header", kind="no_header", got="none", allowed="a packed header 'td'"),
+            )
+        if header.schema == END.number:
+            return self._take_end(record, header)
+        if self._runs and self._learn(record, header):
+            return None
+        return self._take_run(header, items_max)
 
     def _next(self, record: Record) -> None:
         self._at += 1
@@ -220,8 +259,10 @@ class Input:
         stamps: list[Any] = []
         places: list[tuple[int, int, int]] = []
         like = (first.schema, first.version, first.hops)
+        header: Header | BadInput | None = first
         while self._at < len(self._records) and items_max > 0:
-            record, header = self._records[self._at], self._headers[self._at]
+            record = self._records[self._at]
+            header = _header(record) if header is None else header
             if not isinstance(header, Header) or (header.schema, header.version, header.hops) != like:
                 break
             try:
@@ -243,10 +284,28 @@ class Input:
                 self.offset = record.offset
                 break
             self._next(record)
+            header = None
         if not parts:
             return None
         all_stamps = stamps[0] if len(stamps) == 1 else np.concatenate(stamps)
         return Batch(_joined(parts), self._origins(places), first.hops, all_stamps)
+
+    def _learn(self, record: Record, header: Header) -> bool:
+        """Keep the shape of a good frame: it and those that follow are compared with it. False when it is known."""
+        schema, shape = self._accepts.get((header.schema, header.version)), self._shape
+        if schema is None or schema.kind != "rows" or header.sides or record.header is None:
+            return False
+        try:
+            dtype = self._items(record, header).dtype
+        except BadInput:
+            return False
+        if shape is not None and (shape.writer, shape.hops, shape.dtype) == (header.writer, header.hops, dtype):
+            return False
+        from streams.frame_run import FrameShape
+
+        self._shape = FrameShape(header, record.header, dtype, SEQ_MAX)
+        self.seqs.setdefault(header.writer, header.seq)
+        return True
 
     def _check(self, header: Header) -> Schema:
         """The schema of a record that belongs here.

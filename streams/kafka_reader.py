@@ -2,19 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterator, Mapping, Sequence
+from operator import itemgetter
+from typing import Any, cast
 
-from confluent_kafka import Consumer, KafkaError, KafkaException, TopicPartition
+import numpy as np
+from confluent_kafka import Consumer, KafkaError, KafkaException, Message, TopicPartition
 
 from schemas.errors import BrokerError, SnapshotError, TapedeckError
 from schemas.header import HEADER_KEY
 from streams.clock import monotonic_s
 from streams.kafka_client import GONE, LOGGER, TRANSIENT, broker_away, client_settings, described, kafka_error
-from streams.log import Place, Record
+from streams.log import Place, Record, Records
 
 READ_RECORDS_MAX = 100_000
 """Most records that one ``read`` returns, whatever it is asked for."""
+
+CHUNK_RECORDS = 256
+"""Messages taken from the client and laid out in columns at a time: so many still lie in the processor's cache."""
 
 FETCH_PARTITION_BYTES_MAX = 4 * 1024 * 1024
 """Most bytes of one partition in one answer. A larger record still comes, alone."""
@@ -47,6 +52,9 @@ PROBE_S_MAX = 5.0
 """How long the question lasts whether it is still away: a quiet topic looks the same."""
 
 
+_FIRST = itemgetter(0)
+
+
 class KafkaReader:
     """Implements ``streams.log.Reader``. The caller has checked that the offsets are within bounds.
 
@@ -57,6 +65,7 @@ class KafkaReader:
     def __init__(self, bootstrap: str, start: Mapping[Place, int], committed: bool, *, ends: bool = False) -> None:
         self.ended: set[Place] = set()
         self._bootstrap = bootstrap
+        self._one_partition = len(start) == 1
         self._failure: TapedeckError | None = None
         self._away_since: float | None = None
         self._away: KafkaError | None = None
@@ -84,7 +93,7 @@ class KafkaReader:
         )
         self._consumer.assign([TopicPartition(t, p, offset) for (t, p), offset in start.items()])
 
-    def read(self, records_max: int, timeout_s: float) -> list[Record]:
+    def read(self, records_max: int, timeout_s: float) -> Sequence[Record]:
         """At most ``records_max`` records in offset order per partition; waits up to ``timeout_s`` for the first.
 
         Partitions are served in the order in which their data came, so none waits for more than
@@ -97,25 +106,28 @@ class KafkaReader:
         # consume(n, timeout) waits for n messages; poll waits for one, and consume(n, 0) takes what is there.
         try:
             first = self._consumer.poll(timeout_s)
-            messages: list[Any] = [] if first is None else [first]
-            if messages and records_max > 1:
-                messages += self._consumer.consume(min(records_max, READ_RECORDS_MAX) - 1, 0)
+            read = _Read(one_partition=self._one_partition)
+            chunk: list[Any] = [] if first is None else [first]
+            left = min(records_max, READ_RECORDS_MAX) - 1
+            while chunk:
+                read.add(chunk)
+                asked = min(left, CHUNK_RECORDS)
+                chunk = self._consumer.consume(asked, 0) if asked else []
+                left -= len(chunk)
         except (KafkaException, SystemError) as error:
             raise BrokerError(
                 "cannot read", kind="unreadable", got=described(kafka_error(error)), where=self._bootstrap
             ) from error
-        records = [_record(message) for message in messages if message.error() is None]
-        if len(records) != len(messages):
-            for message in messages:
-                if message.error() is not None:
-                    self._on_message_error(message)
+        for message in read.failed:
+            self._on_message_error(message)
         if self._failure is not None:
             raise self._failure
-        if records:
+        if read.messages:
             self._away_since = None
-        elif self._away_since is not None:
+            return read.records()
+        if self._away_since is not None:
             self._check_away(self._away_since)
-        return records
+        return []
 
     def close(self) -> None:
         """Release the consumer and its threads; takes milliseconds, whether the broker is there or not."""
@@ -179,13 +191,52 @@ def scan(bootstrap: str, place: Place, start: int, end: int, committed: bool) ->
         reader.close()
 
 
+class _Read:
+    """Messages of one read, and their columns, each filled by one pass of C where all are as ours are."""
+
+    def __init__(self, *, one_partition: bool) -> None:
+        self._one_partition = one_partition
+        self.messages: list[Any] = []
+        self.failed: list[Any] = []
+        self._values: list[bytes] = []
+        self._headers: list[bytes | None] = []
+
+    def add(self, chunk: list[Any]) -> None:
+        """Take over what the client has given."""
+        if any(map(Message.error, chunk)):
+            self.failed += [message for message in chunk if message.error() is not None]
+            chunk = [message for message in chunk if message.error() is None]
+        self.messages += chunk
+        values = list(map(Message.value, chunk))
+        self._values += values if all(values) else [value or b"" for value in values]
+        headers = list(map(Message.headers, chunk))
+        try:
+            names, packed = zip(*map(_FIRST, headers), strict=True)
+            self._headers += packed if names.count(HEADER_KEY) == len(names) else map(_header, headers)
+        except (TypeError, ValueError):  # a message without headers, or no message
+            self._headers += map(_header, headers)
+
+    def records(self) -> Records:
+        """What was read."""
+        messages = self.messages
+        first, last = messages[0].offset(), messages[-1].offset()
+        if self._one_partition and last - first == len(messages) - 1:
+            offsets = np.arange(first, last + 1, dtype=np.int64)
+        else:
+            offsets = np.fromiter(map(Message.offset, messages), np.int64, len(messages))
+        return Records(self._values, self._headers, offsets, lambda i: _record(messages[i]))
+
+
 def _record(message: Any) -> Record:
-    header = None
-    for name, value in message.headers() or ():
-        if name == HEADER_KEY:
-            header = value
-            break
     return Record(
-        message.topic(), message.partition(), message.offset(), message.key(), message.value() or b"", header,
-        message.timestamp()[1],
+        message.topic(), message.partition(), message.offset(), message.key(), message.value() or b"",
+        _header(message.headers()), message.timestamp()[1],
     )  # fmt: skip
+
+
+def _header(headers: Any) -> bytes | None:
+    """The packed header among a record's."""
+    for name, value in headers or ():
+        if name == HEADER_KEY:
+            return cast("bytes | None", value)
+    return None

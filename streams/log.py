@@ -13,9 +13,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, overload
 
 import msgspec
+import numpy as np
+import numpy.typing as npt
 
 from schemas.errors import SnapshotError
 
@@ -36,6 +38,49 @@ class Record(msgspec.Struct, frozen=True):
     value: bytes
     header: bytes | None
     timestamp_ms: int = 0
+
+
+class Records(Sequence[Record]):
+    """What one read gave, by column; a :class:`Record` is made when it is asked for.
+
+    Attributes:
+        values: Values.
+        headers: Packed headers; None where a record has none.
+        offsets: int64, shape (n,).
+    """
+
+    __slots__ = ("_make", "headers", "offsets", "values")
+
+    def __init__(
+        self, values: list[bytes], headers: list[bytes | None], offsets: npt.NDArray[np.int64],
+        make: Callable[[int], Record],
+    ) -> None:  # fmt: skip
+        self.values = values
+        self.headers = headers
+        self.offsets = offsets
+        self._make = make
+
+    @classmethod
+    def of(cls, records: Sequence[Record]) -> Records:
+        """The columns of records that are objects already."""
+        if isinstance(records, cls):
+            return records
+        return cls(
+            [r.value for r in records], [r.header for r in records],
+            np.array([r.offset for r in records], dtype=np.int64), records.__getitem__,
+        )  # fmt: skip
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    @overload
+    def __getitem__(self, at: int) -> Record: ...
+    @overload
+    def __getitem__(self, at: slice) -> list[Record]: ...
+    def __getitem__(self, at: int | slice) -> Record | list[Record]:
+        if isinstance(at, slice):
+            return [self._make(i) for i in range(len(self))[at]]
+        return self._make(at)
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +116,7 @@ def check_position(place: Place, position: int, low: int, high: int) -> None:
 class Reader(Protocol):
     """Reads assigned partitions forward from given offsets. Not thread-safe."""
 
-    def read(self, records_max: int, timeout_s: float) -> list[Record]:
+    def read(self, records_max: int, timeout_s: float) -> Sequence[Record]:
         """Records in offset order per partition, at most ``records_max``; waits up to ``timeout_s`` for the first.
 
         Returns at once when anything is there: it never waits for a batch to fill.

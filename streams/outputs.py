@@ -62,23 +62,24 @@ class Output:
 
     def append_rows(
         self, writer: Writer, schema: Schema, rows: Rows, stamps: Stamps, ordinals: npt.NDArray[np.int64],
-        hops: tuple[int, ...], sides: tuple[Side, ...],
+        hops: tuple[int, ...], sides: tuple[Side, ...], passed: tuple[int, ...] = (),
     ) -> None:  # fmt: skip
         """Append rows in frames of at most ``frame_rows``; one short frame rather than a wait."""
         for at in range(0, len(rows), self._frame_rows):
             chunk = rows[at : at + self._frame_rows]
-            self._compare_rows(chunk)
+            if self._recorded.rows:
+                self._compare_rows(chunk)
             header = Header(
                 schema=schema.number, version=schema.version, count=len(chunk), seq=self.seq,
                 time=int(chunk["ts_log"][0]), cause=int(ordinals[at]), writer=self._name, sides=sides, hops=hops,
-                stamps=stamps[at : at + self._frame_rows],
+                stamps=stamps[at : at + self._frame_rows], passed=passed,
             )  # fmt: skip
             writer.append(self.topic, self.partition, None, encode_rows(chunk), pack(header))
             self.seq += len(chunk)
 
     def append_document(
         self, writer: Writer, key: bytes, document: Document, stamps: Stamps, ordinal: int, hops: tuple[int, ...],
-        sides: tuple[Side, ...],
+        sides: tuple[Side, ...], passed: tuple[int, ...] = (),
     ) -> None:  # fmt: skip
         """Append one document, with a W3C ``traceparent`` derived from its root."""
         schema = BY_EVENT[type(document)]
@@ -86,7 +87,7 @@ class Output:
         self._compare_document(key, value)
         header = Header(
             schema=schema.number, version=schema.version, seq=self.seq, time=int(getattr(document, "ts", 0)),
-            cause=ordinal, writer=self._name, sides=sides, hops=hops, stamps=stamps,
+            cause=ordinal, writer=self._name, sides=sides, hops=hops, stamps=stamps, passed=passed,
         )  # fmt: skip
         writer.append(self.topic, self.partition, key, value, pack(header), _trace(document, self._name, self.seq))
         self.seq += 1

@@ -18,7 +18,7 @@ from schemas.control import End
 from schemas.dead_letter import DeadLetter
 from schemas.errors import SnapshotError
 from schemas.header import HOP_NUMBER, Side, no_stamps
-from streams.agent import Agent, Batch, DocumentOut, Out
+from streams.agent import Agent, Batch, DocumentOut, Out, RowsOut
 from streams.clock import monotonic_s, sleep_s, wall_ns
 from streams.dead_letters import Letters
 from streams.inputs import BadRecord, Input, schemas_of
@@ -35,7 +35,9 @@ NANOS = 1_000_000_000
 HOLD_NAP_S = 0.02
 """Pause while a stale clock holds the input: how late its next record may be noticed."""
 FEATURE_SAMPLE = 64
-"""Of feature rows that led to no intent, one in this many (by root_seq) is published where the three hops are fused."""
+"""Of feature rows that led to no intent, one in this many (by root_seq) is published where the three hops are fused.
+
+A power of two."""
 
 Failpoint = Callable[[str, int], None]
 """Called with (name, inputs consumed) at produced, committing and committed: where tests and drills kill a task."""
@@ -235,26 +237,24 @@ class Task:
         for rows_out in out.rows:
             if not len(rows_out.rows):
                 continue
-            index: Any = slice(0, len(rows_out.rows)) if rows_out.index is None else rows_out.index
-            stamps = _passed(batch.stamps[index], batch.arrived_ns, left_ns)
-            origins = batch.origins[index]
+            stamps, origins, carried = _behind(batch, rows_out)
+            passed = (*batch.passed, batch.arrived_ns, left_ns)
             if rows_out.topic == fused_next:
-                queued = Batch(rows_out.rows, origins, hops, stamps, left_ns)
-                queued.carried = (
-                    rows_out.rows if self._sampled(i) else None if batch.carried is None else batch.carried[index]
-                )
-                self._queues[i + 1] = queued
+                carried = rows_out.rows if self._sampled(i) else carried
+                self._queues[i + 1] = Batch(rows_out.rows, origins, hops, stamps, left_ns, carried, passed)
                 if self._sampled(i):
                     continue
-            late.append(self._publisher(rows_out.topic, rows_out.rows, stamps, origins["ordinal"], hops))
+            late.append(self._publisher(rows_out.topic, rows_out.rows, stamps, origins["ordinal"], hops, passed))
         if batch.carried is not None and not fused_next:
             self._publish_carried(batch, out, late)
 
-    def _publisher(self, topic: str, rows: Any, stamps: Any, ordinals: Any, hops: Any) -> Callable[[], None]:
+    def _publisher(
+        self, topic: str, rows: Any, stamps: Any, ordinals: Any, hops: Any, passed: tuple[int, ...]
+    ) -> Callable[[], None]:  # fmt: skip
         def publish() -> None:
             self._begin()
             self._outputs[topic].append_rows(
-                self._writer, ROW_SCHEMAS[topic], rows, stamps, ordinals, hops, self._sides.recorded()
+                self._writer, ROW_SCHEMAS[topic], rows, stamps, ordinals, hops, self._sides.recorded(), passed
             )
 
         return publish
@@ -268,22 +268,23 @@ class Task:
         if batch.carried is None or not out.consumed:
             return
         rows = batch.carried[: out.consumed]
-        keep = rows["root_seq"] % FEATURE_SAMPLE == 0
-        keep[[d.index for d in out.documents]] = True
-        kept = np.flatnonzero(keep)
+        keep = rows["root_seq"] & np.uint64(FEATURE_SAMPLE - 1) == 0
+        if out.documents:
+            keep[[d.index for d in out.documents]] = True
+        kept = keep.nonzero()[0]
         if len(kept):
             ordinals = batch.origins["ordinal"][kept]
             hops = batch.hops[: batch.hops.index(HOP_NUMBER["feature"]) + 1]
-            columns = 1 + 2 * len(hops)
-            late.append(self._publisher("features", rows[kept], batch.stamps[kept, :columns], ordinals, hops))
+            passed = batch.passed[: 1 + 2 * len(hops) - batch.stamps.shape[1]]
+            late.append(self._publisher("features", rows[kept], batch.stamps[kept], ordinals, hops, passed))
 
     def _emit_document(self, document: DocumentOut, batch: Batch, hops: tuple[int, ...], left_ns: int) -> None:
         at = document.index
-        stamps = _passed(batch.stamps[at : at + 1], batch.arrived_ns, left_ns)
         self._begin()
         self._outputs[document.topic].append_document(
-            self._writer, document.key, document.document, stamps, int(batch.origins["ordinal"][at]), hops,
-            self._sides.recorded(),
+            self._writer, document.key, document.document, batch.stamps[at : at + 1],
+            int(batch.origins["ordinal"][at]), hops, self._sides.recorded(),
+            (*batch.passed, batch.arrived_ns, left_ns),
         )  # fmt: skip
 
     def _dead_letter(self, key: bytes, letter: DeadLetter, ordinal: int) -> None:
@@ -391,10 +392,9 @@ def _position(source: Input) -> dict[str, Any]:
     return {"offset": source.offset, "ordinal": source.ordinal, "seqs": source.seqs}
 
 
-def _passed(stamps: Any, in_ns: int, out_ns: int) -> Any:
-    """Stamps with this hop's (in, out) appended."""
-    grown = np.empty((len(stamps), stamps.shape[1] + 2), dtype=np.int64)
-    grown[:, :-2] = stamps
-    grown[:, -2] = in_ns
-    grown[:, -1] = out_ns
-    return grown
+def _behind(batch: Batch, made: RowsOut) -> tuple[Any, Any, Any]:
+    """Stamps, origins and carried rows of the items that made rows came from."""
+    if made.index is None and len(made.rows) == len(batch):
+        return batch.stamps, batch.origins, batch.carried
+    index: Any = slice(0, len(made.rows)) if made.index is None else made.index
+    return batch.stamps[index], batch.origins[index], None if batch.carried is None else batch.carried[index]

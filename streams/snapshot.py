@@ -129,7 +129,9 @@ def _dump_queue(i: int, queue: Batch, arrays: dict[str, Any]) -> dict[str, Any]:
         arrays[f"queue{i}.rows"] = queue.items
     else:
         items = [_dump_item(item) for item in queue.items]
-    return {"hops": list(queue.hops), "arrived_ns": queue.arrived_ns, "items": items}
+    return {
+        "hops": list(queue.hops), "arrived_ns": queue.arrived_ns, "items": items, "passed": list(queue.passed),
+    }  # fmt: skip
 
 
 def _load_queue(i: int, head: dict[str, Any], arrays: dict[str, Any]) -> Batch:
@@ -138,7 +140,7 @@ def _load_queue(i: int, head: dict[str, Any], arrays: dict[str, Any]) -> Batch:
         items = [_load_item(item) for item in head["items"]]
     return Batch(
         items, arrays[f"queue{i}.origins"], tuple(head["hops"]), arrays[f"queue{i}.stamps"], head["arrived_ns"],
-        arrays.get(f"queue{i}.carried"),
+        arrays.get(f"queue{i}.carried"), tuple(head.get("passed", ())),
     )  # fmt: skip
 
 

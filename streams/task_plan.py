@@ -8,7 +8,7 @@ from typing import Literal
 
 from schemas.topics import topic_name
 from streams.frame import FRAME_ROWS_DEFAULT
-from streams.inputs import RECORDS_MAX
+from streams.inputs import FRAMES_MAX
 
 COMMIT_INTERVAL_S = 2.0
 """Longest time between commits of a task that does not commit every batch."""
@@ -39,7 +39,7 @@ class TaskPlan:
         commit_every_batch: Commit after every batch instead of every ``commit_interval_s``.
         heartbeat_s: Longest time between commits of a lasting task.
         clock_age_s_max: Oldest clock by the wall at which a live task that listens to it takes input.
-        records_max: Records taken from the log in one read.
+        records_max: Records taken from the log in one read, at most: fewer where they are documents or large frames.
         frame_rows: Rows in a frame, at most. Neither changes what is written, only how it is cut.
         writers: Who writes each topic, by table name; what anybody else has put there is refused. A topic that is not
             named takes records of any writer.
@@ -57,7 +57,7 @@ class TaskPlan:
     commit_interval_s: float = COMMIT_INTERVAL_S
     heartbeat_s: float = HEARTBEAT_S
     clock_age_s_max: float = CLOCK_AGE_S_MAX
-    records_max: int = RECORDS_MAX
+    records_max: int = FRAMES_MAX
     frame_rows: int = FRAME_ROWS_DEFAULT
     writers: Mapping[str, str] = field(default_factory=dict)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Sequence
 
 import pytest
 
@@ -39,7 +40,7 @@ def rest(reader: Reader) -> list[bytes]:
     return values
 
 
-def values(records: list[Record]) -> list[bytes]:
+def values(records: Sequence[Record]) -> list[bytes]:
     return [r.value for r in records]
 
 
