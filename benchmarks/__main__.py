@@ -24,6 +24,7 @@ from benchmarks import results as files  # noqa: E402 - the kernel cache must ha
 from benchmarks.declare import Benchmark  # noqa: E402
 from benchmarks.environment import environment  # noqa: E402
 from benchmarks.harness import PAIRS, QUICK_PAIRS, Harness  # noqa: E402
+from benchmarks.priority import has_own_session, in_own_session  # noqa: E402
 from benchmarks.registry import BENCHMARKS  # noqa: E402
 from benchmarks.table import show_list, show_results  # noqa: E402
 from benchmarks.verdicts import broken, judged  # noqa: E402
@@ -64,7 +65,7 @@ def parser() -> argparse.ArgumentParser:
     """The flags."""
     flags = argparse.ArgumentParser(
         prog="python -m benchmarks", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog="examples:\n  python -m benchmarks --gate --json gate.json\n  python -m benchmarks flat-kafka-256 --quick",
+        epilog="examples:\n  python -m benchmarks --gate --json gate.json\n  python -m benchmarks burst --quick",
     )  # fmt: skip
     flags.add_argument("names", nargs="*", metavar="NAME", help="benchmarks to run (default: list them)")
     flags.add_argument("--gate", action="store_true", help="run every gate; exit 1 when a bound is broken")
@@ -72,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--quick", action="store_true", help="short runs: to see that it works, not to quote")
     flags.add_argument("--pairs", type=int, help=f"alternating pairs (default {PAIRS}, with --quick {QUICK_PAIRS})")
     flags.add_argument("--bootstrap", help="HOST:PORT of a Kafka that is there (default: an embedded one, temporary)")
+    flags.add_argument("--first", action="store_true", help="before all else that the machine does (Linux, root)")
     flags.add_argument("--json", metavar="FILE", help="write the results; - for standard output")
     flags.add_argument("--baseline", action="store_true", help="write them over what the committed baseline says")
     flags.add_argument("--commit", default=os.environ.get("BENCH_COMMIT", ""), help="noted in the results")
@@ -96,16 +98,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyError as error:
         print(f"error: no such benchmark: {error}; there are {', '.join(b.name for b in BENCHMARKS)}", file=sys.stderr)
         return USAGE_EXIT
+    if args.first and not has_own_session():
+        return in_own_session(sys.argv[1:] if arguments is None else arguments)
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     where = environment(args.commit)
     try:
-        with Harness(quick=args.quick, pairs=args.pairs, bootstrap=args.bootstrap) as harness:
+        with Harness(quick=args.quick, pairs=args.pairs, bootstrap=args.bootstrap, first=args.first) as harness:
             found = {benchmark.name: run(benchmark, harness) for benchmark in benchmarks}
     except KeyboardInterrupt:
         return INTERRUPTED_EXIT
     except TapedeckError as error:
         print(f"error: {error}", file=sys.stderr)
         return error.exit_code
+    where["first"] = harness.first
     where["load_after"] = list(os.getloadavg())
     results = files.document(where, found, pairs=harness.pairs, quick=args.quick)
     return report(args, results)
@@ -114,12 +119,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def report(args: argparse.Namespace, results: dict[str, Any]) -> int:
     """Show and write; the exit code."""
     baseline = files.read(files.BASELINE)
-    show_results(results, baseline, gates_only=args.gate)
-    print(f"{results['seconds']:.0f} s in all", file=sys.stderr)
     if args.json == "-":
         print(json.dumps(results))
     elif args.json:
         files.write(Path(args.json), results)
+    show_results(results, baseline, gates_only=args.gate)
+    print(f"{results['seconds']:.0f} s in all", file=sys.stderr)
     if args.baseline:
         files.write(files.BASELINE, files.merged(baseline, results))
     failed = broken(results)

@@ -28,7 +28,7 @@ MEMORY_OF = ("hot", "broker", "echo")
 
 def run(harness: Harness, *, rate: int) -> Found:
     """A burst a side that is not counted, then all pairs, in one run of the rig."""
-    plan = untraded(f"burst{rate}")
+    plan = untraded(f"burst{rate}", "live")
     seconds = QUICK_SECONDS if harness.quick else SECONDS
     segments = [
         Segment(side=side, label="burst", rate=rate, seconds=seconds, burst_s=BURST_S, counted=n > 0)
@@ -36,7 +36,7 @@ def run(harness: Harness, *, rate: int) -> Found:
         for side in ("hot", "echo")
     ]
     try:
-        rig = Rig(harness, plan, segments, list(TOPICS.values()), {}).run()
+        rig = Rig(harness, plan, segments, list(TOPICS.values()), None).run()
     finally:
         drop(harness.log, plan.namespace)
     return _found(harness, rig, segments)
@@ -51,7 +51,7 @@ def _found(harness: Harness, rig: RigFound, segments: list[Segment]) -> Found:
     drained = {side: [one["drained_s"] for one in found] for side, found in bursts.items()}
     lost, doubled = _counted(rig, "hot")
     together = percentiles_us(np.concatenate([one["latencies"] for one in bursts["hot"]]))
-    memory = memory_of(rig, counted[0][1]["origin_ns"])
+    memory = memory_of(rig, counted[0][1]["origin_ns"], counted[-1][1]["end_ns"])
     harness.say(
         f"  hot drained in {max(drained['hot']) * 1000:,.0f} ms at most, p99.9 {together['p999'] / 1000:,.1f} ms, "
         f"lost {lost}, doubled {doubled}"
@@ -98,11 +98,12 @@ def lag(due: Any, received: Any, begin: int, end: int) -> list[list[int]]:
     return [[int((t - begin) // MS_NS), int(n)] for t, n in zip(at, behind, strict=True)]
 
 
-def memory_of(rig: RigFound, since_ns: int) -> dict[str, dict[str, float]]:
-    """Resident memory of each process in MB: in the second before the first burst, the most, and in the last second."""
+def memory_of(rig: RigFound, since_ns: int, until_ns: int) -> dict[str, dict[str, float]]:
+    """Resident memory of each process in MB: in the second from ``since_ns``, the most, the last second."""
     times = rig.memory[:, 0]
     before = (times >= since_ns) & (times < since_ns + SECOND_NS)
-    after = times >= times[-1] - SECOND_NS
+    during = (times >= since_ns) & (times <= until_ns)
+    after = during & (times > until_ns - SECOND_NS)
     found = {}
     for i, name in enumerate(rig.names):
         rss = rig.memory[:, 1 + 2 * i]

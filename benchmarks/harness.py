@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 import tempfile
 from collections.abc import Callable
@@ -13,6 +14,7 @@ from types import TracebackType
 import numpy as np
 
 from benchmarks.brokers import Broker, broker_for
+from benchmarks.priority import go_first
 from streams.agent import Rows
 from streams.clock import monotonic_s
 from streams.kafka import KafkaLog, connect
@@ -27,11 +29,15 @@ class Harness:
     Attributes:
         quick: Short runs: to see that it works, not to quote.
         pairs: Alternating pairs that count.
+        first: Whether the processes of the benchmark go before all others of the machine (``benchmarks.priority``).
     """
 
-    def __init__(self, *, quick: bool = False, pairs: int | None = None, bootstrap: str | None = None) -> None:
+    def __init__(
+        self, *, quick: bool = False, pairs: int | None = None, bootstrap: str | None = None, first: bool = False
+    ) -> None:
         self.quick = quick
         self.pairs = pairs or (QUICK_PAIRS if quick else PAIRS)
+        self.first = first and go_first(os.getpid())
         self._bootstrap = bootstrap
         self._began = monotonic_s()
         self._stack = ExitStack()
@@ -39,6 +45,12 @@ class Harness:
     def say(self, message: str) -> None:
         """Progress, on standard error."""
         print(f"{monotonic_s() - self._began:7.1f} s  {message}", file=sys.stderr, flush=True)
+
+    def prefer(self, *pids: int) -> None:
+        """Processes that are a session of their own must be told apart to go first."""
+        if self.first:
+            for pid in pids:
+                go_first(pid)
 
     @cached_property
     def folder(self) -> Path:
@@ -49,7 +61,10 @@ class Harness:
     @cached_property
     def broker(self) -> Broker:
         """The Kafka named, else an embedded one of this harness's own."""
-        return self._stack.enter_context(broker_for(self._bootstrap, self.folder, self.say))
+        broker = self._stack.enter_context(broker_for(self._bootstrap, self.folder, self.say))
+        if broker.pid is not None:
+            self.prefer(broker.pid)
+        return broker
 
     @cached_property
     def log(self) -> KafkaLog:

@@ -8,7 +8,7 @@ from benchmarks.declare import Benchmark, Figure, Limit
 def _flat(frame_rows: int, ticks: int, budget_s: float) -> Benchmark:
     return Benchmark(
         f"flat-kafka-{frame_rows}",
-        f"ticks on Kafka, {frame_rows} row{'s' * (frame_rows > 1)} a frame, through feature, score and strategy, flat out",
+        f"ticks on Kafka, {frame_rows} to a frame, through feature, score and strategy, flat out",
         "benchmarks.flat_kafka",
         budget_s,
         (
@@ -111,5 +111,25 @@ BENCHMARKS: tuple[Benchmark, ...] = (
         ),
         {"rate": 10_000},
     ),
+    Benchmark(
+        "demo",
+        "tapedeck demo: from the command to the first order, and memory by process",
+        "benchmarks.demo",
+        90,
+        (
+            Figure("first order", "s"),
+            Figure("first order, broker started", "s"),
+            Figure("memory, all processes", "MB"),
+        ),
+    ),
+    Benchmark(
+        "demo-cold",
+        "the same, with every kernel compiled anew",
+        "benchmarks.demo",
+        120,
+        (Figure("first order, kernels compiled", "s"),),
+        {"cold": True},
+        slow=True,
+    ),
 )
-"""In the order in which they run."""
+"""In the order in which they run: the broker's own compiler is warm when latency is measured."""

@@ -7,11 +7,13 @@ notes when each record reached a third process. A witness watches the processes 
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 
 from agents.supervisor import Supervisor
@@ -22,20 +24,20 @@ from benchmarks.harness import Harness
 from benchmarks.processes import Child, close_all
 from benchmarks.runs import BenchRun, open_fresh
 from benchmarks.schedule import Segment
+from schemas.errors import TaskFailed
 from streams.clock import sleep_s
 
 TASKS = ("hot", "risk", "venue")
 PAUSE_S = 0.4
 """Between segments: what is on its way arrives."""
-SETTLE_S = 1.5
-"""Behind the last segment, before the reader is told to stop."""
-POLL_S = 0.05
+SETTLE_S = 2.0
+"""Behind the last segment, before the reader is told to stop. What has not come by then is lost."""
 ECHO_TICKS, ECHO_BACK, ECHO_INTENTS, ECHO_SCORES, ECHO_FEATURES = (
     "echo.ticks", "echo.back", "echo.intents", "echo.scores", "echo.features",
 )  # fmt: skip
 """The echo's topics: what it reads; what it writes back as it is; or what it writes as the hot task does."""
 RECEIVED, SEQ, BORN, PUBLISHED, HOT_IN = 0, 1, 2, 4, 5
-"""Columns of what a reader noted. Behind born: in and out of normalise (here both the publisher's), then of each hop."""
+"""Columns of what a reader noted. Behind born: in and out of normalise (both the publisher's), then of each hop."""
 
 
 @dataclass(slots=True)
@@ -55,7 +57,6 @@ class RigFound:
     names: list[str]
     waits: Any
     memory: Any
-    idle_pss_mb: dict[str, float] = field(default_factory=dict)
 
     def of(self, topic: str, segment: Mapping[str, Any], skip_ns: int = 0) -> Any:
         """Rows of a topic that were born in a segment, its first ``skip_ns`` left out."""
@@ -69,7 +70,7 @@ class Rig:
 
     def __init__(
         self, harness: Harness, plan: BenchRun, segments: Sequence[Segment], topics: Sequence[str],
-        echo: Mapping[str, Any], *, pause_s: float = PAUSE_S,
+        echo: Mapping[str, Any] | None, *, pause_s: float = PAUSE_S,
     ) -> None:  # fmt: skip
         self._harness = harness
         self._plan = plan
@@ -106,15 +107,17 @@ class Rig:
         self._child(
             "publisher", bootstrap=bootstrap, run=plan.run, tape=str(self._harness.tape_file), pause_s=self._pause_s,
             topics={"hot": plan.topic("ticks.<source>"), "echo": plan.topic(ECHO_TICKS)}, segments=self._segments,
-            ends=True,
         )  # fmt: skip
+        if plan.mode == "live":
+            self._child("clock", bootstrap=bootstrap, topic=plan.topic("clock"))
         self._supervisor.wait_ready()
         for child in self._children.values():
             child.hear("ready")
         self._children["echo"].tell(
             topic=plan.topic(ECHO_TICKS), echo_topic=plan.topic(ECHO_BACK),
-            like_hot={key: plan.topic(v) if isinstance(v, str) else v for key, v in self._echo.items()},
+            like_hot=self._echo and {k: plan.topic(v) if isinstance(v, str) else v for k, v in self._echo.items()},
         )  # fmt: skip
+        self._harness.prefer(*self._supervisor.pids.values())
         pids = {name: child.pid for name, child in self._children.items()} | self._supervisor.pids
         if self._harness.broker.pid is not None:
             pids["broker"] = self._harness.broker.pid
@@ -129,9 +132,9 @@ class Rig:
             self._supervisor.poll(0)
         publisher.hear("done")
         sleep_s(SETTLE_S)
-        while not self._supervisor.done:
-            self._supervisor.poll(POLL_S)
-        self._children["echo"].hear("done")
+        self._supervisor.poll(0)
+        if self._supervisor.restarts:
+            raise TaskFailed("a task died in a benchmark", got=str(self._supervisor.restarts))
         return segments
 
     def _found(self, segments: list[dict[str, Any]]) -> RigFound:
@@ -151,14 +154,12 @@ class Rig:
     def _spec(self, task: str, hops: list[str]) -> WorkerSpec:
         plan = self._plan
         known = writers(plan.tasks, plan.source)
+        # The venue goes by log time in every run: it waits for the tick that answers an order.
+        mode = "play" if task == "venue" else plan.mode
         return WorkerSpec(bootstrap=self._harness.broker.bootstrap, namespace=plan.namespace, run=plan.run,
-                          source=plan.source, task=task, hops=hops, writers=known)  # fmt: skip
+                          source=plan.source, task=task, hops=hops, writers=known, mode=mode)  # fmt: skip
 
     def _command(self, spec: WorkerSpec) -> list[str]:
-        import sys
-
-        import msgspec
-
         arguments = [msgspec.json.encode(spec).decode(), str(self._notes(spec.task))]
         return [sys.executable, "-m", "benchmarks.children.worker", *arguments]
 

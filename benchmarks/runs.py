@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import msgspec
 from confluent_kafka import KafkaError, KafkaException
@@ -29,9 +29,13 @@ CREATE_PAUSE_S = 0.1
 
 @dataclass(frozen=True)
 class BenchRun(PlayPlan):
-    """A run of a benchmark; ``changed`` replaces parameters of the demonstration strategy."""
+    """A run of a benchmark; ``changed`` replaces parameters of the demonstration strategy.
+
+    Live, answers take effect where they arrive, and nothing waits for them: the mode that trades. Play waits.
+    """
 
     changed: tuple[tuple[str, Any], ...] = ()
+    mode: Literal["live", "play"] = "play"
 
     @property
     def namespace(self) -> str:
@@ -39,14 +43,14 @@ class BenchRun(PlayPlan):
         return f"{SESSION}{self.run}."
 
     def opening(self) -> RunOpened:
-        """The opening record, with the parameters changed."""
+        """The opening record, with mode and parameters changed."""
         opened = super().opening()
-        return msgspec.structs.replace(opened, parameters={**opened.parameters, **dict(self.changed)})
+        return msgspec.structs.replace(opened, mode=self.mode, parameters={**opened.parameters, **dict(self.changed)})
 
 
-def untraded(run: str) -> BenchRun:
+def untraded(run: str, mode: Literal["live", "play"] = "play") -> BenchRun:
     """A run whose strategy may hold no position, so that it sends no intent and awaits no answer."""
-    return BenchRun(run=run, captures=tape_captures(), changed=(("position_max", {}),))
+    return BenchRun(run=run, captures=tape_captures(), changed=(("position_max", {}),), mode=mode)
 
 
 def open_fresh(log: Log, plan: PlayPlan, more: Sequence[str] = ()) -> None:

@@ -1,4 +1,4 @@
-"""When each tick is due: offsets in ns from a segment's beginning. A publisher that falls behind changes none of them."""
+"""When each tick is due: offsets in ns from a segment's beginning. No publisher that falls behind changes them."""
 
 from __future__ import annotations
 

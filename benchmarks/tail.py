@@ -1,4 +1,4 @@
-"""What makes the slowest intents slow: each one's way is divided among the causes that were seen while it was under way.
+"""What makes the slowest intents slow: each one's way is divided among the causes seen while it was under way.
 
 =============  =======================================================================================================
 late           the publisher sent the tick after its scheduled time
@@ -27,7 +27,7 @@ CAUSES = ("late", "commit", "collection", "scheduler", "hot", "broker")
 PATH = ("publisher", "hot", "broker", "reader")
 """Processes that an intent's way leads through."""
 AFTER_COMMIT_NS = 20_000_000
-"""The first send of a transaction first adds its partition to it; one that leaves this soon after a commit may be it."""
+"""The first send of a transaction adds its partition to it; one that leaves this soon after a commit may be it."""
 STRATEGY_OUT = -1
 """Column: the last stamp."""
 

@@ -9,7 +9,7 @@ is counted the same way. The strategy's parameters are changed so that it sends 
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -33,9 +33,9 @@ INTENT_BYTES = 800
 NAMES = {"p50": "p50", "p99": "p99", "p999": "p99.9"}
 
 
-def run(harness: Harness, *, rate: int) -> Found:
+def run(harness: Harness, *, rate: int, mode: Literal["live", "play"] = "live") -> Found:
     """All pairs at one rate, in one run of the rig."""
-    plan = eager(f"paced{rate}")
+    plan = eager(f"paced-{mode}-{rate}", mode)
     seconds = QUICK_SECONDS if harness.quick else SECONDS
     warm = [Segment(side=side, label=str(rate), rate=rate, seconds=WARM_S, counted=False) for side in ("hot", "echo")]
     counted = [
@@ -54,9 +54,9 @@ def run(harness: Harness, *, rate: int) -> Found:
         drop(harness.log, plan.namespace)
 
 
-def eager(run: str) -> BenchRun:
+def eager(run: str, mode: Literal["live", "play"]) -> BenchRun:
     """A run whose strategy always wants another position, and whose limits let every order pass."""
-    plan = BenchRun(run=run, captures=tape_captures())
+    plan = BenchRun(run=run, captures=tape_captures(), mode=mode)
     largest = {name: units * 1_000 for name, units in plan.opening().parameters["position_max"].items()}
     changed = {"position_max": largest, "rest_ms": 1, "score_full_bps": 0.25}
     return replace(plan, changed=tuple(changed.items()), limits=wide(plan.limits))

@@ -84,7 +84,7 @@ def repeated(tape: Rows, begin: int, end: int) -> Rows:
 
 
 def scheduled(tape: Rows, begin: int, due_ns: Any) -> Rows:
-    """Rows from ``begin`` on as a live tape: each due at its own time (int64 wall ns, shape (n,)), which is its log time."""
+    """Rows from ``begin`` on as a live tape: each due at its own time (int64 wall ns), which is its log time."""
     rows = repeated(tape, begin, begin + len(due_ns))
     shift = due_ns - rows["ts_log"]  # a touch stays as old as it was
     for name in TIMES:

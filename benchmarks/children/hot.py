@@ -1,7 +1,7 @@
 """Child process: the hot task (feature, score, strategy) flat out over what lies on its tick topic.
 
-Built as ``agents.worker`` builds it. Each order is a run; its clock goes from the moment the reader of ticks is opened to
-the return of the last commit. ``sample``: also look, now and then, where the main thread is.
+Built as ``agents.worker`` builds it. Each order is a run; its clock goes from the opening of the reader of ticks to the
+return of the last commit. ``sample``: also look, now and then, where the main thread is.
 """
 
 from __future__ import annotations

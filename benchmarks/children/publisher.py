@@ -14,7 +14,7 @@ import numpy as np
 
 from benchmarks.children.orders import Orders, arguments, say
 from benchmarks.schedule import SECOND_NS, Segment
-from benchmarks.ticks import FLUSH_S_MAX, append_end, append_frame, scheduled
+from benchmarks.ticks import FLUSH_S_MAX, append_frame, scheduled
 from streams.agent import Rows
 from streams.clock import sleep_s, wall_ns
 from streams.frame import FRAME_ROWS_DEFAULT
@@ -31,7 +31,6 @@ class Side:
 
     def __init__(self, appender: Any, topic: str) -> None:
         self.count = 0
-        self.last_ns = 0
         self._appender = appender
         self._topic = topic
 
@@ -52,18 +51,13 @@ class Side:
                 self._appender.flush(0)
                 sleep_s((int(due[sent]) - wall_ns() - NAP_NS) / SECOND_NS)
         self.count += sent
-        self.last_ns = int(due[-1])
         return {
             "count": sent,
             "frames": frames,
             "late_ns_max": late_ns,
             "origin_ns": int(due[0]),
-            "end_ns": self.last_ns,
+            "end_ns": int(due[-1]),
         }
-
-    def end(self, run: str) -> None:
-        """The end record."""
-        append_end(self._appender, self._topic, run, self.last_ns, self.count)
 
 
 def main(spec: dict[str, Any]) -> None:
@@ -83,9 +77,6 @@ def main(spec: dict[str, Any]) -> None:
         rows = scheduled(tape, side.count, origin_ns + due)
         say("segment", side=segment.side, label=segment.label, **side.publish(rows))
         sleep_s(spec["pause_s"])
-    if spec["ends"]:
-        for side in sides.values():
-            side.end(spec["run"])
     appender.flush(FLUSH_S_MAX)
     say("done")
     orders.take()

@@ -51,7 +51,7 @@ def watch_commits(notes: Notes) -> None:
         commit(task)
         notes.write(begin, COMMIT)
 
-    Task.commit = noted  # type: ignore[method-assign]
+    Task.commit = noted  # type: ignore[method-assign, assignment]
 
 
 def main(argv: list[str]) -> int:
