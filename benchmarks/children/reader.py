@@ -1,7 +1,7 @@
 """Child process: reads topics from their beginnings, uncommitted, and notes when each record reached it.
 
-On its order it writes, per topic, an int64 array: per row (a frame of n rows gives n) when it was received, its ``seq``,
-and its stamps, wall ns.
+On its order it writes, per topic, an int64 array: per row (a frame of n rows gives n) when it was received, its
+``seq``, and its stamps, wall ns.
 """
 
 from __future__ import annotations

@@ -48,7 +48,7 @@ def test_ticks_are_due_at_their_times_and_keep_their_order() -> None:
 def test_lag_is_what_is_due_and_not_received() -> None:
     due = np.arange(100) * MS_NS
     received = due + 20 * MS_NS
-    points = dict(lag(due, received, 0, 90 * MS_NS))
+    points = {point[0]: point[1] for point in lag(due, received, 0, 90 * MS_NS)}
     assert points[50] == 20
     assert points[-10] == 0
 
