@@ -33,9 +33,10 @@ fuzz SECONDS="120":
 bench *ARGUMENTS:
     uv run python -m benchmarks --commit "$(git rev-parse --short HEAD)" {{ARGUMENTS}}
 
-# Draw docs/performance/ anew from the committed baseline.
-bench-plots:
-    uv run --group plots python -m benchmarks --plots
+# The committed baseline anew, on a quiet machine, and docs/performance.md's tables and plots from it.
+bench-baseline:
+    uv run python -m benchmarks --all --baseline --no-bounds --commit "$(git rev-parse --short HEAD)"
+    uv run --group plots python -m benchmarks --docs
 
 # Everything that must hold before a change is taken: lint, tests, a short run on the embedded broker.
 ci:

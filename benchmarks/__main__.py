@@ -78,18 +78,15 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--baseline", action="store_true", help="write them over what the committed baseline says")
     flags.add_argument("--commit", default=os.environ.get("BENCH_COMMIT", ""), help="noted in the results")
     flags.add_argument("--no-bounds", action="store_true", help="exit 0 though bounds are broken: to see that it works")
-    flags.add_argument("--plots", action="store_true", help="draw docs/performance/ from the baseline, and do no more")
+    flags.add_argument("--docs", action="store_true", help="write docs/performance.md's tables and plots, no more")
     return flags
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """List, run, judge, write."""
     args = parser().parse_args(arguments)
-    if args.plots:
-        from benchmarks.plots import draw_all
-
-        draw_all()
-        return 0
+    if args.docs:
+        return documents()
     if not (args.names or args.gate or args.all):
         show_list(BENCHMARKS)
         return 0
@@ -114,6 +111,24 @@ def main(arguments: Sequence[str] | None = None) -> int:
     where["load_after"] = list(os.getloadavg())
     results = files.document(where, found, pairs=harness.pairs, quick=args.quick)
     return report(args, results)
+
+
+def documents() -> int:
+    """The page's tables and plots, from the committed baseline."""
+    from benchmarks.pages import rewrite
+    from benchmarks.plots import draw_all
+
+    baseline = files.read(files.BASELINE)
+    if baseline is None:
+        print(f"error: no baseline in {files.BASELINE.name}; run: just bench --all --baseline", file=sys.stderr)
+        return USAGE_EXIT
+    rewrite(baseline)
+    try:
+        draw_all(baseline)
+    except TapedeckError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return error.exit_code
+    return 0
 
 
 def report(args: argparse.Namespace, results: dict[str, Any]) -> int:

@@ -69,6 +69,7 @@ def _found(harness: Harness, rig: RigFound, segments: list[Segment]) -> Found:
         "rate": {"sustained": segments[0].rate, "burst": segments[0].rate * BURST_FACTOR,
                  "spike": segments[0].rate * BURST_FACTOR**2},
         "latency_us": {side: [one["latency"] for one in found] for side, found in bursts.items()},
+        "before_the_burst_us": {side: [one["before"] for one in found] for side, found in bursts.items()},
         "curve_us": {side: curve_us(np.concatenate([o["latencies"] for o in found])) for side, found in bursts.items()},
         "lag": {side: found[-1]["lag"] for side, found in bursts.items()},
         "publisher_late_ms": [round(said["late_ns_max"] / MS_NS, 2) for _, said in counted],
@@ -86,6 +87,7 @@ def _burst(segment: Segment, said: dict[str, Any], rows: Any) -> dict[str, Any]:
     return {
         "latencies": latencies,
         "latency": percentiles_us(latencies),
+        "before": percentiles_us((own[:, RECEIVED] - own[:, BORN])[own[:, BORN] < begin]),
         "drained_s": significant(max(0, int(inside[:, RECEIVED].max()) - end) / SECOND_NS),
         "lag": lag(said["origin_ns"] + segment.due_ns(), own[:, RECEIVED], begin, end + SECOND_NS // 2),
     }

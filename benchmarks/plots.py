@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from benchmarks.processes import REPOSITORY
-from benchmarks.results import BASELINE, read
 from schemas.errors import ConfigError
 
 FOLDER = REPOSITORY / "docs" / "performance"
@@ -18,15 +18,12 @@ RATES = ("tick-to-intent-1k", "tick-to-intent-10k", "tick-to-intent-50k")
 TICKS = (0, 50, 90, 99, 99.9, 99.99)
 
 
-def draw_all(folder: Path = FOLDER, results: dict[str, Any] | None = None) -> list[Path]:
-    """Draw every plot whose benchmark the results hold; the files written.
+def draw_all(results: Mapping[str, Any], folder: Path = FOLDER) -> list[Path]:
+    """Draw every plot whose benchmarks the results hold; the files written.
 
     Raises:
-        ConfigError: There is no baseline, or no matplotlib.
+        ConfigError: There is no matplotlib.
     """
-    results = results or read(BASELINE)
-    if results is None:
-        raise ConfigError("no baseline to draw from", where=str(BASELINE), fix="run: just bench --all --baseline")
     try:
         import matplotlib as mpl
     except ImportError as error:

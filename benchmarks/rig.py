@@ -17,8 +17,8 @@ import msgspec
 import numpy as np
 
 from agents.supervisor import Supervisor
-from agents.topology import writers
-from agents.worker import WorkerSpec
+from agents.topology import CLOCK, writers
+from agents.worker_spec import WorkerSpec
 from benchmarks.children.worker import read_notes
 from benchmarks.harness import Harness
 from benchmarks.processes import Child, close_all
@@ -98,6 +98,8 @@ class Rig:
 
     def _start(self) -> None:
         plan, bootstrap = self._plan, self._harness.broker.bootstrap
+        if plan.mode == "live":
+            self._supervisor.start(self._spec(CLOCK, []))
         for task in plan.tasks:
             if task.name in TASKS:
                 self._supervisor.start(self._spec(task.name, list(task.hops)))
@@ -108,8 +110,6 @@ class Rig:
             "publisher", bootstrap=bootstrap, run=plan.run, tape=str(self._harness.tape_file), pause_s=self._pause_s,
             topics={"hot": plan.topic("ticks.<source>"), "echo": plan.topic(ECHO_TICKS)}, segments=self._segments,
         )  # fmt: skip
-        if plan.mode == "live":
-            self._child("clock", bootstrap=bootstrap, topic=plan.topic("clock"))
         self._supervisor.wait_ready()
         for child in self._children.values():
             child.hear("ready")
@@ -154,10 +154,8 @@ class Rig:
     def _spec(self, task: str, hops: list[str]) -> WorkerSpec:
         plan = self._plan
         known = writers(plan.tasks, plan.source)
-        # The venue goes by log time in every run: it waits for the tick that answers an order.
-        mode = "play" if task == "venue" else plan.mode
         return WorkerSpec(bootstrap=self._harness.broker.bootstrap, namespace=plan.namespace, run=plan.run,
-                          source=plan.source, task=task, hops=hops, writers=known, mode=mode)  # fmt: skip
+                          source=plan.source, task=task, hops=hops, writers=known, mode=plan.mode)  # fmt: skip
 
     def _command(self, spec: WorkerSpec) -> list[str]:
         arguments = [msgspec.json.encode(spec).decode(), str(self._notes(spec.task))]

@@ -30,6 +30,10 @@ AFTER_COMMIT_NS = 20_000_000
 """The first send of a transaction adds its partition to it; one that leaves this soon after a commit may be it."""
 STRATEGY_OUT = -1
 """Column: the last stamp."""
+INTERVALS = {
+    "born to published": (BORN, PUBLISHED), "published to hot": (PUBLISHED, HOT_IN),
+    "hot to its exit": (HOT_IN, STRATEGY_OUT), "exit to reader": (STRATEGY_OUT, RECEIVED),
+}  # fmt: skip
 
 
 def explained(intents: Any, rig: RigFound) -> dict[str, Any]:
@@ -43,6 +47,7 @@ def explained(intents: Any, rig: RigFound) -> dict[str, Any]:
         "slowest_by_main_cause": {name: int((cause[slowest] == i).sum()) for i, name in enumerate(CAUSES)},
         "slowest_mean_us": _means(latency[slowest], parts[slowest]),
         "all_mean_us": _means(latency, parts),
+        "intervals_us": {n: percentiles_us(intents[:, b] - intents[:, a]) for n, (a, b) in INTERVALS.items()},
         "commit_us": percentiles_us(_lengths(rig.notes, COMMIT)),
         "collection_us": percentiles_us(_lengths(rig.notes, COLLECTION)),
         "scheduler_wait_percent": waited_percent(rig),

@@ -59,7 +59,7 @@ def eager(run: str, mode: Literal["live", "play"]) -> BenchRun:
     plan = BenchRun(run=run, captures=tape_captures(), mode=mode)
     largest = {name: units * 1_000 for name, units in plan.opening().parameters["position_max"].items()}
     changed = {"position_max": largest, "rest_ms": 1, "score_full_bps": 0.25}
-    return replace(plan, changed=tuple(changed.items()), limits=wide(plan.limits))
+    return replace(plan, changed=tuple(changed.items()), limits=wide(plan.opening().limits))
 
 
 def wide(limits: Any) -> dict[str, Any]:
