@@ -113,7 +113,7 @@ def _own_broker(harness: Harness) -> float:
     """A session that starts its own broker, in a home of its own."""
     home = harness.folder / "first-day"
     environment = {"TAPEDECK_HOME": str(home), "TAPEDECK_BOOTSTRAP": ""}
-    broker = EmbeddedBroker(home / "broker")
+    broker = EmbeddedBroker(home)
     try:
         return session(None, environment, broker)[0]
     finally:

@@ -200,8 +200,8 @@ def kernels(results: Mapping[str, Any]) -> str:
     rows = [
         ("adapter and books, messages/s a core", _with_range(figure(found, "adapter", "messages"))),
         *(
-            (f"eight features a tick, batches of {n}, ns", _with_range(figure(found, "features", f"features, batches of {n}")))
-            for n in (1, 256, 4_096)
+            (f"eight features a tick, {of_n}, ns", _with_range(figure(found, "features", f"features, {of_n}")))
+            for of_n in ("batches of 1", "batches of 256", "batches of 4096")
         ),
         ("linear score a tick, batches of 256, ns", _with_range(figure(found, "features", "score, batches of 256"))),
         ("one latency into a histogram, ns", _with_range(figure(found, "hdr", "kernel"))),
