@@ -18,7 +18,7 @@ from streams.home import use_kernel_cache
 use_kernel_cache()
 
 from agents.context import read_context  # noqa: E402 - the kernel cache must have its place before numba is imported
-from agents.topology import FUSED  # noqa: E402
+from agents.topology import FUSED, writers  # noqa: E402
 from agents.warm import warm  # noqa: E402
 from agents.worker import WAIT_S  # noqa: E402
 from benchmarks.layers import Sampler  # noqa: E402
@@ -75,7 +75,7 @@ def one_run(log: TimedLog, order: dict[str, Any]) -> dict[str, Any]:
     """Work one run off; its figures."""
     plan = Elsewhere(
         name=HOT.name, namespace=order["namespace"], source=order["source"], run=order["run"], ticks=order["ticks"],
-        state_partition=HOT.state_partition, commit_every_batch=HOT.commit_every_batch,
+        state_partition=HOT.state_partition, commit_every_batch=HOT.commit_every_batch, writers=writers(FUSED, order["source"]),
     )  # fmt: skip
     context = read_context(log, plan.namespace)
     stages = HOT.build(context)

@@ -14,7 +14,7 @@ from streams.home import use_kernel_cache
 use_kernel_cache()
 
 from agents.context import Context, read_context  # noqa: E402 - the kernel cache must have its place before numba
-from agents.topology import FUSED  # noqa: E402
+from agents.topology import FUSED, writers  # noqa: E402
 from agents.warm import warm  # noqa: E402
 from benchmarks.runs import BenchRun, open_fresh, untraded  # noqa: E402
 from benchmarks.ticks import fill  # noqa: E402
@@ -46,7 +46,12 @@ def hot(log: MemoryLog, plan: BenchRun, context: Context) -> dict[str, Any]:
     stages = HOT.build(context)
     warm(stages, context)
     task_plan = TaskPlan(
-        name=HOT.name, namespace=plan.namespace, source=plan.source, run=plan.run, state_partition=HOT.state_partition
+        name=HOT.name,
+        namespace=plan.namespace,
+        source=plan.source,
+        run=plan.run,
+        state_partition=HOT.state_partition,
+        writers=writers(FUSED, plan.source),
     )
     gc.collect()
     gc.freeze()
