@@ -20,8 +20,10 @@ import numpy as np
 
 from benchmarks.children.worker import COLLECTION, COMMIT
 from benchmarks.rig import BORN, HOT_IN, PUBLISHED, RECEIVED, RigFound
+from benchmarks.schedule import SECOND_NS
 from benchmarks.spread import percentiles_us
 
+SIDES = ("hot", "echo")
 SLOWEST_SHARE = 0.01
 CAUSES = ("late", "commit", "collection", "scheduler", "hot", "broker")
 PATH = ("publisher", "hot", "broker", "reader")
@@ -50,8 +52,8 @@ def explained(intents: Any, rig: RigFound) -> dict[str, Any]:
         "intervals_us": {n: percentiles_us(intents[:, b] - intents[:, a]) for n, (a, b) in INTERVALS.items()},
         "commit_us": percentiles_us(_lengths(rig.notes, COMMIT)),
         "collection_us": percentiles_us(_lengths(rig.notes, COLLECTION)),
-        "scheduler_wait_percent": waited_percent(rig),
-        "cpu_percent_of_a_core": cpu_percent(rig),
+        "scheduler_wait_percent": {side: waited_percent(rig, side) for side in SIDES},
+        "cpu_percent_of_a_core": {side: cpu_percent(rig, side) for side in SIDES},
     }
 
 
@@ -91,17 +93,26 @@ def runnable(rig: RigFound, begin: Any, end: Any) -> Any:
     return (np.interp(end, times, total) - np.interp(begin, times, total)).astype(np.int64)
 
 
-def waited_percent(rig: RigFound) -> dict[str, float]:
-    """Share of the time for which a process's thread was ready and had no core."""
-    elapsed = rig.waits[-1, 0] - rig.waits[0, 0]
-    return {name: round(100 * float(rig.waits[1:, 1 + i].sum() / elapsed), 1) for i, name in enumerate(rig.names)}
+def waited_percent(rig: RigFound, side: str) -> dict[str, float]:
+    """Share of a side's segments for which a process's thread was ready and had no core."""
+    return _percent(rig, side, rig.waits[:, 0], np.cumsum(rig.waits[:, 1:], axis=0))
 
 
-def cpu_percent(rig: RigFound) -> dict[str, float]:
-    """CPU of each process, in percent of one core, over the whole run."""
-    elapsed_s = (rig.memory[-1, 0] - rig.memory[0, 0]) / 1e9
-    used = rig.memory[-1, 2::2] - rig.memory[0, 2::2]
-    return {name: round(100 * float(used[i] / elapsed_s), 1) for i, name in enumerate(rig.names)}
+def cpu_percent(rig: RigFound, side: str) -> dict[str, float]:
+    """CPU of each process during a side's segments, in percent of one core."""
+    return _percent(rig, side, rig.memory[:, 0], rig.memory[:, 2::2] * SECOND_NS)
+
+
+def _percent(rig: RigFound, side: str, times: Any, totals: Any) -> dict[str, float]:
+    segments = [(s["origin_ns"], s["end_ns"]) for s in rig.segments if s["side"] == side]
+    elapsed = sum(end - begin for begin, end in segments) or 1
+    found = {}
+    for i, name in enumerate(rig.names):
+        used = sum(
+            np.interp(end, times, totals[:, i]) - np.interp(begin, times, totals[:, i]) for begin, end in segments
+        )
+        found[name] = round(100 * float(used / elapsed), 1)
+    return found
 
 
 def _first_send(left: Any, received: Any, commits: Any) -> Any:

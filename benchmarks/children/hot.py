@@ -75,7 +75,8 @@ def one_run(log: TimedLog, order: dict[str, Any]) -> dict[str, Any]:
     """Work one run off; its figures."""
     plan = Elsewhere(
         name=HOT.name, namespace=order["namespace"], source=order["source"], run=order["run"], ticks=order["ticks"],
-        state_partition=HOT.state_partition, commit_every_batch=HOT.commit_every_batch, writers=writers(FUSED, order["source"]),
+        state_partition=HOT.state_partition, commit_every_batch=HOT.commit_every_batch,
+        writers=writers(FUSED, order["source"]),
     )  # fmt: skip
     context = read_context(log, plan.namespace)
     stages = HOT.build(context)
