@@ -75,7 +75,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
         "benchmarks.adapter",
         35,
         (
-            Figure("adapter to orjson", "ratio", bound=Limit(at_least=0.1), higher_is_better=True),
+            Figure("adapter to orjson", "ratio", bound=Limit(at_least=0.12), higher_is_better=True),
             Figure("messages", "messages/s", goal=Limit(at_least=100_000), higher_is_better=True),
         ),
     ),
