@@ -29,9 +29,14 @@ fuzz SECONDS="120":
     TAPEDECK_FUZZ_EXAMPLES=2000 uv run pytest tests/fuzz --timeout 3600
     uv run --group fuzz python -m tests.fuzz.atheris_doors {{SECONDS}}
 
-# One benchmark of benchmarks/: just bench spine
-bench NAME *ARGUMENTS:
-    uv run python -m benchmarks.{{NAME}} {{ARGUMENTS}}
+# Benchmarks: just bench lists them; just bench --gate; just bench NAME [--quick] [--json FILE]; just bench --all
+bench *ARGUMENTS:
+    uv run python -m benchmarks --commit "$(git rev-parse --short HEAD)" {{ARGUMENTS}}
+
+# The committed baseline anew, on a quiet machine, and docs/performance.md's tables and plots from it.
+bench-baseline:
+    uv run python -m benchmarks --all --baseline --no-bounds --commit "$(git rev-parse --short HEAD)"
+    uv run --group plots python -m benchmarks --docs
 
 # Everything that must hold before a change is taken: lint, tests, a short run on the embedded broker.
 ci:

@@ -1,49 +1,59 @@
-"""Runs of the spine benchmark: their opening, and the end of their topics."""
+"""Runs that benchmarks open, and the end of their topics."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
 
 import msgspec
+from confluent_kafka import KafkaError, KafkaException
 from confluent_kafka.admin import AdminClient
 
 from agents.topology import topic_specs
+from benchmarks.ticks import tape_captures
 from replay.plan import PlayPlan, open_run
 from schemas.control import RunOpened
 from schemas.errors import BrokerError
 from streams.clock import monotonic_s, sleep_s, wall_ns
 from streams.kafka import KafkaLog
 from streams.kafka_client import client_settings
-from streams.log import TopicSpec
+from streams.log import Log, TopicSpec
 
 SESSION = f"bench.{wall_ns():x}."
 """Prefix of every topic of this process, so that a cluster's earlier benchmarks do not meet it."""
 DELETE_S_MAX = 30.0
-SETTLE_S = 1.0
-"""A broker that has just deleted gigabytes tells of new topics late."""
 CREATE_S_MAX = 30.0
 CREATE_PAUSE_S = 0.1
 
 
-class Traded(PlayPlan):
-    """A run of the benchmark with the default strategy parameters and limits."""
+@dataclass(frozen=True)
+class BenchRun(PlayPlan):
+    """A run of a benchmark; ``changed`` replaces parameters of the demonstration strategy.
+
+    Live, answers take effect where they arrive, and nothing waits for them: the mode that trades. Play waits.
+    """
+
+    changed: tuple[tuple[str, Any], ...] = ()
+    mode: Literal["live", "play"] = "play"
 
     @property
     def namespace(self) -> str:
         """Topic prefix."""
         return f"{SESSION}{self.run}."
 
-
-class Untraded(Traded):
-    """A run whose strategy may hold no position, so that it sends no intent and awaits no answer."""
-
     def opening(self) -> RunOpened:
-        """The opening record, without positions."""
+        """The opening record, with mode and parameters changed."""
         opened = super().opening()
-        return msgspec.structs.replace(opened, parameters={**opened.parameters, "position_max": {}})
+        return msgspec.structs.replace(opened, mode=self.mode, parameters={**opened.parameters, **dict(self.changed)})
 
 
-def open_fresh(log: KafkaLog, plan: PlayPlan, more: Sequence[str]) -> None:
+def untraded(run: str, mode: Literal["live", "play"] = "play") -> BenchRun:
+    """A run whose strategy may hold no position, so that it sends no intent and awaits no answer."""
+    return BenchRun(run=run, captures=tape_captures(), changed=(("position_max", {}),), mode=mode)
+
+
+def open_fresh(log: Log, plan: PlayPlan, more: Sequence[str] = ()) -> None:
     """Open a run, with ``more`` topics in its namespace.
 
     Raises:
@@ -68,5 +78,8 @@ def drop(log: KafkaLog, prefix: str = SESSION) -> None:
     if names:
         admin = AdminClient(client_settings(log.bootstrap))
         for future in admin.delete_topics(names).values():
-            future.result(DELETE_S_MAX)
-        sleep_s(SETTLE_S)
+            try:
+                future.result(DELETE_S_MAX)
+            except KafkaException as error:  # a broker tells late of topics that it has just deleted
+                if error.args[0].code() != KafkaError.UNKNOWN_TOPIC_OR_PART:
+                    raise

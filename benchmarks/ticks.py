@@ -1,4 +1,7 @@
-"""Ticks for the spine benchmark: recorded captures through the adapter, repeated, framed onto a run's tick topic."""
+"""Ticks for benchmarks: recorded captures through the adapter, repeated as often as wanted, framed onto a tick topic.
+
+Where no captures lie, a simulated session stands in, so that every benchmark runs from a bare checkout.
+"""
 
 from __future__ import annotations
 
@@ -8,10 +11,9 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.spine_process import REPOSITORY
+from benchmarks.processes import REPOSITORY
 from feeds.binance import BinanceAdapter
-from feeds.captures import open_captures
-from replay.plan import PlayPlan
+from feeds.sequence import open_sequence, source_of
 from schemas.catalog import END, TICK_SCHEMA
 from schemas.codec import encode
 from schemas.control import End
@@ -25,6 +27,8 @@ WRITER = "normalise"
 """The writer that a run's tick topic belongs to: here the benchmark writes in its stead."""
 HOPS = (HOP_NUMBER["normalise"],)
 INGEST_BATCH = 1_024
+SIMULATED_S = 60.0
+"""Length of the session that stands in for captures."""
 CHUNK_ROWS = 128 * 1_024
 """Rows prepared at a time: a multiple of every frame size."""
 FLUSH_S_MAX = 60.0
@@ -33,29 +37,37 @@ REPEAT_GAP_NS = 1_000_000
 """Log time between the end of the tape and its repetition."""
 
 
-def captures() -> list[Path]:
-    """The recorded captures: below ``$TAPEDECK_DATA``, else beside the repository.
+def tape_captures() -> tuple[Path, ...]:
+    """The recorded captures: below ``$TAPEDECK_DATA``, else beside the repository; none where there are none.
 
     Raises:
-        ConfigError: There are none.
+        ConfigError: The folder that is named holds none.
     """
     named = os.environ.get("TAPEDECK_DATA")
     folder = (Path(named) if named else REPOSITORY.parent / "shared" / "data") / "binance"
-    found = sorted(folder.glob("*.gz"))
-    if not found:
+    found = tuple(sorted(folder.glob("*.gz")))
+    if named and not found:
         raise ConfigError("no recorded captures", where=str(folder), fix="set TAPEDECK_DATA to the folder of the data")
     return found
 
 
-def normalised(files: list[Path]) -> Rows:
-    """Every tick of the captures, in the order in which the adapter gives them."""
+def payloads() -> list[Payload]:
+    """Every message of the captures, or of a simulated session."""
+    files = tape_captures()
+    source = source_of(files)
+    return [
+        Payload(source, i, event.ts_recv, event.key, event.payload)
+        for i, event in enumerate(open_sequence(files, seconds=SIMULATED_S, seed=1))
+    ]
+
+
+def normalised() -> Rows:
+    """Every tick of them, in the order in which the adapter gives them."""
+    messages = payloads()
     adapter = BinanceAdapter()
     state = adapter.start()
-    payloads = [
-        Payload("binance", i, line.ts_recv, line.key, line.payload) for i, line in enumerate(open_captures(files))
-    ]
-    parts = [adapter.ingest(state, payloads[at : at + INGEST_BATCH])[0] for at in range(0, len(payloads), INGEST_BATCH)]
-    return np.concatenate(parts)
+    cuts = range(0, len(messages), INGEST_BATCH)
+    return np.concatenate([adapter.ingest(state, messages[at : at + INGEST_BATCH])[0] for at in cuts])
 
 
 def repeated(tape: Rows, begin: int, end: int) -> Rows:
@@ -71,15 +83,14 @@ def repeated(tape: Rows, begin: int, end: int) -> Rows:
     return rows
 
 
-def scheduled(tape: Rows, count: int, origin_ns: int, step_ns: int) -> Rows:
-    """The first ``count`` rows as a live tape: one each ``step_ns`` of log time from ``origin_ns``."""
-    rows = repeated(tape, 0, count)
-    due = origin_ns + np.arange(count) * step_ns
-    shift = due - rows["ts_log"]  # a touch stays as old as it was
+def scheduled(tape: Rows, begin: int, due_ns: Any) -> Rows:
+    """Rows from ``begin`` on as a live tape: each due at its own time (int64 wall ns), which is its log time."""
+    rows = repeated(tape, begin, begin + len(due_ns))
+    shift = due_ns - rows["ts_log"]  # a touch stays as old as it was
     for name in TIMES:
         rows[name] += np.where(rows[name] > 0, shift, 0)
-    rows["ts_recv"] = due
-    rows["root_seq"] = np.arange(count)
+    rows["ts_recv"] = due_ns
+    rows["root_seq"] = np.arange(begin, begin + len(due_ns))
     return rows
 
 
@@ -103,9 +114,8 @@ def append_end(appender: Appender, topic: str, run: str, ts: int, count: int) ->
     appender.append(topic, 0, b"", encode(End(run=run, ts=ts, inputs=count)), pack(header))
 
 
-def fill(log: Log, plan: PlayPlan, tape: Rows, count: int, frame_rows: int) -> int:
-    """Put ``count`` ticks and the end record on the run's tick topic; returns how many frames."""
-    topic = plan.topic("ticks.<source>")
+def fill(log: Log, topic: str, run: str, tape: Rows, count: int, frame_rows: int) -> int:
+    """Put ``count`` ticks and the end record on a tick topic; returns how many frames."""
     appender = log.appender()
     last = 0
     for begin in range(0, count, CHUNK_ROWS):
@@ -114,7 +124,7 @@ def fill(log: Log, plan: PlayPlan, tape: Rows, count: int, frame_rows: int) -> i
             frame = rows[at : at + frame_rows]
             append_frame(appender, topic, frame, begin + at, wall_ns() + np.arange(len(frame)))
         last = int(rows["ts_log"][-1])
-    append_end(appender, topic, plan.run, last, count)
+    append_end(appender, topic, run, last, count)
     appender.flush(FLUSH_S_MAX)
     appender.close()
     return -(-count // frame_rows)

@@ -1,8 +1,8 @@
 """Child process: a bare confluent-kafka echo with the client settings of ``streams.kafka_reader`` and its sibling.
 
-It reads a tick topic to the end record and writes without transactions, either each record as it is (``writes`` is
-empty), or as many records of the same sizes as ``writes`` says: per topic, records per input record, bytes of a value
-and bytes of a header, cut from what it has read, or padded. It knows nothing of frames and numbers nothing.
+Each order is a run: it reads a tick topic to the end record and writes without transactions. What: as many records of
+the same sizes as ``writes`` says (per topic: records per input record, bytes of a value and of a header), cut from what
+it has read, or padded; or what the hot task would write, batch by batch (``like_hot``); or each record as it is.
 """
 
 from __future__ import annotations
@@ -11,9 +11,11 @@ import gc
 import time
 from typing import Any
 
+import msgspec
 from confluent_kafka import Consumer, KafkaException, Producer, TopicPartition
 
-from benchmarks.spine_process import arguments, await_end, await_go, say
+from benchmarks.children.echo_like_hot import LikeHot, Mimic
+from benchmarks.children.orders import Orders, arguments, say
 from schemas.header import HEADER_KEY
 from streams import kafka_reader
 from streams.kafka_client import LOGGER, client_settings
@@ -74,12 +76,14 @@ class Writing:
 class Echo:
     """Consumer and producer, and the loop between."""
 
-    def __init__(self, bootstrap: str, topic: str, echo_topic: str, writes: list[Writing]) -> None:
-        self._echo_topic = echo_topic
-        self._writes = writes
+    def __init__(self, bootstrap: str, order: dict[str, Any]) -> None:
+        self._echo_topic = order["echo_topic"]
+        self._writes = [Writing(*w) for w in order.get("writes", ())]
+        like = order.get("like_hot")
+        self._mimic = Mimic(msgspec.convert(like, LikeHot), self._produce) if like else None
         self._producer: Any = Producer(producer_settings(bootstrap), logger=LOGGER)
         self._consumer: Any = Consumer(consumer_settings(bootstrap), logger=LOGGER)
-        self._consumer.assign([TopicPartition(topic, 0, 0)])
+        self._consumer.assign([TopicPartition(order["topic"], 0, 0)])
 
     def run(self) -> int:
         """Read to the end record, write, and wait until all is acknowledged; returns how many records were read."""
@@ -94,7 +98,9 @@ class Echo:
                     raise KafkaException(message.error())
             read += len(messages)
             ended = messages[-1].key() is not None  # a frame has no key, the end record an empty one
-            if self._writes:
+            if self._mimic is not None:
+                self._mimic.write(messages)
+            elif self._writes:
                 self._write(messages)
             else:
                 for message in messages:
@@ -103,6 +109,10 @@ class Echo:
         if self._producer.flush(FLUSH_S_MAX):
             raise TimeoutError("the echo's records were not acknowledged")
         return read
+
+    def close(self) -> None:
+        """Release the consumer; the producer has nothing left."""
+        self._consumer.close()
 
     def _write(self, messages: list[Any]) -> None:
         values = [message.value() for message in messages]
@@ -114,24 +124,34 @@ class Echo:
     def _produce(self, topic: str, value: bytes, key: bytes | None, headers: Any) -> None:
         while True:
             try:
-                self._producer.produce(topic, value, key, 0, headers=headers)
+                self._producer.produce(topic, value, key, 0, headers=headers, on_delivery=_delivered)
                 return
             except BufferError:
                 self._producer.poll(FULL_WAIT_S)
 
 
+def _delivered(error: Any, _message: Any) -> None:
+    if error is not None:
+        raise KafkaException(error)
+
+
 def main(spec: dict[str, Any]) -> None:
-    writes = [Writing(*w) for w in spec["writes"]]
-    gc.collect()
-    gc.freeze()
-    await_go()
-    echo = Echo(spec["bootstrap"], spec["topic"], spec["echo_topic"], writes)
-    wall_s, process_s, thread_s = time.perf_counter(), time.process_time(), time.thread_time()
-    say("reading")
-    read = echo.run()
-    say("done", inputs=read, elapsed_s=time.perf_counter() - wall_s, cpu_s=time.process_time() - process_s,
-        main_thread_cpu_s=time.thread_time() - thread_s)  # fmt: skip
-    await_end()
+    orders = Orders()
+    say("ready")
+    while True:
+        order = orders.take()
+        gc.collect()
+        gc.freeze()
+        echo = Echo(spec["bootstrap"], order)
+        wall_s, process_s, thread_s = time.perf_counter(), time.process_time(), time.thread_time()
+        read = echo.run()
+        figures = {
+            "elapsed_s": time.perf_counter() - wall_s,
+            "cpu_s": time.process_time() - process_s,
+            "main_thread_cpu_s": time.thread_time() - thread_s,
+        }
+        echo.close()
+        say("done", inputs=read, **figures)
 
 
 if __name__ == "__main__":

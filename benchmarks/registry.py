@@ -1,0 +1,135 @@
+"""Every benchmark, with its bounds. START HERE."""
+
+from __future__ import annotations
+
+from benchmarks.declare import Benchmark, Figure, Limit
+
+
+def _flat(frame_rows: int, ticks: int, budget_s: float) -> Benchmark:
+    return Benchmark(
+        f"flat-kafka-{frame_rows}",
+        f"ticks on Kafka, {frame_rows} to a frame, through feature, score and strategy, flat out",
+        "benchmarks.flat_kafka",
+        budget_s,
+        (
+            Figure("hot to echo", "ratio", bound=Limit(at_least=0.6), higher_is_better=True),
+            Figure("hot", "ticks/s", higher_is_better=True),
+            Figure("echo", "ticks/s", higher_is_better=True),
+            Figure("hot CPU", "us/tick"),
+            *((Figure("hot to echo of each record", "ratio", higher_is_better=True),) if frame_rows == 1 else ()),
+        ),
+        {"frame_rows": frame_rows, "ticks": ticks},
+    )
+
+
+def _tick_to_intent(rate: int) -> Benchmark:
+    return Benchmark(
+        f"tick-to-intent-{rate // 1000}k",
+        f"a tick's scheduled time to its intent at a third process, fused, open loop, {rate:,} ticks/s",
+        "benchmarks.tick_to_intent",
+        80,
+        (
+            Figure("p50 hot to echo", "ratio", bound=Limit(at_most=1.3)),
+            *(Figure(f"{p} hot to echo", "ratio") for p in ("p99", "p99.9")),
+            *(Figure(f"{p} {side}", "us") for side in ("hot", "echo") for p in ("p50", "p99", "p99.9")),
+        ),
+        {"rate": rate},
+    )
+
+
+BENCHMARKS: tuple[Benchmark, ...] = (
+    Benchmark(
+        "startup",
+        "tapedeck --help, beside python -c pass",
+        "benchmarks.startup",
+        5,
+        (
+            Figure("help to python", "ratio", bound=Limit(at_most=20)),
+            Figure("help", "s", goal=Limit(at_most=0.4)),
+        ),
+    ),
+    Benchmark(
+        "hdr",
+        "counting one latency: the kernel beside hdrhistogram's record_value",
+        "benchmarks.hdr",
+        5,
+        (
+            Figure("library to kernel", "ratio", bound=Limit(at_least=100), higher_is_better=True),
+            Figure("kernel", "ns", goal=Limit(at_most=10)),
+        ),
+    ),
+    Benchmark(
+        "features",
+        "the kernels of eight features and of the linear score, by batch",
+        "benchmarks.features",
+        20,
+        (
+            Figure("features, batches of 256", "ns", goal=Limit(at_most=150)),
+            *(Figure(f"features, batches of {n}", "ns") for n in (1, 4_096)),
+            *(Figure(f"score, batches of {n}", "ns") for n in (1, 256, 4_096)),
+        ),
+    ),
+    Benchmark(
+        "adapter",
+        "recorded messages through adapter and books on one core, beside orjson.loads",
+        "benchmarks.adapter",
+        35,
+        (
+            Figure("adapter to orjson", "ratio", bound=Limit(at_least=0.12), higher_is_better=True),
+            Figure("messages", "messages/s", goal=Limit(at_least=100_000), higher_is_better=True),
+        ),
+    ),
+    Benchmark(
+        "flat-memory",
+        "ticks in the memory log through feature, score and strategy, one process",
+        "benchmarks.flat_memory",
+        45,
+        (
+            Figure("hot to least", "ratio", bound=Limit(at_least=0.4), higher_is_better=True),
+            Figure("hot", "ticks/s", goal=Limit(at_least=4_000_000), higher_is_better=True),
+            Figure("hot by CPU", "ticks/s", goal=Limit(at_least=4_000_000), higher_is_better=True),
+        ),
+        {"frame_rows": 256, "ticks": 2_000_000},
+    ),
+    _flat(256, 2_000_000, 45),
+    _flat(1, 400_000, 60),
+    _tick_to_intent(1_000),
+    _tick_to_intent(10_000),
+    _tick_to_intent(50_000),
+    Benchmark(
+        "burst",
+        "a second at ten times 10,000 ticks/s, with spikes of 1 ms at ten times that",
+        "benchmarks.burst",
+        80,
+        (
+            Figure("lost", "ticks", bound=Limit(at_most=0)),
+            Figure("doubled", "ticks", bound=Limit(at_most=0)),
+            Figure("drained", "s", bound=Limit(at_most=1.0)),
+            Figure("memory after to before", "ratio", bound=Limit(at_most=1.1)),
+            Figure("p99.9", "ms"),
+            Figure("p99.9 hot to echo", "ratio"),
+        ),
+        {"rate": 10_000},
+    ),
+    Benchmark(
+        "demo",
+        "tapedeck demo: from the command to the first order, and memory by process",
+        "benchmarks.demo",
+        90,
+        (
+            Figure("first order", "s"),
+            Figure("first order, broker started", "s"),
+            Figure("memory, all processes", "MB"),
+        ),
+    ),
+    Benchmark(
+        "demo-cold",
+        "the same, with every kernel compiled anew",
+        "benchmarks.demo",
+        120,
+        (Figure("first order, kernels compiled", "s"),),
+        {"cold": True},
+        slow=True,
+    ),
+)
+"""In the order in which they run: the broker's own compiler is warm when latency is measured."""
