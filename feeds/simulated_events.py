@@ -1,7 +1,7 @@
 """What happens in a simulated session beside ordinary trading: a plan, by seed, that anybody can ask for.
 
-In the first minute everything happens once (a shorter session has the same, closer together); later each kind comes
-back at random, with a mean time of its own.
+In the first minute everything happens once (a shorter session has the same, closer together), except that no trade is
+taken back, as a demonstration should end without a dead letter; later each kind comes back at random.
 
 >>> [(e.at_ns, e.kind, e.instrument) for e in session_events(seconds=60, seed=1, kinds=["lost", "halt"])]
 [(18000000000, 'lost', 'linear:BTCUSDT'), (33000000000, 'halt', 'spot:ETHUSDT')]
@@ -22,7 +22,7 @@ from schemas.errors import ConfigError
 NANOS = 1_000_000_000
 
 FIRST_MINUTE_S = 60.0
-"""Within so long everything happens once."""
+"""Within so long everything happens once, but for the bust a little later."""
 
 
 class SessionEvent(NamedTuple):
@@ -64,7 +64,7 @@ KINDS: dict[str, _Habit] = {
     "late": _Habit(0.25, 0.0, 90.0, 0, "a trade comes after its successor"),
     "lost": _Habit(0.30, 0.015, 600.0, 2, "a difference is lost; a snapshot comes later"),
     "correction": _Habit(0.38, 0.0, 300.0, 1, "a trade is said again with another price"),
-    "bust": _Habit(0.42, 0.0, 400.0, 0, "a trade is taken back"),
+    "bust": _Habit(1.25, 0.0, 400.0, 0, "a trade is taken back"),
     "news": _Habit(0.46, 0.10, 240.0, -1, "all prices jump, spreads widen, everybody trades"),
     "halt": _Habit(0.55, 0.07, 600.0, 1, "one instrument is silent, then reopens at another price"),
     "skew": _Habit(0.70, 0.0, 300.0, -1, "the venue's clock is set"),

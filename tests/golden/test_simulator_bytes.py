@@ -10,12 +10,12 @@ from feeds.simulated_events import KINDS, session_events
 from feeds.simulator import simulate
 
 SHA256_OF_FIVE_SECONDS = {
-    3: "772d94dced3eee72f44a25b578205f7a01dd5ae2078fed97bfd7622efef5f271",
-    12: "94cce4d09f2e2ccdaad3194ded4178c06e12f77b31caa3bc2081070c0595697e",
+    3: "d2cc5f7e282d9691c15ac8d97716bfa2f018ea07199b949a1c50af2cb994a2c0",
+    12: "dfefbe2e416c70623714ab1397a914d54ddf69a2406d87c1b1570e2cef574d7f",
 }
 """By number of instruments; seed 1."""
 
-SHA256_OF_AN_HOURS_PLAN = "8a02adc36a780f30c29dce269f47b7e4bbe750165c7701ec1dc909187d07e030"
+SHA256_OF_AN_HOURS_PLAN = "0101ff86bd523dd8147c9df0624c12802e4e40996bdb5bbdf048faae0326f289"
 
 
 @pytest.mark.parametrize("instruments", SHA256_OF_FIVE_SECONDS)

@@ -215,7 +215,7 @@ def session(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
             with gzip.open(folder / name, "rb") as lines:
                 path.write_bytes(b"".join(islice(lines, CAPTURE_LINES)))
             captures.append(path)
-    plan = PlayPlan(run="r", captures=captures, seconds=2.0, speed=0.0, split=True)
+    plan = PlayPlan(run="r", captures=captures, seconds=3.0, speed=0.0, split=True)
     session = MemorySession(plan, cut=Cut(frame_rows=64))
     session.run(lambda: None)
     return session
