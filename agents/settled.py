@@ -35,7 +35,7 @@ def check_settled(log: Log, opened: RunOpened) -> None:
 def _left_behind(log: Log, task: TaskHops, source: str) -> bool:
     """Whether a task has written beyond its newest snapshot."""
     snapshot = newest_record(log, "state", task.state_partition, task.name)
-    outputs = {} if snapshot is None else load_values(snapshot.value)["outputs"]
+    outputs = {} if snapshot is None else load_values(snapshot.value).get("outputs", {})
     for topic in TOPICS:
         if topic.written_by not in task.hops:
             continue

@@ -24,7 +24,7 @@ from streams.dead_letters import Letters
 from streams.inputs import BadRecord, Input, schemas_of
 from streams.log import Log, Writer
 from streams.outputs import Output
-from streams.sides import Sides
+from streams.sides import COMMITTED, Sides
 from streams.snapshot import TaskState, fitting, newest, record_header, to_bytes
 from streams.task_plan import TaskPlan
 
@@ -358,7 +358,9 @@ class Task:
         self._queues = snapshot.queues
         self._input.offset, self._input.ordinal = values["input"]["offset"], values["input"]["ordinal"]
         self._input.seqs = dict(values["input"]["seqs"])
-        self._sides.restore(values["sides"])
+        # A stage that begins afresh must hear again all that people have ever said.
+        again = COMMITTED if self.fresh else frozenset()
+        self._sides.restore({name: at for name, at in values["sides"].items() if name not in again})
         for name, (seq, since) in values["outputs"].items():
             self._outputs[name].seq, self._outputs[name].since = seq, since
         self._snapshots = values["snapshots"]

@@ -79,7 +79,7 @@ class Desk:
         plan = TaskPlan(
             name=hops.name, namespace="", source=SOURCE, run="r", mode="play" if hops.name == "venue" else "live",
             lasting=True, state_partition=hops.state_partition, commit_every_batch=hops.commit_every_batch,
-            commit_interval_s=0.5, records_max=self.rng.randrange(1, 40), frame_rows=self.rng.randrange(1, 60),
+            commit_interval_s=0.1, records_max=self.rng.randrange(20, 80), frame_rows=self.rng.randrange(1, 60),
             writers=writers(FUSED, SOURCE),
         )  # fmt: skip
         return Task(
@@ -165,7 +165,7 @@ def known_to(desk: Desk, task: str, stage: int) -> dict[str, int]:
 
 @pytest.mark.parametrize("seed", range(6))
 def test_killed_anywhere_nothing_is_lost_or_doubled_and_positions_follow_executions(seed: int) -> None:
-    desk = Desk(seed, kill_share=0.02)
+    desk = Desk(seed, kill_share=0.01)
     desk.run()
     assert sum(desk.deaths.values()) > 5
     assert_sound(desk)
@@ -175,7 +175,7 @@ def test_killed_anywhere_nothing_is_lost_or_doubled_and_positions_follow_executi
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_halt_holds_from_one_place_on_whatever_dies(seed: int) -> None:
-    desk = Desk(100 + seed, kill_share=0.01)
+    desk = Desk(100 + seed, kill_share=0.004)
     places: dict[str, int] = {}
 
     def people(rounds: int) -> None:

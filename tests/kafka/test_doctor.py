@@ -58,17 +58,18 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def tapedeck(home: Path, *arguments: str) -> tuple[int, str]:
     """Exit code and standard output of a command in that home, run in this process: a start of Python costs seconds."""
     out = io.StringIO()
-    with pytest.MonkeyPatch.context() as environment, redirect_stdout(out), redirect_stderr(io.StringIO()):
+    with pytest.MonkeyPatch.context() as environment, redirect_stdout(out), redirect_stderr(errors := io.StringIO()):
         environment.setenv(HOME_VARIABLE, str(home))
         environment.delenv(BOOTSTRAP_VARIABLE, raising=False)
         code = main(arguments)
+    assert out.getvalue(), errors.getvalue()
     return code, out.getvalue()
 
 
 def report(home: Path, *options: str) -> tuple[int, str, dict[str, dict[str, str]]]:
     """Exit code, verdict, and findings by check; of two with one name the graver."""
     code, out = tapedeck(home, *options, "doctor", "--json")
-    assert len(out.splitlines()) == 1
+    assert len(out.splitlines()) == 1, out
     told: dict[str, Any] = orjson.loads(out)
     assert told.keys() == {"verdict", "findings"}
     assert all(f.keys() == {"check", "status", "found", "wanted", "fix"} for f in told["findings"])
