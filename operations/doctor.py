@@ -196,7 +196,8 @@ def _live(meant: Meant, log: Log) -> list[Finding]:
     found = tasks.judge(
         facts, now_ms=now_ns // NANOS_PER_MS, opened_ms=run.opened_ms,
         clock_ms=None if clock is None else clock // NANOS_PER_MS,
-        feed_ms=None if payload is None else payload.timestamp_ms, in_order=lambda: live_run.ended_in_order(log, run.run), program=meant.program,
+        feed_ms=None if payload is None else payload.timestamp_ms,
+        in_order=lambda: live_run.ended_in_order(log, run.run), program=meant.program,
     )  # fmt: skip
     if clock is not None and (ahead := clocks.live_clock(clock, now_ns)) is not None:
         found.append(ahead)
