@@ -189,14 +189,15 @@ def _live(meant: Meant, log: Log) -> list[Finding]:
     if run is None:
         return [tasks.NOTHING_LIVE]
     source = run.run.source
-    facts, in_order = live_run.tasks(log, run.run), live_run.ended_in_order(log, run.run)
+    facts = live_run.tasks(log, run.run)
     payload = live_run.newest(log, topic_name("", "raw.<source>", source))
     clock, ticks = live_times.clock_ns(log), live_times.tick_times(log, source)
     now_ns = wall_ns()  # after all that it is compared with
     found = tasks.judge(
         facts, now_ms=now_ns // NANOS_PER_MS, opened_ms=run.opened_ms,
         clock_ms=None if clock is None else clock // NANOS_PER_MS,
-        feed_ms=None if payload is None else payload.timestamp_ms, in_order=in_order, program=meant.program,
+        feed_ms=None if payload is None else payload.timestamp_ms,
+        in_order=lambda: live_run.ended_in_order(log, run.run), program=meant.program,
     )  # fmt: skip
     if clock is not None and (ahead := clocks.live_clock(clock, now_ns)) is not None:
         found.append(ahead)

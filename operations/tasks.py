@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from agents.stalls import STALL_S_MAX
 from operations.finding import Finding, span
@@ -29,7 +29,7 @@ def judge(
     opened_ms: int,
     clock_ms: int | None,
     feed_ms: int | None,
-    in_order: bool,
+    in_order: Callable[[], bool],
     program: str,
 ) -> list[Finding]:
     """Findings on a live run.
@@ -40,7 +40,7 @@ def judge(
         opened_ms: When it was opened.
         clock_ms: Time of the newest record of ``clock``; None where there is none.
         feed_ms: Time of the newest payload; None where there is none.
-        in_order: Whether every task has committed all that it wrote.
+        in_order: Tells whether every task has committed all that it wrote; asked only where nothing runs.
         program: How ``tapedeck`` is called for this cluster.
     """  # fmt: skip
     open_s = (now_ms - opened_ms) / 1_000
@@ -48,7 +48,7 @@ def judge(
     silent_s = (now_ms - max(heard)) / 1_000 if heard else open_s
     if silent_s > STALLED_S and open_s > STALLED_S:
         said = f"opened {span(open_s)} ago, silent for {span(silent_s)}"
-        if in_order:
+        if in_order():
             return [Finding("live topology", "ok", f"{said}: ended in order", fix=f"{program} up")]
         return [Finding("live topology", "warn", f"{said}: it did not end in order", "an end in order, or a topology "
                         "that runs", f"{program} up")]  # fmt: skip

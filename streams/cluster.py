@@ -23,7 +23,7 @@ from schemas.errors import BrokerError
 from streams.kafka_client import LOGGER, broker_away, client_settings, described, kafka_error
 from streams.log import Place
 
-ANSWER_S_MAX = 5.0
+ANSWER_S_MAX = 10.0
 """How long a broker may take to answer one question."""
 
 

@@ -136,7 +136,7 @@ def documented(schema: int) -> bytes:
 def commit(address: str, name: str, timestamp_ms: int | None = None) -> None:
     """A snapshot of a task at the beginning of its input, at a time of the past if one is given."""
     (task,) = (task for task in FUSED if task.name == name)
-    state = to_bytes(TaskState({"input": {"ordinal": 0, "offset": 0}, "snapshots": 1}, [], []))
+    state = to_bytes(TaskState({"input": {"ordinal": 0, "offset": 0}, "snapshots": 1, "outputs": {}}, [], []))
     sent(address, "state", task.state_partition, name.encode(), state, record_header(name, 1, 0), timestamp_ms)
 
 

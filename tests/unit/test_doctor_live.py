@@ -42,7 +42,7 @@ def judged(
     return tasks.judge(
         facts, now_ms=NOW_MS, opened_ms=NOW_MS - open_s * 1_000,
         clock_ms=None if clock_s is None else NOW_MS - int(clock_s * 1_000),
-        feed_ms=None if feed_s is None else NOW_MS - int(feed_s * 1_000), in_order=in_order,
+        feed_ms=None if feed_s is None else NOW_MS - int(feed_s * 1_000), in_order=lambda: in_order,
         program="tapedeck",
     )  # fmt: skip
 
