@@ -18,7 +18,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from feeds.binance_messages import MessageReader, Messages, Reject
+from feeds.binance_messages import Messages, Reject
+from feeds.binance_reader import MessageReader
 from feeds.binance_state import COUNTERS, Tables, empty_tables, restore, snapshot
 from feeds.binance_sync import Output, apply_messages
 from feeds.definitions import DEFINITIONS

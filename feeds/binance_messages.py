@@ -1,42 +1,27 @@
-"""Payloads to plain arrays: one MESSAGE record per valid message, its levels beside it, and a reason per refused one.
+"""What a payload says, as plain arrays: a MESSAGE record per valid message, its levels beside it, a reason per refusal.
 
 Reading keeps no memory: what a payload says depends on the payload and the definitions alone. Everything that follows
-(``binance_sync.py``) sees arrays only, so a byte-level parser can take this file's place.
+(``binance_sync.py``) sees these arrays only.
 """
 
 from __future__ import annotations
 
-import re
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
-from msgspec import UNSET, Raw, UnsetType
 
-from feeds.binance_numbers import (
-    DEPTH,
-    FAULT_BEGIN,
-    FAULT_CODE,
-    FAULT_END,
-    FAULT_KINDS,
-    FAULT_SPAN,
-    FAULTS,
-    NOTE_COLUMNS,
-    QUOTE,
-    SNAPSHOT,
-    SPANS,
-    TRADE,
-    level_room,
-    read_numbers,
-)  # fmt: skip
-from feeds.binance_wire import ID_MAX, Event, Frame, decode, excerpt
 from feeds.kernel import Ints, Records
-from schemas.definition import Definition
-from schemas.errors import BadInput, BadPayload, UnknownInstrument
-from schemas.sources import SOURCES
-from streams.agent import Payload
+from schemas.errors import BadInput
 
 NANOS_PER_MS = 1_000_000
+
+DEPTH = 1
+SNAPSHOT = 2
+QUOTE = 3
+TRADE = 4
+
+MESSAGE_LEVELS_MAX = 32_768
+"""Levels of one message, both sides together; the longest of the venue has 10,000."""
 
 MESSAGE = np.dtype(
     [(name, "<i8") for name in (
@@ -52,11 +37,6 @@ ts_venue: event time, else transaction time. first, last, previous: U, u, pu (-1
 snapshot and t of a trade. seller: 1 if the aggressor sells. begin, bids, asks: its run of levels. rounded: how many of
 their sizes were rounded to the grid.
 """
-
-_GIVEN = 12
-"""Columns that Python fills; the others come from ``read_numbers``."""
-
-_KEY = re.compile(rb"(?:spot|linear|inverse):[A-Z0-9_]{1,64}")
 
 Reject = tuple[int, BadInput]
 """Index of a payload in its batch, and why it cannot be used."""
@@ -74,163 +54,3 @@ class Messages(NamedTuple):
     messages: Records
     prices: Ints
     sizes: Ints
-
-
-class MessageReader:
-    """Reads payloads of the instruments it has definitions of."""
-
-    def __init__(self, definitions: Sequence[Definition]) -> None:
-        self._slots = {d.instrument.encode(): (slot, d.symbol, d.market != "spot")
-                       for slot, d in enumerate(definitions)}  # fmt: skip
-        self._increments = np.array([d.size_increment for d in definitions], np.int64)
-
-    def read(self, payloads: Sequence[Payload]) -> tuple[Messages, list[Reject]]:
-        """Valid messages, and rejects in the order of their payloads. Raises nothing, whatever the bytes."""
-        columns: list[int] = []
-        spans: list[Raw] = []
-        rejects: list[Reject] = []
-        for cause, payload in enumerate(payloads):
-            try:
-                self._read_one(cause, payload, columns, spans)
-            except BadInput as error:
-                rejects.append((cause, error))
-        batch, faulty = _numbers(columns, spans, self._increments)
-        if faulty:
-            rejects = sorted(rejects + faulty, key=lambda reject: reject[0])
-        return batch, rejects
-
-    def _read_one(self, cause: int, payload: Payload, columns: list[int], spans: list[Raw]) -> None:
-        """Append a message's columns and spans; nothing is appended when it raises."""
-        known = self._slots.get(payload.key)
-        if known is None:
-            raise _unknown(payload.key)
-        publisher = SOURCES.get(payload.source, 0)
-        if publisher == 0 or not (0 <= payload.seq <= ID_MAX and 0 <= payload.ts_recv <= ID_MAX):
-            raise BadPayload(
-                "a payload's envelope is impossible",
-                kind="envelope",
-                got=f"source {payload.source!r}, seq {payload.seq}, ts_recv {payload.ts_recv}",
-                allowed=f"a source of {sorted(SOURCES)}, int64 from 0",
-            )
-        slot, symbol, futures = known
-        frame = decode(payload.value)
-        event = frame.data
-        try:
-            if event is not UNSET:
-                kind, last, first, previous, seller, texts = _event(frame.stream, event, futures)
-                said, ts, ts_venue = event.s, event.T, event.E
-                if said != symbol:
-                    raise _Shape("other_symbol", "s", f"the key's symbol {symbol}", repr(said))
-                if ts is UNSET and ts_venue is UNSET and kind != QUOTE:
-                    raise _Shape("missing_field", "E", "an event time in ms")
-            else:
-                kind, last, first, previous, seller, texts = _snapshot(frame)
-                said, ts, ts_venue = frame.symbol, frame.T, frame.E
-                if said and said != symbol:
-                    raise _Shape("other_symbol", "symbol", f"the key's symbol {symbol}", repr(said))
-        except _Shape as shape:
-            raise BadPayload(
-                f"field {shape.field} cannot be used",
-                kind=shape.kind,
-                got=shape.got or excerpt(payload.value),
-                allowed=shape.allowed,
-            ) from None
-        ts_event = ts if ts is not UNSET else ts_venue if ts_venue is not UNSET else 0
-        ts_venue = ts_venue if ts_venue is not UNSET else ts_event
-        columns.extend((
-            kind, slot, publisher, payload.seq, cause, payload.ts_recv, ts_event * NANOS_PER_MS,
-            ts_venue * NANOS_PER_MS, first, last, previous, seller,
-        ))  # fmt: skip
-        spans.extend(texts)
-
-
-class _Shape(Exception):
-    """A field is missing or says the impossible."""
-
-    def __init__(self, kind: str, field: str, allowed: str, got: str = "") -> None:
-        super().__init__(field)
-        self.kind = kind
-        self.field = field
-        self.allowed = allowed
-        self.got = got
-
-
-_Parts = tuple[int, int, int, int, int, tuple[Raw, ...]]
-"""kind, last, first, previous, seller, texts."""
-
-
-def _event(stream: str, event: Event, futures: bool) -> _Parts:
-    name = event.e
-    if name == "bookTicker" or (name == "" and stream.endswith("@bookTicker")):
-        u, b, b_size, a, a_size = event.u, event.b, event.B, event.a, event.A
-        if u is UNSET or b is UNSET or b_size is UNSET or a is UNSET or a_size is UNSET:
-            raise _missing(u=u, b=b, B=b_size, a=a, A=a_size)
-        return QUOTE, u, u, -1, 0, (b, b_size, a, a_size)
-    if name == "trade":
-        t, p, q, m = event.t, event.p, event.q, event.m
-        if t is UNSET or p is UNSET or q is UNSET or m is UNSET:
-            raise _missing(t=t, p=p, q=q, m=m)
-        return TRADE, t, t, -1, 1 if m else 0, (p, q)
-    if name == "depthUpdate":
-        first, u, pu, b, a = event.U, event.u, event.pu, event.b, event.a
-        if first is UNSET or u is UNSET or b is UNSET or a is UNSET:
-            raise _missing(U=first, u=u, b=b, a=a)
-        if pu is UNSET:
-            if futures:
-                raise _missing(pu=pu)
-            pu = -1
-        if first > u:
-            raise _Shape("ids_reversed", "U", "not above u", f"U {first}, u {u}")
-        return DEPTH, u, first, pu, 0, (b, a)
-    allowed = "depthUpdate, bookTicker or trade" + (" (trade carries every fill)" if name == "aggTrade" else "")
-    raise _Shape("unknown_event", "e", allowed, repr(name))
-
-
-def _snapshot(frame: Frame) -> _Parts:
-    last, bids, asks = frame.last_update_id, frame.bids, frame.asks
-    if last is UNSET:
-        raise _Shape("not_a_message", "data", "a combined-stream frame, or a REST depth snapshot with lastUpdateId")
-    if bids is UNSET or asks is UNSET:
-        raise _missing(bids=bids, asks=asks)
-    return SNAPSHOT, last, last, -1, 0, (bids, asks)
-
-
-def _missing(**fields: Any) -> _Shape:
-    name = next(name for name, value in fields.items() if isinstance(value, UnsetType))
-    return _Shape("missing_field", name, "a value: it is missing")
-
-
-def _unknown(key: bytes | None) -> BadInput:
-    if isinstance(key, bytes) and _KEY.fullmatch(key):
-        return UnknownInstrument("an instrument has no definition", kind="not_defined", got=key.decode("ascii"))
-    return BadPayload(
-        "a payload's key names no instrument",
-        kind="bad_key",
-        got="none" if key is None else excerpt(key),
-        allowed="market:symbol, e.g. spot:BTCUSDT",
-    )
-
-
-def _numbers(columns: list[int], spans: list[Raw], increments: Ints) -> tuple[Messages, list[Reject]]:
-    given = np.array(columns, np.int64).reshape(-1, _GIVEN)
-    wide = np.zeros((len(given), len(MESSAGE.names or ())), np.int64)
-    wide[:, :_GIVEN] = given
-    messages = wide.view(MESSAGE)[:, 0]
-    text = b"".join(spans)
-    offsets = np.zeros(len(spans) + 1, np.int64)
-    np.cumsum(np.fromiter(map(len, spans), np.int64, len(spans)), out=offsets[1:])
-    prices, sizes = level_room(len(text))
-    notes = np.zeros((len(messages), NOTE_COLUMNS), np.int64)
-    bad = read_numbers(messages, np.frombuffer(text, np.uint8), offsets, increments, prices, sizes, notes)
-    if not bad:
-        return Messages(messages, prices, sizes), []
-    rejects = [_fault(m, note, text) for m, note in zip(messages, notes, strict=True) if note[FAULT_CODE]]
-    return Messages(messages[notes[:, FAULT_CODE] == 0], prices, sizes), rejects
-
-
-def _fault(message: Any, note: Ints, text: bytes) -> Reject:
-    field = SPANS[int(message["kind"])][int(note[FAULT_SPAN])]
-    got = text[int(note[FAULT_BEGIN]) : int(note[FAULT_END])]
-    return int(message["cause"]), BadPayload(
-        f"field {field}: {FAULTS[int(note[FAULT_CODE])]}", kind=FAULT_KINDS[int(note[FAULT_CODE])], got=excerpt(got)
-    )

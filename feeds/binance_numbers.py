@@ -23,13 +23,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from feeds.binance_messages import DEPTH, MESSAGE_LEVELS_MAX, QUOTE, SNAPSHOT, TRADE
 from feeds.decimal import NEGATIVE, NOT_A_NUMBER, NOT_FINITE, OK, REASONS, TOO_FINE, TOO_LARGE, parse_decimal
 from feeds.kernel import Bytes, Ints, Records, kernel
-
-DEPTH = 1
-SNAPSHOT = 2
-QUOTE = 3
-TRADE = 4
 
 SPANS: dict[int, tuple[str, ...]] = {
     DEPTH: ("b", "a"),
@@ -38,9 +34,6 @@ SPANS: dict[int, tuple[str, ...]] = {
     TRADE: ("p", "q"),
 }
 """Fields whose text a message brings, by kind."""
-
-MESSAGE_LEVELS_MAX = 32_768
-"""Levels of one message; the longest of the venue has 10,000."""
 
 LEVEL_BYTES_MIN = 6
 """Shortest text of a level, ``"1""1"``: bounds how many levels a text can hold."""
@@ -115,11 +108,14 @@ def read_numbers(
         message.begin = at
         note = notes[i]
         if message.kind == DEPTH or message.kind == SNAPSHOT:
-            middle = _levels(buffer, offsets[span], offsets[span + 1], increment, prices, sizes, message.begin, note)
+            room = at + MESSAGE_LEVELS_MAX
+            middle = _levels(buffer, offsets[span], offsets[span + 1], increment, prices, sizes, at, room, note)
             end = middle
             if note[FAULT_CODE] == OK:
                 note[FAULT_SPAN] = 1
-                end = _levels(buffer, offsets[span + 1], offsets[span + 2], increment, prices, sizes, middle, note)
+                end = _levels(
+                    buffer, offsets[span + 1], offsets[span + 2], increment, prices, sizes, middle, room, note
+                )
             span += 2
         else:
             middle = _pair(buffer, offsets, span, increment, prices, sizes, message.begin, note)
@@ -157,9 +153,10 @@ def _pair(
 
 
 @kernel
-def _levels(buffer: Bytes, begin: int, end: int, increment: int, prices: Ints, sizes: Ints, at: int, note: Ints) -> int:
-    """A JSON list of ``["price", "size"]``; returns the next free level. A size of zero removes a level."""
-    first = at
+def _levels(
+    buffer: Bytes, begin: int, end: int, increment: int, prices: Ints, sizes: Ints, at: int, room: int, note: Ints
+) -> int:
+    """A JSON list of ``["price", "size"]``; returns the next free level, below ``room``. A size of zero removes one."""
     i = _blank(buffer, begin, end)
     if i == end or buffer[i] != _OPEN:
         return _fault(note, NOT_LEVELS, begin, end)
@@ -168,7 +165,7 @@ def _levels(buffer: Bytes, begin: int, end: int, increment: int, prices: Ints, s
         return at
     while i < end:
         level = i
-        if at - first == MESSAGE_LEVELS_MAX:
+        if at == room:
             return _fault(note, TOO_MANY_LEVELS, begin, end)
         if buffer[i] != _OPEN:
             return _fault(note, NOT_LEVELS, level, end)
@@ -210,12 +207,19 @@ def _price(buffer: Bytes, begin: int, end: int, prices: Ints, at: int, note: Int
 @kernel
 def _size(buffer: Bytes, begin: int, end: int, increment: int, sizes: Ints, at: int, note: Ints) -> None:
     value, code = _number(buffer, begin, end)
-    sizes[at] = value // increment
     if code != OK:
         _fault(note, code, begin, end)
-    elif value % increment != 0:
-        sizes[at] = max(value // increment, 1)
-        note[ROUNDED] += 1
+    sizes[at], rounded = displayed_size(value, increment)
+    note[ROUNDED] += rounded
+
+
+@kernel
+def displayed_size(value: int, increment: int) -> tuple[int, int]:
+    """A size in 1e-9 in units of the grid, and 1 if it was rounded to it, else 0."""
+    size = value // increment
+    if size * increment == value:
+        return size, 0
+    return max(size, 1), 1
 
 
 @kernel

@@ -26,7 +26,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from feeds.binance_numbers import DEPTH, QUOTE, SNAPSHOT
+from feeds.binance_messages import DEPTH, QUOTE, SNAPSHOT
 from feeds.binance_state import LOG_TIME, STREAM_DEPTH, STREAM_QUOTE, STREAM_TRADE, VENUE_TIME, Tables
 from feeds.book import ASK, BID, best, clear, set_level
 from feeds.kernel import Ints, Records, kernel

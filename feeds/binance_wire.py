@@ -32,7 +32,9 @@ EVENT_MS_MAX = 4_102_444_800_000
 
 Id = Annotated[int, Meta(ge=0, le=ID_MAX)]
 Millis = Annotated[int, Meta(ge=0, le=EVENT_MS_MAX)]
-Symbol = Annotated[str, Meta(max_length=64)]
+SYMBOL_CHARS_MAX = 64
+
+Symbol = Annotated[str, Meta(max_length=SYMBOL_CHARS_MAX)]
 
 
 class Event(msgspec.Struct, gc=False):

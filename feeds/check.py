@@ -16,8 +16,7 @@ from typing import Any
 import numpy as np
 
 from feeds.binance import BinanceAdapter
-from feeds.binance_messages import Messages
-from feeds.binance_numbers import SNAPSHOT
+from feeds.binance_messages import SNAPSHOT, Messages
 from feeds.captures import CaptureFault, Line, open_captures
 from schemas.errors import BadInput
 from streams.agent import Payload

@@ -6,8 +6,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from feeds.binance_messages import MESSAGE
-from feeds.binance_numbers import MESSAGE_LEVELS_MAX
+from feeds.binance_messages import MESSAGE, MESSAGE_LEVELS_MAX
 from feeds.kernel import Ints, Records, kernel
 
 WAITING_DIFFERENCES_MAX = 1024

@@ -9,8 +9,7 @@ import orjson
 import pytest
 
 from feeds.binance import BinanceAdapter, State
-from feeds.binance_messages import Messages
-from feeds.binance_numbers import DEPTH, QUOTE, SNAPSHOT, TRADE
+from feeds.binance_messages import DEPTH, QUOTE, SNAPSHOT, TRADE, Messages
 from feeds.binance_wire import NESTING_MAX, PAYLOAD_BYTES_MAX
 from schemas.errors import BadInput, BadPayload, UnknownInstrument
 from streams.agent import Payload
