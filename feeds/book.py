@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from feeds.kernel import Ints, kernel
+from feeds.kernel import Ints, kernel, move
 from schemas.columns import PRICE_UNDEFINED
 
 BID = 0
@@ -77,8 +77,8 @@ def set_level(books: Books, slot: int, side: int, price: int, size: int) -> int:
     at = _place(keys, count, key)
     if at < count and keys[at] == key:
         if size == 0:
-            _close(keys, at, count)
-            _close(sizes, at, count)
+            move(keys, at + 1, at, count - at - 1)
+            move(sizes, at + 1, at, count - at - 1)
             books.counts[slot, side] = count - 1
             return 1
         changed = 1 if sizes[at] != size else 0
@@ -87,15 +87,15 @@ def set_level(books: Books, slot: int, side: int, price: int, size: int) -> int:
     if size == 0:
         return 0
     if count < len(keys):
-        _open(keys, at, count)
-        _open(sizes, at, count)
+        move(keys, at, at + 1, count - at)
+        move(sizes, at, at + 1, count - at)
         books.counts[slot, side] = count + 1
     else:
         if at == 0:
             return 0
         at -= 1
-        _drop_farthest(keys, at)
-        _drop_farthest(sizes, at)
+        move(keys, 1, 0, at)
+        move(sizes, 1, 0, at)
     keys[at] = key
     sizes[at] = size
     return 1
@@ -123,21 +123,3 @@ def _place(keys: Ints, count: int, key: int) -> int:
         else:
             high = middle
     return low
-
-
-@kernel
-def _open(values: Ints, at: int, count: int) -> None:
-    for i in range(count, at, -1):
-        values[i] = values[i - 1]
-
-
-@kernel
-def _close(values: Ints, at: int, count: int) -> None:
-    for i in range(at, count - 1):
-        values[i] = values[i + 1]
-
-
-@kernel
-def _drop_farthest(values: Ints, at: int) -> None:
-    for i in range(at):
-        values[i] = values[i + 1]
