@@ -14,14 +14,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 
 from feeds.binance_messages import Messages, Reject
 from feeds.binance_reader import MessageReader
-from feeds.binance_state import COUNTERS, Tables, empty_tables, restore, snapshot
-from feeds.binance_sync import Output, apply_messages
+from feeds.binance_state import restore, snapshot
+from feeds.binance_sync import apply_messages
+from feeds.binance_tables import COUNTERS, Tables, empty_memory, tables_of
 from feeds.definitions import DEFINITIONS
 from feeds.kernel import Ints, Records
 from schemas.definition import Definition
@@ -29,11 +29,17 @@ from schemas.tick import TICK
 from streams.agent import Payload
 
 
-@dataclass(slots=True)
 class State:
-    """What the adapter remembers; made by ``start`` or ``restore``."""
+    """What the adapter remembers; made by ``start`` or ``restore``.
 
-    tables: Tables
+    Attributes:
+        memory: All of it (``binance_tables.py``).
+        tables: Views of it.
+    """
+
+    def __init__(self, memory: Ints) -> None:
+        self.memory = memory
+        self.tables: Tables = tables_of(memory)
 
 
 class BinanceAdapter:
@@ -49,7 +55,7 @@ class BinanceAdapter:
 
     def start(self) -> State:
         """A fresh state."""
-        return State(empty_tables(self.definitions))
+        return State(empty_memory(self.definitions))
 
     def ingest(self, state: State, payloads: Sequence[Payload]) -> tuple[Records, Ints, list[Reject]]:
         """Take payloads in, in order.
@@ -68,15 +74,14 @@ class BinanceAdapter:
 
     def apply(self, state: State, batch: Messages) -> tuple[Records, Ints]:
         """The remembering half of ``ingest``: messages to rows and their causes."""
-        tables = state.tables
-        room = len(batch.messages) + int(tables.waiting.counts[:, 0].sum())
-        output = Output(np.zeros(room, TICK), np.zeros(room, np.int64), np.zeros(1, np.int64))
-        apply_messages(tables, batch.messages, batch.prices, batch.sizes, output)
-        count = int(output.filled[0])
-        return output.rows[:count], output.causes[:count]
+        messages, prices, sizes = batch
+        room = len(messages) + sum(state.tables.waiting.counts[:, 0].tolist())
+        rows, causes = np.zeros(room, TICK), np.empty(room, np.int64)
+        count = apply_messages(state.memory, messages, prices, sizes, rows, causes)
+        return rows[:count], causes[:count]
 
     def counters(self, state: State) -> dict[str, dict[str, int]]:
-        """Counters by ``market:symbol`` (``binance_state.COUNTERS``)."""
+        """Counters by ``market:symbol`` (``binance_tables.COUNTERS``)."""
         return {
             definition.instrument: {name: int(row[name]) for name in COUNTERS}
             for definition, row in zip(self.definitions, state.tables.instruments, strict=True)

@@ -20,7 +20,7 @@ import numpy as np
 from feeds.binance_messages import DEPTH, MESSAGE_LEVELS_MAX, NANOS_PER_MS, QUOTE, TRADE
 from feeds.binance_numbers import displayed_size
 from feeds.binance_wire import EVENT_MS_MAX, PAYLOAD_BYTES_MAX, SYMBOL_CHARS_MAX
-from feeds.kernel import Bytes, Ints, Records, kernel
+from feeds.kernel import Bytes, Ints, Records, byte, kernel
 from feeds.plain_json import NOT_PLAIN, PLAIN, QUOTE_MARK, decimal, integer, matches, string
 from schemas.definition import Definition
 
@@ -158,9 +158,9 @@ def _frame(
         at = _field(text, at, instrument, fields, prices, sizes, top)
         if at == NOT_PLAIN:
             break
-        if text[at] == _COMMA and text[at + 1] == QUOTE_MARK:
+        if byte(text, at) == _COMMA and byte(text, at + 1) == QUOTE_MARK:
             at += 2
-        elif text[at] == _CLOSE_OBJECT and text[at + 1] == _CLOSE_OBJECT:
+        elif byte(text, at) == _CLOSE_OBJECT and byte(text, at + 1) == _CLOSE_OBJECT:
             if fields[_SEEN] & (1 << _e):
                 return fields[_e], at + 2
             suffix = stream_end - len(_BOOK_TICKER_STREAM)
@@ -176,10 +176,10 @@ def _frame(
 def _field(text: Bytes, at: int, instrument: Ints, fields: Ints, prices: Ints, sizes: Ints, top: int) -> int:
     """One field, whose name stands at ``at`` after its quotation mark; gives the place after its value."""
     name = -1
-    if PLAIN[text[at]] and text[at + 1] == QUOTE_MARK:
-        name = _LETTERS[text[at]]
+    if PLAIN[byte(text, at)] and byte(text, at + 1) == QUOTE_MARK:
+        name = _LETTERS[byte(text, at)]
         at += 2
-        if text[at] != _COLON:
+        if byte(text, at) != _COLON:
             return NOT_PLAIN
         at += 1
     else:
@@ -189,12 +189,12 @@ def _field(text: Bytes, at: int, instrument: Ints, fields: Ints, prices: Ints, s
             at = two
         else:
             at = string(text, at)
-            if at == NOT_PLAIN or text[at] != _COLON:
+            if at == NOT_PLAIN or byte(text, at) != _COLON:
                 return NOT_PLAIN
             at += 1
     if name < 0:
         return _other(text, at)
-    is_list = text[at] == _OPEN
+    is_list = byte(text, at) == _OPEN
     if is_list:
         if name == _b:
             name = _BIDS
@@ -216,7 +216,7 @@ def _field(text: Bytes, at: int, instrument: Ints, fields: Ints, prices: Ints, s
         value, at = _levels(text, at + 1, instrument[_INCREMENT], fields, prices, sizes, top + before, room)
     elif name == _m:
         value, at = _truth(text, at)
-    elif text[at] != QUOTE_MARK:
+    elif byte(text, at) != QUOTE_MARK:
         return NOT_PLAIN
     elif name <= _q:
         value, at = decimal(text, at + 1)
@@ -231,7 +231,7 @@ def _field(text: Bytes, at: int, instrument: Ints, fields: Ints, prices: Ints, s
 @kernel
 def _other(text: Bytes, at: int) -> int:
     """The place after a value that is not looked at."""
-    if text[at] == QUOTE_MARK:
+    if byte(text, at) == QUOTE_MARK:
         return string(text, at + 1)
     _, end = _truth(text, at)
     if end == NOT_PLAIN:
@@ -264,10 +264,10 @@ def _symbol(text: Bytes, at: int, instrument: Ints) -> int:
     """The place after the instrument's own symbol."""
     chars = instrument[_CHARS]
     for i in range(chars):
-        if text[at + i] != instrument[_SYMBOL + i]:
+        if byte(text, at + i) != instrument[_SYMBOL + i]:
             return NOT_PLAIN
     at += chars
-    return at + 1 if chars > 0 and text[at] == QUOTE_MARK else NOT_PLAIN
+    return at + 1 if chars > 0 and byte(text, at) == QUOTE_MARK else NOT_PLAIN
 
 
 @kernel
@@ -275,24 +275,24 @@ def _levels(
     text: Bytes, at: int, increment: int, fields: Ints, prices: Ints, sizes: Ints, begin: int, room: int
 ) -> tuple[int, int]:
     """A list of ``["price","size"]``; ``at`` is after its bracket. Gives how many, and the place after the list."""
-    if text[at] == _CLOSE:
+    if byte(text, at) == _CLOSE:
         return 0, at + 1
     for count in range(room):
-        if text[at] != _OPEN or text[at + 1] != QUOTE_MARK:
+        if byte(text, at) != _OPEN or byte(text, at + 1) != QUOTE_MARK:
             return 0, NOT_PLAIN
         price, at = decimal(text, at + 2)
-        if at == NOT_PLAIN or price == 0 or text[at] != _COMMA or text[at + 1] != QUOTE_MARK:
+        if at == NOT_PLAIN or price == 0 or byte(text, at) != _COMMA or byte(text, at + 1) != QUOTE_MARK:
             return 0, NOT_PLAIN
         size, at = decimal(text, at + 2)
-        if at == NOT_PLAIN or text[at] != _CLOSE:
+        if at == NOT_PLAIN or byte(text, at) != _CLOSE:
             return 0, NOT_PLAIN
         prices[begin + count] = price
         sizes[begin + count], rounded = displayed_size(size, increment)
         fields[_ROUNDED] += rounded
         at += 1
-        if text[at] == _CLOSE:
+        if byte(text, at) == _CLOSE:
             return count + 1, at + 1
-        if text[at] != _COMMA:
+        if byte(text, at) != _COMMA:
             return 0, NOT_PLAIN
         at += 1
     return 0, NOT_PLAIN

@@ -1,4 +1,4 @@
-"""All that the Binance adapter remembers, in preallocated arrays, and those arrays as snapshot bytes.
+"""What the Binance adapter remembers (``binance_tables.py``) as snapshot bytes, and back.
 
 A snapshot holds the occupied part of every book, ring and queue, oldest first, so that the same memory gives the same
 bytes wherever its rings happen to stand.
@@ -7,96 +7,19 @@ bytes wherever its rings happen to stand.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from feeds.book import Books, empty_books
-from feeds.kernel import Ints, Records
-from feeds.quote_rings import QuoteRings, empty_quotes
-from feeds.recent_ids import RecentIds, empty_recent
-from feeds.waiting import Waiting, empty_waiting
-from schemas.columns import PRICE_UNDEFINED
+from feeds.binance_tables import Tables, empty_memory, tables_of
+from feeds.kernel import Ints
+from feeds.waiting import Waiting
 from schemas.definition import Definition
 from schemas.errors import SnapshotError
 from streams.state_bytes import dump, load
 
 KIND = "binance/1"
-
-STREAM_DEPTH, STREAM_QUOTE, STREAM_TRADE = 0, 1, 2
-STREAMS = 3
-"""Streams of an instrument, each with ids of its own."""
-
-COUNTERS = (
-    "messages", "ticks", "trades", "applied", "discarded", "gaps", "duplicates", "out_of_order", "crossed",
-    "bbo_compared", "bbo_mismatches", "late_ms_max", "rounded",
-)  # fmt: skip
-"""Counted per instrument since the start.
-
-messages: valid ones, snapshots included. discarded: differences older than the snapshot, or dropped while waiting.
-out_of_order: below the newest id of their stream, and no repeat. crossed: rows after which the bid is at or above the
-offer. bbo_compared: applied differences whose last id a bookTicker also carries; bbo_mismatches: where the book's best
-differs from it. late_ms_max: how far an event time lay behind the newest seen in any stream. rounded: see
-``binance_numbers.py``.
-"""
-
-INSTRUMENT = np.dtype(
-    [(name, "<i8") for name in (
-        "instrument_id", "futures", "synced", "primed", "last_id", "chain_id", "touch_id", "ts_touch",
-        "bid_price", "bid_size", "ask_price", "ask_size", *COUNTERS,
-    )]
-)  # fmt: skip
-"""One instrument; all columns int64.
-
-futures: 1 for linear and inverse. synced: 1 while the book is known. primed: 1 once a difference was applied to the
-snapshot. last_id: id that the book stands at. chain_id: id of the newest difference seen, applied or not. touch_id: id
-that last set the touch. ts_touch: log time of that row.
-"""
-
-LOG_TIME, VENUE_TIME = 0, 1
-"""Places in ``Tables.clocks``: the running maximum of emitted rows' ts_recv, and the newest event time seen."""
-
-
-class Tables(NamedTuple):
-    """What the kernel works on.
-
-    Attributes:
-        instruments: INSTRUMENT, shape (n,), in the order of the definitions.
-        books: Their order books.
-        recent: Ids seen per stream.
-        quoted: bookTickers' quotes by id.
-        applied: The books' best after applied differences, by id.
-        waiting: Differences that wait for a snapshot.
-        clocks: int64, shape (2,): LOG_TIME and VENUE_TIME, ns.
-    """
-
-    instruments: Records
-    books: Books
-    recent: RecentIds
-    quoted: QuoteRings
-    applied: QuoteRings
-    waiting: Waiting
-    clocks: Ints
-
-
-def empty_tables(definitions: Sequence[Definition]) -> Tables:
-    """The state before any message."""
-    count = len(definitions)
-    instruments = np.zeros(count, INSTRUMENT)
-    instruments["instrument_id"] = [d.instrument_id for d in definitions]
-    instruments["futures"] = [d.market != "spot" for d in definitions]
-    instruments["last_id"] = instruments["chain_id"] = instruments["touch_id"] = -1
-    instruments["bid_price"] = instruments["ask_price"] = PRICE_UNDEFINED
-    return Tables(
-        instruments=instruments,
-        books=empty_books(count),
-        recent=empty_recent(count, STREAMS),
-        quoted=empty_quotes(count),
-        applied=empty_quotes(count),
-        waiting=empty_waiting(count),
-        clocks=np.zeros(2, np.int64),
-    )
 
 
 def snapshot(tables: Tables) -> bytes:
@@ -132,14 +55,15 @@ def snapshot(tables: Tables) -> bytes:
     return dump(KIND, arrays, {})
 
 
-def restore(data: bytes, definitions: Sequence[Definition]) -> Tables:
-    """State from ``snapshot``'s bytes.
+def restore(data: bytes, definitions: Sequence[Definition]) -> Ints:
+    """Memory from ``snapshot``'s bytes.
 
     Raises:
         SnapshotError: Torn, of another version, or of other instruments.
     """
     arrays, _ = load(KIND, data)
-    tables = empty_tables(definitions)
+    memory = empty_memory(definitions)
+    tables = tables_of(memory)
     instruments = arrays["instruments"]
     if not np.array_equal(instruments["instrument_id"], tables.instruments["instrument_id"]):
         raise SnapshotError(
@@ -165,7 +89,7 @@ def restore(data: bytes, definitions: Sequence[Definition]) -> Tables:
     for name, rings, counts in _rings(tables):
         counts[:] = arrays[f"{name}_counts"]
         _fill(rings, counts, arrays[name])
-    return tables
+    return memory
 
 
 def _rings(tables: Tables) -> Iterator[tuple[str, npt.NDArray[Any], Ints]]:

@@ -26,8 +26,10 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from feeds.binance_messages import DEPTH, QUOTE, SNAPSHOT
-from feeds.binance_state import LOG_TIME, STREAM_DEPTH, STREAM_QUOTE, STREAM_TRADE, VENUE_TIME, Tables
+import numpy as np
+
+from feeds.binance_messages import DEPTH, NANOS_PER_MS, QUOTE, SNAPSHOT
+from feeds.binance_tables import LOG_TIME, STREAM_DEPTH, STREAM_QUOTE, STREAM_TRADE, VENUE_TIME, Tables, tables_of
 from feeds.book import ASK, BID, best, clear, set_level
 from feeds.kernel import Ints, Records, kernel
 from feeds.quote_rings import DIFFERS, UNMATCHED, compare_quote, note_quote
@@ -51,14 +53,12 @@ FITS = 0
 STALE = 1
 GAP = 2
 
-_NANOS_PER_MS = 1_000_000
-
 
 class Output(NamedTuple):
     """Where rows come out.
 
     Attributes:
-        rows: TICK rows; room for one per message and per waiting difference.
+        rows: TICK rows.
         causes: int64, as long as ``rows``: index of the payload that made each row come out.
         filled: int64, shape (1,): rows written.
     """
@@ -69,16 +69,22 @@ class Output(NamedTuple):
 
 
 @kernel
-def apply_messages(tables: Tables, messages: Records, prices: Ints, sizes: Ints, output: Output) -> None:
+def apply_messages(memory: Ints, messages: Records, prices: Ints, sizes: Ints, rows: Records, causes: Ints) -> int:
     """Apply a batch in order.
 
     Args:
-        tables: The state; changed.
+        memory: The state (``binance_tables.py``); changed.
         messages: MESSAGE records.
         prices: Their levels' prices, 1e-9.
         sizes: Their levels' sizes, units of size_increment.
-        output: Out.
+        rows: Out, zeros before; room for one per message and per waiting difference.
+        causes: Out, as long.
+
+    Returns:
+        Number of rows.
     """
+    tables = tables_of(memory)
+    output = Output(rows, causes, np.zeros(1, np.int64))
     for i in range(len(messages)):
         message = messages[i]
         state = tables.instruments[message.slot]
@@ -90,6 +96,8 @@ def apply_messages(tables: Tables, messages: Records, prices: Ints, sizes: Ints,
             _on_difference(tables, state, messages, i, prices, sizes, output)
         else:
             _on_quote_or_trade(tables, state, message, prices, sizes, output)
+    filled: int = output.filled[0]
+    return filled
 
 
 @kernel
@@ -257,7 +265,7 @@ def _next_row(output: Output, cause: int) -> Any:
 @kernel
 def _note_lateness(tables: Tables, state: Any, message: Any) -> None:
     if message.ts_venue > 0:
-        late_ms = (tables.clocks[VENUE_TIME] - message.ts_venue) // _NANOS_PER_MS
+        late_ms = (tables.clocks[VENUE_TIME] - message.ts_venue) // NANOS_PER_MS
         state.late_ms_max = max(state.late_ms_max, late_ms)
         tables.clocks[VENUE_TIME] = max(tables.clocks[VENUE_TIME], message.ts_venue)
 

@@ -45,3 +45,16 @@ def move(_context: Any, values: Any, _source: Any, _target: Any, _count: Any) ->
         return context.get_dummy_value()
 
     return types.void(values, types.intp, types.intp, types.intp), generate
+
+
+@intrinsic  # type: ignore[untyped-decorator]
+def byte(_context: Any, text: Any, _at: Any) -> Any:
+    """``byte(text, at)``: what stands at a place from 0, which numba's own index would first compare with 0."""
+    if text.layout != "C":
+        return None
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        return builder.zext(builder.load(builder.gep(array.data, [arguments[1]])), context.get_value_type(types.int64))
+
+    return types.int64(text, types.intp), generate

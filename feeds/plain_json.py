@@ -13,7 +13,7 @@ from __future__ import annotations
 import numpy as np
 
 from feeds.decimal import DECIMALS
-from feeds.kernel import Bytes, Ints, kernel
+from feeds.kernel import Bytes, Ints, byte, kernel
 
 NOT_PLAIN = -1
 
@@ -42,7 +42,7 @@ PLAIN[[QUOTE_MARK, ord("\\")]] = False
 def matches(text: Bytes, at: int, wanted: Bytes) -> int:
     """The place after ``wanted``, which must stand at ``at``."""
     for i in range(len(wanted)):
-        if text[at + i] != wanted[i]:
+        if byte(text, at + i) != wanted[i]:
             return NOT_PLAIN
     return at + len(wanted)
 
@@ -50,9 +50,9 @@ def matches(text: Bytes, at: int, wanted: Bytes) -> int:
 @kernel
 def string(text: Bytes, at: int) -> int:
     """The place after the string whose first character stands at ``at``, after its quotation mark."""
-    while PLAIN[text[at]]:
+    while PLAIN[byte(text, at)]:
         at += 1
-    return at + 1 if text[at] == QUOTE_MARK else NOT_PLAIN
+    return at + 1 if byte(text, at) == QUOTE_MARK else NOT_PLAIN
 
 
 @kernel
@@ -60,11 +60,11 @@ def integer(text: Bytes, at: int) -> tuple[int, int]:
     """A whole number without a sign, and the place after it."""
     first = at
     value = 0
-    while _ZERO <= text[at] <= _ZERO + 9:
-        value = value * 10 + text[at] - _ZERO
+    while _ZERO <= byte(text, at) <= _ZERO + 9:
+        value = value * 10 + byte(text, at) - _ZERO
         at += 1
     digits = at - first
-    if digits == 0 or digits > DIGITS_MAX or (digits > 1 and text[first] == _ZERO):
+    if digits == 0 or digits > DIGITS_MAX or (digits > 1 and byte(text, first) == _ZERO):
         return 0, NOT_PLAIN
     return value, at
 
@@ -74,21 +74,21 @@ def decimal(text: Bytes, at: int) -> tuple[int, int]:
     """A decimal in a string, in 1e-9, and the place after the string; ``at`` is after its quotation mark."""
     first = at
     value = 0
-    while _ZERO <= text[at] <= _ZERO + 9:
-        value = value * 10 + text[at] - _ZERO
+    while _ZERO <= byte(text, at) <= _ZERO + 9:
+        value = value * 10 + byte(text, at) - _ZERO
         at += 1
     if at == first or at - first > WHOLE_DIGITS_MAX:
         return 0, NOT_PLAIN
     places = 0
-    if text[at] == _POINT:
+    if byte(text, at) == _POINT:
         at += 1
         first = at
-        while _ZERO <= text[at] <= _ZERO + 9:
-            value = value * 10 + text[at] - _ZERO
+        while _ZERO <= byte(text, at) <= _ZERO + 9:
+            value = value * 10 + byte(text, at) - _ZERO
             at += 1
         places = at - first
         if places == 0 or places > DECIMALS:
             return 0, NOT_PLAIN
-    if text[at] != QUOTE_MARK:
+    if byte(text, at) != QUOTE_MARK:
         return 0, NOT_PLAIN
     return value * _POWERS[DECIMALS - places], at + 1

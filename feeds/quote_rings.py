@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
 from feeds.kernel import Ints, kernel
 
 QUOTES_MAX = 256
@@ -29,11 +27,6 @@ class QuoteRings(NamedTuple):
 
     quotes: Ints
     counts: Ints
-
-
-def empty_quotes(instruments: int, quotes: int = QUOTES_MAX) -> QuoteRings:
-    """Rings without a quote."""
-    return QuoteRings(np.zeros((instruments, quotes, QUOTE_COLUMNS), np.int64), np.zeros(instruments, np.int64))
 
 
 @kernel

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-import numpy as np
-
-from feeds.binance_messages import MESSAGE, MESSAGE_LEVELS_MAX
+from feeds.binance_messages import MESSAGE_LEVELS_MAX
 from feeds.kernel import Ints, Records, kernel
 
 WAITING_DIFFERENCES_MAX = 1024
@@ -32,19 +30,6 @@ class Waiting(NamedTuple):
     sizes: Ints
     heads: Ints
     counts: Ints
-
-
-def empty_waiting(
-    instruments: int, differences: int = WAITING_DIFFERENCES_MAX, levels: int = WAITING_LEVELS_MAX
-) -> Waiting:
-    """Empty queues."""
-    return Waiting(
-        messages=np.zeros((instruments, differences), MESSAGE),
-        prices=np.zeros((instruments, levels), np.int64),
-        sizes=np.zeros((instruments, levels), np.int64),
-        heads=np.zeros((instruments, 2), np.int64),
-        counts=np.zeros((instruments, 2), np.int64),
-    )
 
 
 @kernel
