@@ -16,6 +16,8 @@ from schemas.score import SCORE
 from schemas.tick import TICK
 from streams.agent import Agent, Batch, Payload, frozen
 
+_SNAPSHOT_LEVELS = 32
+
 
 def warm(stages: Sequence[Agent], context: Context) -> None:
     """Step the chain of stages over rows that change nothing, in states that are thrown away.
@@ -59,12 +61,16 @@ def _orders(context: Context) -> list[Order]:
 
 
 def _payloads(context: Context) -> list[Payload]:
-    """A snapshot and a trade of the first instrument, in the wire format of its venue."""
+    """A snapshot and a trade of the first instrument, in the wire format of its venue.
+
+    Each takes a way of its own through the adapter, and the snapshot is long enough that its nesting is looked at.
+    """
     instrument = context.instruments[0]
     key = instrument.instrument.encode()
     trade = b'{"stream":"x@trade","data":{"e":"trade","E":1,"s":"%s","t":1,"p":"1.0","q":"1.0","T":1,"m":true}}'
+    bids = b",".join([b'["1.0","1.0"]'] * _SNAPSHOT_LEVELS)
     values = (
-        b'{"lastUpdateId":1,"bids":[["1.0","1.0"]],"asks":[["2.0","1.0"]]}',
+        b'{"lastUpdateId":1,"bids":[%s],"asks":[["2.0","1.0"]]}' % bids,
         trade % instrument.symbol.encode(),
     )
     return [Payload(context.run.source, i, 1, key, value) for i, value in enumerate(values)]

@@ -34,7 +34,6 @@ def move(_context: Any, values: Any, _source: Any, _target: Any, _count: Any) ->
 
     The two runs may overlap, and lie within the array. A loop takes four times as long on the books of a busy market.
     """
-
     if values.layout != "C":
         return None
 
