@@ -47,7 +47,7 @@ class Messages(NamedTuple):
 
     Attributes:
         messages: MESSAGE records in the order of their payloads.
-        prices: int64 in 1e-9, all messages' levels.
+        prices: int64 in 1e-9, all messages' levels in the order of the messages; what follows the last is void.
         sizes: int64 in units of size_increment; 0 removes a level.
     """
 

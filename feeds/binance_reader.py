@@ -72,17 +72,17 @@ class MessageReader:
 
 
 def _merged(one: Messages, other: Messages) -> Messages:
-    """Two parts of a batch as one, in the order of their payloads."""
+    """Two parts of a batch as one: messages and their levels in the order of their payloads."""
     if not len(one.messages):
         return other
     if not len(other.messages):
         return one
-    runs = one.messages["bids"] + one.messages["asks"]
-    used = int(runs.sum())
     messages = np.concatenate((one.messages, other.messages))
-    messages["begin"][len(one.messages) :] += used
-    return Messages(
-        messages[np.argsort(messages["cause"], kind="stable")],
-        np.concatenate((one.prices[:used], other.prices)),
-        np.concatenate((one.sizes[:used], other.sizes)),
-    )
+    messages["begin"][len(one.messages) :] += len(one.prices)
+    messages = messages[np.argsort(messages["cause"], kind="stable")]
+    runs = messages["bids"] + messages["asks"]
+    begins = np.cumsum(runs) - runs
+    places = np.repeat(messages["begin"] - begins, runs) + np.arange(runs.sum())
+    messages["begin"] = begins
+    prices, sizes = (np.concatenate(pair)[places] for pair in ((one.prices, other.prices), (one.sizes, other.sizes)))
+    return Messages(messages, prices, sizes)

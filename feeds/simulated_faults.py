@@ -9,7 +9,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from feeds.binance_numbers import DEPTH, QUOTE, TRADE
+from feeds.binance_messages import DEPTH, QUOTE, TRADE
 from feeds.simulated_events import SessionEvent
 
 TIED = 6

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from feeds.binance_numbers import DEPTH, QUOTE, SNAPSHOT, TRADE
+from feeds.binance_messages import DEPTH, QUOTE, SNAPSHOT, TRADE
 from feeds.draw_kernels import below, exponential
 from feeds.kernel import Bytes, kernel
 from feeds.simulated_state import ASKS, BIDS, RECEIVED, SKEW, START_MS, Market, Output

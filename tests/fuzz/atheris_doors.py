@@ -27,7 +27,7 @@ DEFAULT_DOORS = ("header", "frame", "any_document", "document", "sealed_state", 
 
 GUIDING = (
     "schemas.header", "schemas.codec", "streams.frame", "streams.inputs", "streams.state_bytes", "streams.snapshot",
-    "feeds.binance_messages", "feeds.captures", "feeds.capture_lines", "feeds.capture_market", "models.artefact",
+    "feeds.binance_checked", "feeds.captures", "feeds.capture_lines", "feeds.capture_market", "models.artefact",
     "agents.limits", "tests.fuzz.doors",
 )  # fmt: skip
 """Modules whose branches guide the fuzzer; numba compiles no instrumented code, so kernels are left as they are."""

@@ -12,7 +12,7 @@ from agents.context import Context, read_context
 from agents.topology import HOP_FACTORIES
 from features.view import DEFAULT_VIEW
 from feeds.binance import BinanceAdapter
-from feeds.binance_numbers import MESSAGE_LEVELS_MAX
+from feeds.binance_messages import MESSAGE_LEVELS_MAX
 from feeds.binance_wire import PAYLOAD_BYTES_MAX
 from replay.plan import PlayPlan, open_run
 from schemas.catalog import INTENT, RAW, TICK_SCHEMA
