@@ -80,6 +80,12 @@ HOP_FACTORIES: Mapping[str, Callable[[Context], Agent]] = {
 }  # fmt: skip
 """Constructors by hop name, imported when a task needs them: a process compiles and loads only its own kernels."""
 
+PRIMARY: Mapping[str, str] = {
+    "normalise": "raw.<source>", "feature": "ticks.<source>", "score": "features", "strategy": "scores",
+    "risk": "orders.intent", "venue": "orders",
+}  # fmt: skip
+"""What each hop reads, by hop. The agents say the same; to ask them would load and compile their kernels."""
+
 
 @dataclass(frozen=True, slots=True)
 class TaskHops:

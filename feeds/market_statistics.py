@@ -11,13 +11,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import islice
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from feeds.binance import BinanceAdapter
 from feeds.binance_messages import DEPTH, QUOTE, SNAPSHOT, TRADE
+from feeds.player import Event
 from schemas.definition import Definition
 from streams.agent import Payload
 
@@ -30,25 +31,6 @@ AT_ONCE_NS = 100_000
 """Messages nearer than this were read from the socket together."""
 
 SECOND_NS = 1_000_000_000
-
-
-class Message(Protocol):
-    """What is measured."""
-
-    @property
-    def key(self) -> bytes:
-        """``market:symbol``."""
-        ...
-
-    @property
-    def ts_recv(self) -> int:
-        """Receive time, ns UTC."""
-        ...
-
-    @property
-    def payload(self) -> bytes:
-        """In the venue's format."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +56,7 @@ class Tape:
     levels: npt.NDArray[np.int64]
 
 
-def tapes(messages: Iterable[Message], definitions: Sequence[Definition]) -> dict[str, Tape]:
+def tapes(messages: Iterable[Event], definitions: Sequence[Definition]) -> dict[str, Tape]:
     """Messages by instrument; those that cannot be read are left out."""
     adapter = BinanceAdapter(definitions)
     parts: list[list[tuple[Any, ...]]] = [[] for _ in definitions]

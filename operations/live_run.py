@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agents.settled import check_settled
-from agents.topology import TaskHops, deployment
+from agents.topology import PRIMARY, TaskHops, deployment
 from schemas.codec import decode
 from schemas.control import RunOpened
 from schemas.errors import BadInput, ConfigError, SnapshotError
@@ -15,12 +15,6 @@ from streams.progress import progress
 
 LOOK_BACK_OFFSETS = 16
 """First look back for a topic's newest record; four times as far each time that none is found."""
-
-INPUTS = {
-    "normalise": "raw.<source>", "feature": "ticks.<source>", "score": "features", "strategy": "scores",
-    "risk": "orders.intent", "venue": "orders",
-}  # fmt: skip
-"""What each hop reads, by hop. The agents say the same; to ask them would load and compile their kernels."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +112,7 @@ def newest(log: Log, topic: str, partition: int = 0, *, committed: bool = False)
 
 
 def _facts(log: Log, state: str, task: TaskHops, source: str) -> TaskFacts:
-    topic = topic_name("", INPUTS[task.hops[0]], source)
+    topic = topic_name("", PRIMARY[task.hops[0]], source)
     if task.state_partition >= log.partitions(state) or not log.partitions(topic):
         return TaskFacts(task.name, None, 0)
     try:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from agents.topology import CLOCK, FEED, HOP_FACTORIES, TaskHops
+from agents.topology import CLOCK, FEED, HOP_FACTORIES, PRIMARY, TaskHops
 from replay.counted import Counted
 from replay.meter import Meter
 from replay.run_figures import TaskFigures
@@ -29,11 +29,6 @@ TAIL_OFFSETS = 8
 STATE_RECORDS_MAX = 1_000
 """Snapshots read in one poll: of each task the newest counts."""
 
-PRIMARY = {
-    "normalise": "raw.<source>", "feature": "ticks.<source>", "score": "features", "strategy": "scores",
-    "risk": "orders.intent", "venue": "orders",
-}  # fmt: skip
-"""The topic that a task reads, by its first hop."""
 ANSWERS = {
     "normalise": "ticks.<source>", "feature": "features", "score": "scores", "risk": "orders.decision",
     "venue": "executions",

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from agents.context import context_of
-from agents.topology import HOP_FACTORIES, topic_specs
+from agents.topology import HOP_FACTORIES, PRIMARY, topic_specs
 from feeds.definitions import DEFINITIONS
 from operations import clocks, live_run, tasks
 from operations.clocks import KernelClock
@@ -109,7 +109,7 @@ def test_a_clock_that_stands_still_fails_and_a_silent_feed_is_a_warning() -> Non
 
 def test_the_inputs_that_doctor_knows_are_the_agents_own() -> None:
     context = context_of(PlayPlan(run="r").opening(), DEFINITIONS)
-    assert {name: build(context).reads for name, build in HOP_FACTORIES.items()} == live_run.INPUTS
+    assert {name: build(context).reads for name, build in HOP_FACTORIES.items()} == PRIMARY
 
 
 def test_a_topology_that_ended_in_order_is_well() -> None:
