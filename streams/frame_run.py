@@ -29,6 +29,12 @@ class FrameRun:
     def __init__(self, records: Records) -> None:
         self.records = records
         headers: Any = records.headers
+        if len(records) == 1:  # the usual read where ticks are few: as little as can be
+            self._value_bytes = len(records.values[0])
+            self._words = _words(headers[0] or b"")
+            self._header_ends = np.array((0, len(headers[0] or b"")), dtype=np.int64)
+            self._value_sizes = np.array((self._value_bytes,), dtype=np.int64)
+            return
         try:
             joined = b"".join(headers)
         except TypeError:  # a record without a header has one of no bytes here: too short for any shape
@@ -38,6 +44,7 @@ class FrameRun:
         self._header_ends = np.zeros(len(records) + 1, dtype=np.int64)
         np.cumsum(np.fromiter(map(len, headers), np.int64, len(records)), out=self._header_ends[1:])
         self._value_sizes = np.fromiter(map(len, records.values), np.int64, len(records))
+        self._value_bytes = int(self._value_sizes.sum())
 
     def take(self, shape: FrameShape, at: int, seq: int, ordinal: int, items_max: int) -> tuple[int, Batch] | None:
         """The records from ``at`` on that have the shape and follow each other from ``seq``, as one batch.
@@ -45,12 +52,12 @@ class FrameRun:
         Returns:
             How many records, and the batch; None when not even the first is one of them, or fits ``items_max``.
         """
-        room = min(items_max, int(self._value_sizes[at:].sum()) // shape.dtype.itemsize)
+        room = min(items_max, self._value_bytes // shape.dtype.itemsize)
         stamps = np.empty((shape.columns, room), dtype=np.int64)
         origins = np.empty((room, 3), dtype=np.int64)
         records, rows = _scan(
             self._words, self._header_ends, self._value_sizes, self.records.offsets, at, shape.head,
-            shape.head_bytes, shape.dtype.itemsize, shape.seq_max, seq, ordinal, stamps, origins,
+            shape.head_bytes, shape.dtype.itemsize, FRAME_ROWS_MAX, shape.seq_max, seq, ordinal, stamps, origins,
         )  # fmt: skip
         if not records:
             return None
@@ -110,7 +117,7 @@ def _same(words: Any, begin: int, head: Any, head_bytes: int) -> bool:
 @njit(cache=True, nogil=True)  # type: ignore[untyped-decorator]
 def _scan(
     words: Any, header_ends: Any, value_sizes: Any, offsets: Any, at: int, head: Any, head_bytes: int, row_bytes: int,
-    seq_max: int, seq: int, ordinal: int, stamps: Any, origins: Any,
+    rows_max: int, seq_max: int, seq: int, ordinal: int, stamps: Any, origins: Any,
 ) -> tuple[int, int]:  # fmt: skip
     """Read headers from record ``at`` on until one differs or the room is used up: (records, rows)."""
     columns, room = stamps.shape
@@ -123,7 +130,7 @@ def _scan(
             break
         count = words[begin + _COUNT_AT] & _LOW
         varying = words[begin + _VARYING_AT] & _LOW
-        if not 1 <= count <= FRAME_ROWS_MAX or count > room - rows or varying >> columns:
+        if not 1 <= count <= rows_max or count > room - rows or varying >> columns:
             break
         n_varying = 0
         for i in range(columns):
@@ -158,6 +165,6 @@ def warm() -> None:
     """Compile the kernel, or load it from its cache."""
     numbers = np.zeros(1, dtype=np.int64)
     _scan(
-        _words(b""), numbers, numbers[:0], numbers[:0], 0, _words(b""), 0, 1, 0, 0, 0,
+        _words(b""), numbers, numbers[:0], numbers[:0], 0, _words(b""), 0, 1, 1, 0, 0, 0,
         np.empty((1, 1), dtype=np.int64), np.empty((1, 3), dtype=np.int64),
     )  # fmt: skip
