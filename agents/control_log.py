@@ -12,8 +12,9 @@ from agents.standing import Standing
 from schemas.document import Document
 from schemas.errors import ConfigError
 from schemas.topics import topic_name
+from streams.admission import schemas_of
 from streams.agent import Batch
-from streams.inputs import Input, schemas_of
+from streams.inputs import Input
 from streams.log import Log
 
 CONTROL = "control"

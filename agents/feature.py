@@ -13,8 +13,8 @@ from agents.plugins import view_of
 from features.view import View, ViewState
 from schemas.errors import BadPayload, SnapshotError, UnknownInstrument
 from schemas.feature import feature_dtype
+from streams.admission import TS_MAX
 from streams.agent import Batch, Out, Reject, Rows, RowsOut, frozen
-from streams.inputs import TS_MAX
 from streams.state_bytes import dump, load
 
 

@@ -32,8 +32,8 @@ from schemas.intent import Intent
 from schemas.order import Order
 from schemas.tick import ACTION_TRADE, TICK
 from schemas.topics import TOPICS
+from streams.admission import UNNUMBERED_FROM
 from streams.frame import decode_rows
-from streams.inputs import UNNUMBERED_FROM
 from streams.log import Log, Record
 
 PART_FACTOR = 1 << 16

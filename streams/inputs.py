@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from schemas.catalog import BY_NUMBER, CATALOG, END, RAW, Schema
+from schemas.catalog import CATALOG, END, RAW, Schema
 from schemas.codec import decode
 from schemas.control import End
 from schemas.errors import BadFrame, BadInput, BadPayload, StateDiverged
-from schemas.header import HOPS, Header, no_stamps, unpack
-from schemas.topics import TOPICS
+from schemas.header import Header, no_stamps, unpack
+from streams.admission import SEQ_MAX, UNNUMBERED_FROM, Admission, check_time
 from streams.agent import ORIGIN, Batch, Payload
 from streams.frame import FRAME_ROWS_DEFAULT, decode_rows
 from streams.log import Log, Reader, Record, Records
@@ -32,21 +32,6 @@ READ_ROWS = 4_096
 
 NANOS_PER_MS = 1_000_000
 
-UNNUMBERED_FROM = 1 << 47
-"""A stock producer's payload is numbered by its offset, counted from here: never like one that a publisher numbered."""
-
-SEQ_MAX = UNNUMBERED_FROM - 1
-"""Highest ``seq`` of a writer: at a million a second, four years of them."""
-
-TS_MAX = 4_102_444_800_000_000_000
-"""2100-01-01 UTC, ns. A later ``ts_recv`` is a mistake, and one would stop log time for good."""
-
-JUMP_MAX = 1_000_000
-"""Largest step in a publisher's ``seq``: one forged number must not make all that follow look like repeats."""
-
-WRITERS_MAX = 1_024
-"""Writers told apart on one partition. What further ones write is refused."""
-
 
 @dataclass(slots=True)
 class BadRecord:
@@ -63,11 +48,6 @@ ITEMS_MAX = 8_192
 """Items handed out in one batch. Bounds what a snapshot must hold of a half-consumed one: about 2 MB of rows."""
 
 Arrival = Batch | BadRecord | End
-
-
-def schemas_of(table_name: str) -> tuple[Schema, ...]:
-    """What belongs on a topic of the table."""
-    return next(topic.schemas for topic in TOPICS if topic.name == table_name)
 
 
 class Input:
@@ -105,13 +85,7 @@ class Input:
         self._gapless = gapless
         self._records_max = records_max if any(s.kind == "rows" for s in accepts) else min(records_max, RECORDS_MAX)
         self._rows_a_record = FRAME_ROWS_DEFAULT  # until it is seen
-        self._writer = writer
-        # Documents grow by appended fields with defaults: an older version is read as it is.
-        self._accepts = {
-            (s.number, version): s
-            for s in accepts
-            for version in (range(1, s.version + 1) if s.kind == "document" else (s.version,))
-        }
+        self._admission = Admission(accepts, writer, gapless=gapless, source=source)
         self._reader: Reader | None = None
         self._records = Records.of([])
         self._at = 0
@@ -237,7 +211,7 @@ class Input:
 
     def _take_end(self, record: Record, header: Header) -> End | BadRecord | None:
         try:
-            self._check(header)
+            self._admission.check(header, self.seqs)
             if self._source and header.writer != self._source:
                 raise BadFrame(
                     "an end record of another writer", kind="stranger", got=header.writer, allowed=self._source
@@ -292,7 +266,7 @@ class Input:
 
     def _learn(self, record: Record, header: Header) -> bool:
         """Keep the shape of a good frame: it and those that follow are compared with it. False when it is known."""
-        schema, shape = self._accepts.get((header.schema, header.version)), self._shape
+        schema, shape = self._admission.schema(header), self._shape
         if schema is None or schema.kind != "rows" or header.sides or record.header is None:
             return False
         try:
@@ -307,61 +281,13 @@ class Input:
         self.seqs.setdefault(header.writer, header.seq)
         return True
 
-    def _check(self, header: Header) -> Schema:
-        """The schema of a record that belongs here.
-
-        Raises:
-            BadFrame: It does not, or its header claims the impossible.
-        """
-        schema = self._accepts.get((header.schema, header.version))
-        if schema is None:
-            raise self._foreign(header)
-        if schema.kind != "rows" and header.count != 1:
-            raise BadFrame(
-                "more than one row in what holds none",
-                kind="count_not_one",
-                got=f"count {header.count}",
-                allowed="count 1",
-            )
-        if header.seq + header.count > SEQ_MAX:
-            raise BadFrame("an absurd seq", kind="absurd_seq", got=str(header.seq), allowed=f"below {SEQ_MAX}")
-        if header.hops and (len(header.hops) > len(HOPS) or max(header.hops) >= len(HOPS)):
-            raise BadFrame(
-                "unknown hops", kind="unknown_hops", got=str(header.hops), allowed=f"numbers of {', '.join(HOPS)}"
-            )
-        if self._writer is not None and header.writer != self._writer:
-            raise BadFrame("a record by a stranger", kind="stranger", got=header.writer, allowed=self._writer)
-        if not self._gapless and header.seq > self.seqs.get(header.writer, header.seq) + JUMP_MAX:
-            raise BadFrame(
-                "a seq far beyond the last",
-                kind="seq_jump",
-                got=str(header.seq),
-                allowed=f"a step of at most {JUMP_MAX}",
-            )
-        if header.writer not in self.seqs and len(self.seqs) >= WRITERS_MAX and header.writer != self._source:
-            raise BadFrame(
-                "too many writers on one partition",
-                kind="too_many_writers",
-                got=header.writer,
-                allowed=f"{WRITERS_MAX} of them",
-            )
-        return schema
-
-    def _foreign(self, header: Header) -> BadFrame:
-        known = ", ".join(f"{s.number}={s.name}/{version}" for (_, version), s in self._accepts.items())
-        named = BY_NUMBER.get(header.schema)
-        message, kind = "unknown schema or version", "schema_unknown"
-        if named is not None and 1 <= header.version <= named.version:
-            message, kind = f"a record of schema {named.name} does not belong on this topic", "schema_misplaced"
-        return BadFrame(message, kind=kind, got=f"{header.schema}/{header.version}", allowed=known)
-
     def _items(self, record: Record, header: Header) -> Any:
         """Rows, or a list of the one document or payload."""
-        schema = self._check(header)
+        schema = self._admission.check(header, self.seqs)
         if schema.kind == "rows":
             return decode_rows(schema.number, schema.version, record.value, header.count)
         if schema is RAW:
-            _check_time(header.time)
+            check_time(header.time)
             return [Payload(header.writer, header.seq, header.time, record.key or b"", record.value)]
         if schema.event is None:
             raise BadFrame("a record that no task reads", kind="schema_misplaced", got=schema.name)
@@ -388,7 +314,7 @@ class Input:
         """A stock producer's raw payload: it numbers nothing, so its place serves as its source_seq."""
         ts_recv = record.timestamp_ms * NANOS_PER_MS
         try:
-            _check_time(ts_recv)
+            check_time(ts_recv)
         except BadPayload as error:
             return self._bad(record, error)
         self._next(record)
@@ -404,13 +330,6 @@ def _header(record: Record) -> Header | BadInput | None:
         return unpack(record.header)
     except BadFrame as error:
         return error
-
-
-def _check_time(ts_recv: int) -> None:
-    if not 0 <= ts_recv <= TS_MAX:
-        raise BadPayload(
-            "an absurd ts_recv", kind="absurd_time", got=f"{ts_recv} ns", allowed=f"0 to {TS_MAX}, the year 2100"
-        )
 
 
 def _expand(stamps: Any, count: int, skip: int) -> Any:

@@ -18,10 +18,11 @@ from schemas.control import End
 from schemas.dead_letter import DeadLetter
 from schemas.errors import SnapshotError
 from schemas.header import HOP_NUMBER, Side, no_stamps
+from streams.admission import schemas_of
 from streams.agent import Agent, Batch, DocumentOut, Out, RowsOut
 from streams.clock import monotonic_s, sleep_s, wall_ns
 from streams.dead_letters import Letters
-from streams.inputs import BadRecord, Input, schemas_of
+from streams.inputs import BadRecord, Input
 from streams.log import Log, Writer
 from streams.outputs import Output
 from streams.sides import COMMITTED, Sides
@@ -312,7 +313,7 @@ class Task:
             "task": self.plan.name,
             "run": self.plan.run,
             "stages": [s.name for s in self.stages],
-            "input": _position(self._input),
+            "input": {name: getattr(self._input, name) for name in ("offset", "ordinal", "seqs")},
             "sides": self._sides.positions(),
             "outputs": {name: [o.seq, self._since(o)] for name, o in self._outputs.items()},
             "snapshots": self._snapshots,
@@ -388,10 +389,6 @@ class Task:
 
 
 _END_BATCH = Batch.of([None])
-
-
-def _position(source: Input) -> dict[str, Any]:
-    return {"offset": source.offset, "ordinal": source.ordinal, "seqs": source.seqs}
 
 
 def _behind(batch: Batch, made: RowsOut) -> tuple[Any, Any, Any]:

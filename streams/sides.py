@@ -23,9 +23,10 @@ from schemas.clock import Clock
 from schemas.control import End
 from schemas.errors import SnapshotError
 from schemas.header import Side
+from streams.admission import schemas_of
 from streams.agent import Agent
 from streams.clock import monotonic_s
-from streams.inputs import ITEMS_MAX, RECORDS_MAX, BadRecord, Input, schemas_of
+from streams.inputs import ITEMS_MAX, RECORDS_MAX, BadRecord, Input
 from streams.log import Log, Reader
 from streams.task_plan import TaskPlan
 

@@ -30,10 +30,11 @@ from schemas.codec import decode, decode_any, encode
 from schemas.errors import TapedeckError
 from schemas.header import Header, pack, unpack
 from schemas.topics import TOPICS
+from streams.admission import schemas_of
 from streams.agent import Agent, Payload
 from streams.config import read_file
 from streams.frame import decode_rows
-from streams.inputs import BadRecord, Input, schemas_of
+from streams.inputs import BadRecord, Input
 from streams.log import Record
 from streams.memory import MemoryLog
 from streams.snapshot import fitting, from_bytes

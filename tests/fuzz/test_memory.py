@@ -9,8 +9,9 @@ from collections.abc import Callable
 
 from console.reporter import Reporter
 from schemas.header import Header, pack
+from streams.admission import WRITERS_MAX, schemas_of
 from streams.agent import Payload
-from streams.inputs import WRITERS_MAX, Input, schemas_of
+from streams.inputs import Input
 from streams.log import Record
 from streams.memory import MemoryLog
 from tests.fuzz.doors import KEYS, TS, adapter

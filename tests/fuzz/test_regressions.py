@@ -13,7 +13,8 @@ from schemas.control import RunOpened
 from schemas.dead_letter import DeadLetter
 from schemas.errors import BadFrame, SnapshotError
 from schemas.header import Header, pack
-from streams.inputs import BadRecord, Input, schemas_of
+from streams.admission import schemas_of
+from streams.inputs import BadRecord, Input
 from streams.log import Record
 from streams.memory import MemoryLog
 from streams.snapshot import from_bytes

@@ -23,9 +23,10 @@ from schemas.errors import BadFrame, BadInput, BadPayload, TapedeckError, Unknow
 from schemas.feature import feature_dtype
 from schemas.header import Header, pack, unpack
 from schemas.tick import TICK
+from streams.admission import JUMP_MAX, SEQ_MAX, TS_MAX, WRITERS_MAX, schemas_of
 from streams.agent import Batch, Payload
 from streams.frame import FRAME_ROWS_MAX, decode_rows
-from streams.inputs import JUMP_MAX, SEQ_MAX, TS_MAX, WRITERS_MAX, BadRecord, Input, schemas_of
+from streams.inputs import BadRecord, Input
 from streams.log import Record
 from streams.memory import MemoryLog
 from tests.kinds.registry import Desk, trigger

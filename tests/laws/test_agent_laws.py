@@ -27,8 +27,9 @@ from replay.session import Cut, MemorySession
 from schemas.codec import encode
 from schemas.document import Document
 from schemas.errors import SnapshotError
+from streams.admission import schemas_of
 from streams.agent import Agent, Batch, Out, Payload
-from streams.inputs import Input, schemas_of
+from streams.inputs import Input
 
 ITEMS_MAX = 2_500
 """Primary inputs that a law is tried on."""

@@ -14,9 +14,10 @@ from schemas.control import End
 from schemas.errors import StateDiverged
 from schemas.header import Header, Side, pack
 from schemas.tick import TICK
+from streams.admission import schemas_of
 from streams.agent import Batch
 from streams.frame import FRAME_ROWS_MAX, encode_rows
-from streams.inputs import Input, schemas_of
+from streams.inputs import Input
 from streams.log import Record
 from streams.memory import MemoryLog
 

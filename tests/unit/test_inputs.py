@@ -16,9 +16,10 @@ from schemas.errors import StateDiverged
 from schemas.header import Header, pack
 from schemas.score import SCORE
 from schemas.tick import TICK
+from streams.admission import SEQ_MAX, TS_MAX, UNNUMBERED_FROM, WRITERS_MAX, schemas_of
 from streams.agent import Batch, Payload
 from streams.frame import encode_rows
-from streams.inputs import SEQ_MAX, TS_MAX, UNNUMBERED_FROM, WRITERS_MAX, BadRecord, Input, schemas_of
+from streams.inputs import BadRecord, Input
 from streams.log import Record, TopicSpec
 from streams.memory import MemoryLog
 

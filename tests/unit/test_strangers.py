@@ -10,8 +10,9 @@ from schemas.codec import encode
 from schemas.control import End
 from schemas.errors import BadFrame
 from schemas.header import Header, pack
+from streams.admission import JUMP_MAX, schemas_of
 from streams.agent import Batch
-from streams.inputs import JUMP_MAX, BadRecord, Input, schemas_of
+from streams.inputs import BadRecord, Input
 from streams.log import TopicSpec
 from streams.memory import MemoryLog
 
