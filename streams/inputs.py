@@ -83,13 +83,14 @@ class Input:
         self._log = log
         self._source = source
         self._gapless = gapless
-        self._records_max = records_max if any(s.kind == "rows" for s in accepts) else min(records_max, RECORDS_MAX)
-        self._rows_a_record = FRAME_ROWS_DEFAULT  # until it is seen
+        frames = any(s.kind == "rows" for s in accepts)
+        self._records_max = records_max if frames else min(records_max, RECORDS_MAX)
+        self._rows_a_record = FRAME_ROWS_DEFAULT if frames else 1  # until it is seen
         self._admission = Admission(accepts, writer, gapless=gapless, source=source)
         self._reader: Reader | None = None
         self._records = Records.of([])
         self._at = 0
-        self._runs = gapless and any(s.kind == "rows" for s in accepts)
+        self._runs = gapless and frames
         self._run: FrameRun | None = None
         self._shape: FrameShape | None = None
         if self._runs:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -16,10 +17,10 @@ from schemas.header import Header, Side, pack
 from schemas.tick import TICK
 from streams.admission import schemas_of
 from streams.agent import Batch
-from streams.frame import FRAME_ROWS_MAX, encode_rows
-from streams.inputs import Input
-from streams.log import Record
-from streams.memory import MemoryLog
+from streams.frame import FRAME_ROWS_DEFAULT, FRAME_ROWS_MAX, encode_rows
+from streams.inputs import FRAMES_MAX, READ_ROWS, RECORDS_MAX, Input
+from streams.log import Place, Record, TopicSpec
+from streams.memory import MemoryLog, MemoryReader
 
 TOPIC = "ticks.test"
 SIDE = Side(place=1, input=0, partition=0, writer_crc=1, seq=1)
@@ -140,3 +141,45 @@ def test_a_count_that_no_frame_may_have_is_refused_within_a_run() -> None:
     source.push([Record(TOPIC, 0, 0, None, *first), Record(TOPIC, 0, 1, None, value, bytes(forged))])
     assert len(source.take() or ()) == 1  # type: ignore[arg-type]
     assert "count is out of range" in str(source.take())
+
+
+class Counting(MemoryLog):
+    """Remembers how many records were asked for at a time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.asked: list[int] = []
+
+    def reader(self, start: Mapping[Place, int], *, committed: bool = False) -> MemoryReader:
+        reader, asked = super().reader(start, committed=committed), self.asked
+
+        class Noting(MemoryReader):
+            def __init__(self) -> None:
+                """Reads by the other."""
+
+            def read(self, records_max: int, timeout_s: float) -> list[Record]:
+                asked.append(records_max)
+                return reader.read(records_max, timeout_s)
+
+        return Noting()
+
+
+@pytest.mark.parametrize("rows", [1, 64, 256])
+def test_a_read_of_frames_aims_at_so_many_rows(rows: int) -> None:
+    log = Counting()
+    log.create([TopicSpec(TOPIC)])
+    appender = log.appender()
+    for i in range(40):
+        appender.append(TOPIC, 0, None, *frame(i * rows, np.zeros((rows, 3), dtype=np.int64)))
+    source = Input(log, TOPIC, 0, accepts=schemas_of("ticks.<source>"))
+    while source.fill(0.0):
+        source.take()
+    assert log.asked[0] == READ_ROWS // FRAME_ROWS_DEFAULT, "what frames hold is not known yet"
+    assert log.asked[-1] == min(FRAMES_MAX, READ_ROWS // rows)
+
+
+def test_a_read_of_payloads_takes_as_many_as_it_may() -> None:
+    log = Counting()
+    log.create([TopicSpec("raw.test")])
+    Input(log, "raw.test", 0, source="test", gapless=False, accepts=schemas_of("raw.<source>")).fill(0.0)
+    assert log.asked == [RECORDS_MAX]
