@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from benchmarks.declare import Benchmark, Figure, Limit
 
+DESK = ("hot", "risk", "venue")
+"""Tasks of a whole desk. Elsewhere the hot task is alone, and a stand-in answers its intents."""
+
 
 def _flat(frame_rows: int, ticks: int, budget_s: float) -> Benchmark:
     return Benchmark(
@@ -22,18 +25,19 @@ def _flat(frame_rows: int, ticks: int, budget_s: float) -> Benchmark:
     )
 
 
-def _tick_to_intent(rate: int) -> Benchmark:
+def _tick_to_intent(rate: int, *, desk: bool = False) -> Benchmark:
     return Benchmark(
-        f"tick-to-intent-{rate // 1000}k",
-        f"a tick's scheduled time to its intent at a third process, fused, open loop, {rate:,} ticks/s",
+        f"{'desk' if desk else 'tick-to-intent'}-{rate // 1000}k",
+        f"a tick's scheduled time to its intent at a third process, fused, open loop, {rate:,} ticks/s"
+        + (", with risk and paper venue on the same machine" if desk else ""),
         "benchmarks.tick_to_intent",
         80,
         (
-            Figure("p50 hot to echo", "ratio", bound=Limit(at_most=1.3)),
+            Figure("p50 hot to echo", "ratio", bound=None if desk else Limit(at_most=1.3)),
             *(Figure(f"{p} hot to echo", "ratio") for p in ("p99", "p99.9")),
             *(Figure(f"{p} {side}", "us") for side in ("hot", "echo") for p in ("p50", "p99", "p99.9")),
         ),
-        {"rate": rate},
+        {"rate": rate, "tasks": DESK if desk else ("hot",)},
     )
 
 
@@ -85,7 +89,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
         "benchmarks.flat_memory",
         45,
         (
-            Figure("hot to least", "ratio", bound=Limit(at_least=0.4), higher_is_better=True),
+            Figure("hot to least", "ratio", bound=Limit(at_least=0.8), higher_is_better=True),
             Figure("hot", "ticks/s", goal=Limit(at_least=4_000_000), higher_is_better=True),
             Figure("hot by CPU", "ticks/s", goal=Limit(at_least=4_000_000), higher_is_better=True),
         ),
@@ -96,6 +100,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     _tick_to_intent(1_000),
     _tick_to_intent(10_000),
     _tick_to_intent(50_000),
+    _tick_to_intent(10_000, desk=True),
     Benchmark(
         "burst",
         "a second at ten times 10,000 ticks/s, with spikes of 1 ms at ten times that",

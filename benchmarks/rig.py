@@ -1,4 +1,4 @@
-"""The rig of every open-loop benchmark: the fused hot task with risk and venue, and a bare echo, alive side by side.
+"""The rig of every open-loop benchmark: the fused hot task and a bare echo, alive side by side.
 
 A publisher gives ticks to the one or to the other, in alternating segments, so that both are measured within seconds
 of each other, by processes that are warm; the side that gets none waits in ``poll`` and costs next to nothing. A reader
@@ -27,7 +27,6 @@ from benchmarks.schedule import Segment
 from schemas.errors import TaskFailed
 from streams.clock import sleep_s
 
-TASKS = ("hot", "risk", "venue")
 PAUSE_S = 0.4
 """Between segments: what is on its way arrives."""
 SETTLE_S = 2.0
@@ -66,18 +65,18 @@ class RigFound:
 
 
 class Rig:
-    """One run. Topics are the run's own."""
+    """One run. Topics are the run's own. ``tasks``: those of ours that run; ``echo``: what it writes (like_hot)."""
 
     def __init__(
         self, harness: Harness, plan: BenchRun, segments: Sequence[Segment], topics: Sequence[str],
-        echo: Mapping[str, Any] | None, *, pause_s: float = PAUSE_S,
+        echo: Mapping[str, Any] | None, *, tasks: Sequence[str] = ("hot",),
     ) -> None:  # fmt: skip
         self._harness = harness
         self._plan = plan
         self._segments = list(segments)
         self._topics = list(topics)
         self._echo = echo
-        self._pause_s = pause_s
+        self._tasks = tuple(tasks)
         self._folder = harness.folder / plan.run
         self._supervisor = Supervisor(self._heard, command=self._command)
         self._children: dict[str, Child] = {}
@@ -101,15 +100,18 @@ class Rig:
         if plan.mode == "live":
             self._supervisor.start(self._spec(CLOCK, []))
         for task in plan.tasks:
-            if task.name in TASKS:
+            if task.name in self._tasks:
                 self._supervisor.start(self._spec(task.name, list(task.hops)))
         self._child("echo", bootstrap=bootstrap)
         self._child("reader", bootstrap=bootstrap, topics=[plan.topic(t) for t in self._topics],
                     found=str(self._folder / "rows.npz"))  # fmt: skip
         self._child(
-            "publisher", bootstrap=bootstrap, run=plan.run, tape=str(self._harness.tape_file), pause_s=self._pause_s,
+            "publisher", bootstrap=bootstrap, run=plan.run, tape=str(self._harness.tape_file), pause_s=PAUSE_S,
             topics={"hot": plan.topic("ticks.<source>"), "echo": plan.topic(ECHO_TICKS)}, segments=self._segments,
         )  # fmt: skip
+        if "risk" not in self._tasks:
+            self._child("answers", bootstrap=bootstrap, intents=plan.topic("orders.intent"),
+                        decisions=plan.topic("orders.decision"))  # fmt: skip
         self._supervisor.wait_ready()
         for child in self._children.values():
             child.hear("ready")

@@ -1,13 +1,15 @@
-"""Tick to intent, open loop: the fused hot task with risk and venue, beside a bare echo that writes the same records.
+"""Tick to intent, open loop: the fused hot task, beside a bare echo that writes the same records.
 
 Every tick is due at its own time, and what is due leaves as one frame. Latency runs from the scheduled time of the tick
 that called for an intent to the moment when a third process holds the intent, uncommitted. The echo reads the same
 ticks and writes as many records of the same sizes, among them an intent-sized one for every so many ticks; its latency
 is counted the same way. The strategy's parameters are changed so that it sends many intents: percentiles need them.
+What is measured is the fused task: a stand-in answers its intents. With ``tasks`` risk and paper venue run beside it.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, Literal
 
@@ -28,14 +30,19 @@ WARM_S = 2.0
 """The first segment of each side is not counted."""
 SKIP_NS = SECOND_NS // 2
 """Nor is the beginning of each: a side that had nothing to do for seconds wakes up."""
-INTENTS_PER_S = 100
+REST_MS = 50
+"""An instrument's time between intents. Longer than the way of an order to its report: else each intent would follow
+on the answer to the one before, and would find broker and task busy with just that."""
+VENUE_LATENCY_NS = 5_000_000
+INTENTS_PER_S = 80
+"""Of the echo: four instruments at that distance."""
 INTENT_BYTES = 800
 NAMES = {"p50": "p50", "p99": "p99", "p999": "p99.9"}
 
 
-def run(harness: Harness, *, rate: int, mode: Literal["live", "play"] = "live") -> Found:
+def run(harness: Harness, *, rate: int, tasks: Sequence[str] = ("hot",)) -> Found:
     """All pairs at one rate, in one run of the rig."""
-    plan = eager(f"paced-{mode}-{rate}", mode)
+    plan = eager(f"paced-{len(tasks)}-{rate}", "live")
     seconds = QUICK_SECONDS if harness.quick else SECONDS
     warm = [Segment(side=side, label=str(rate), rate=rate, seconds=WARM_S, counted=False) for side in ("hot", "echo")]
     counted = [
@@ -47,7 +54,7 @@ def run(harness: Harness, *, rate: int, mode: Literal["live", "play"] = "live") 
         "intents": ECHO_INTENTS, "scores": ECHO_SCORES, "features": ECHO_FEATURES,
         "intent_every": max(1, rate // INTENTS_PER_S), "intent_bytes": INTENT_BYTES,
     }  # fmt: skip
-    rig = Rig(harness, plan, [*warm, *counted], ["orders.intent", ECHO_INTENTS], echo)
+    rig = Rig(harness, plan, [*warm, *counted], ["orders.intent", ECHO_INTENTS], echo, tasks=tasks)
     try:
         return _found(harness, rig.run(), len(warm))
     finally:
@@ -56,9 +63,9 @@ def run(harness: Harness, *, rate: int, mode: Literal["live", "play"] = "live") 
 
 def eager(run: str, mode: Literal["live", "play"]) -> BenchRun:
     """A run whose strategy always wants another position, and whose limits let every order pass."""
-    plan = BenchRun(run=run, captures=tape_captures(), mode=mode)
+    plan = BenchRun(run=run, captures=tape_captures(), mode=mode, venue_latency_ns=VENUE_LATENCY_NS)
     largest = {name: units * 1_000 for name, units in plan.opening().parameters["position_max"].items()}
-    changed = {"position_max": largest, "rest_ms": 1, "score_full_bps": 0.25}
+    changed = {"position_max": largest, "rest_ms": REST_MS, "score_full_bps": 0.25}
     return replace(plan, changed=tuple(changed.items()), limits=wide(plan.opening().limits))
 
 
