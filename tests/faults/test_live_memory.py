@@ -35,7 +35,7 @@ from streams.ticker import Ticker
 
 SOURCE = "simulator"
 START_NS = 1_795_557_600_000_000_000
-SECONDS = 4.0
+SECONDS = 5.0
 STEP_S = 0.004
 QUIET_ROUNDS = 400
 MS = 1_000_000
@@ -179,11 +179,11 @@ def test_a_halt_holds_from_one_place_on_whatever_dies(seed: int) -> None:
     places: dict[str, int] = {}
 
     def people(rounds: int) -> None:
-        if rounds == 300:
+        if rounds == 250:
             append(desk.log, Halt(scope="all", author="a", reason="drill", ts=desk.wall()))
-        elif rounds == 600:
+        elif rounds == 550:
             append(desk.log, Resume(scope="all", author="a", reason="over", ts=desk.wall()))
-        for name, at in (("halted", 310), ("resumed", 600)):
+        for name, at in (("halted", 260), ("resumed", 550)):
             if rounds == at:
                 places[name] = len(desk.documents("orders.decision", Decision))
 
