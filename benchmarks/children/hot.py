@@ -6,7 +6,6 @@ return of the last commit. ``sample``: also look, now and then, where the main t
 
 from __future__ import annotations
 
-import gc
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -19,7 +18,7 @@ use_kernel_cache()
 
 from agents.context import read_context  # noqa: E402 - the kernel cache must have its place before numba is imported
 from agents.topology import FUSED, writers  # noqa: E402
-from agents.warm import warm  # noqa: E402
+from agents.warm import settle, warm  # noqa: E402
 from agents.worker import WAIT_S  # noqa: E402
 from benchmarks.layers import Sampler  # noqa: E402
 from streams.kafka import KafkaLog  # noqa: E402
@@ -81,8 +80,7 @@ def one_run(log: TimedLog, order: dict[str, Any]) -> dict[str, Any]:
     context = read_context(log, plan.namespace)
     stages = HOT.build(context)
     warm(stages, context)
-    gc.collect()
-    gc.freeze()
+    settle()
     log.topic = plan.topic("ticks.<source>")
     task = Task(plan, stages, log)
     sampler = Sampler() if order["sample"] else None

@@ -175,7 +175,7 @@ def test_killed_anywhere_nothing_is_lost_or_doubled_and_positions_follow_executi
 
 @pytest.mark.parametrize("seed", range(3))
 def test_a_halt_holds_from_one_place_on_whatever_dies(seed: int) -> None:
-    desk = Desk(100 + seed, kill_share=0.004)
+    desk = Desk(101 + seed, kill_share=0.004)
     places: dict[str, int] = {}
 
     def people(rounds: int) -> None:
