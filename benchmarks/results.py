@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,12 +17,13 @@ BASELINE = Path(__file__).parent / "baseline.json"
 def entry(
     benchmark: Benchmark, figures: list[dict[str, Any]], detail: Mapping[str, Any], seconds: float
 ) -> dict[str, Any]:
-    """A benchmark's part of the file."""
+    """A benchmark's part of the file, with the load of the machine in its last minute, its own included."""
     return {
         "kind": benchmark.kind,
         "measures": benchmark.measures,
         "budget_s": benchmark.budget_s,
         "seconds": round(seconds, 1),
+        "load": round(os.getloadavg()[0], 2),
         "figures": figures,
         "detail": dict(detail),
     }

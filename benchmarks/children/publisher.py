@@ -24,6 +24,9 @@ LEAD_NS, LEAD_ROW_NS = 200_000_000, 2_000
 """Time between a segment's making and its first tick, and more for each of its rows: making them takes time."""
 NAP_NS = 50_000
 """Sleeps end later than asked by about this much."""
+LOOK_NS = 250_000
+"""It looks for what is due no more often than this: a normalise task takes about as long for a turn. What is due in
+between waits, and the waiting counts."""
 
 
 class Side:
@@ -37,7 +40,7 @@ class Side:
     def publish(self, rows: Rows) -> dict[str, int]:
         """Publish each row at its log time; what was seen."""
         due = rows["ts_log"].copy()
-        sent = frames = late_ns = 0
+        sent = frames = late_ns = looked = 0
         while sent < len(rows):
             now = wall_ns()
             arrived = min(
@@ -49,7 +52,8 @@ class Side:
                 sent, frames = arrived, frames + 1
             else:
                 self._appender.flush(0)
-                sleep_s((int(due[sent]) - wall_ns() - NAP_NS) / SECOND_NS)
+                sleep_s((max(int(due[sent]), looked + LOOK_NS) - wall_ns() - NAP_NS) / SECOND_NS)
+                looked = wall_ns()
         self.count += sent
         return {
             "count": sent,
