@@ -27,13 +27,21 @@ def judged(benchmark: Benchmark, found: Found) -> list[dict[str, Any]]:
     return [_entry(figure, found) for figure in benchmark.figures]
 
 
-def broken(results: Mapping[str, Any]) -> list[str]:
+COUNTS = ("ticks",)
+"""Units of what is counted: these bounds hold on any machine, whatever else it does."""
+
+
+def broken(results: Mapping[str, Any], *, counts_only: bool = False) -> list[str]:
     """``benchmark: figure`` of every gate in a results file that does not hold, and of benchmarks that failed."""
     names = []
     for name, result in results["benchmarks"].items():
         if result.get("error"):
             names.append(f"{name}: {result['error']}")
-        names += [f"{name}: {f['name']}" for f in result["figures"] if f["verdict"] == BROKEN]
+        names += [
+            f"{name}: {f['name']}"
+            for f in result["figures"]
+            if f["verdict"] == BROKEN and (f["unit"] in COUNTS or not counts_only)
+        ]
     return names
 
 

@@ -152,6 +152,17 @@ def test_no_bounds_says_what_is_broken_and_exits_0(monkeypatch: pytest.MonkeyPat
     assert broken(results) == ["planted: ratio"]
 
 
+def test_no_bounds_does_not_hide_a_benchmark_that_fails(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    assert go(monkeypatch, tmp_path, [], "--no-bounds")[0] == 1
+
+
+def test_no_bounds_does_not_hide_a_count_that_is_wrong() -> None:
+    benchmark = planted(Figure("ratio", "ticks", bound=Limit(at_most=0)))
+    entry = files.entry(benchmark, judged(benchmark, found([1.0])), {}, 1.0)
+    assert broken({"benchmarks": {"planted": entry}}, counts_only=True) == ["planted: ratio"]
+    assert broken(results_of([0.1]), counts_only=True) == []
+
+
 def test_a_benchmark_that_there_is_not_exits_2(capsys: pytest.CaptureFixture[str]) -> None:
     assert command.main(["nothing-of-the-kind"]) == 2
     assert "flat-kafka-256" in capsys.readouterr().err
