@@ -62,7 +62,7 @@ def figure(found: Found, benchmark: str, name: str) -> Mapping[str, Any]:
 def machine(results: Mapping[str, Any]) -> str:
     """Where the figures were made."""
     at = results["environment"]
-    loads = [benchmark["load"] for benchmark in results["benchmarks"].values()]
+    loads = [benchmark["load"] for benchmark in results["benchmarks"].values() if "load" in benchmark]
     versions = ", ".join(f"{name} {version}" for name, version in at["versions"].items())
     return _table(
         ("what", "is"),
