@@ -9,13 +9,13 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 import pytest
 
-if TYPE_CHECKING:
-    from tests.conftest import Kafka
+from streams.broker import EmbeddedBroker
+from tests.conftest import Kafka
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ENDED_S_MAX = 200.0
@@ -36,6 +36,18 @@ def ran(*arguments: str) -> tuple[int, str, str]:
     process = started(*arguments)
     out, err = process.communicate(timeout=ENDED_S_MAX)
     return process.returncode, out, err
+
+
+@pytest.fixture(scope="module")
+def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Kafka]:
+    """A broker of its own: on a shared one the newest run may be another test's, and never opened."""
+    broker = EmbeddedBroker(tmp_path_factory.mktemp("top"))
+    try:
+        bootstrap = broker.up().bootstrap
+        assert bootstrap is not None
+        yield Kafka(bootstrap)
+    finally:
+        broker.down()
 
 
 @pytest.fixture(scope="module")
