@@ -31,9 +31,8 @@ PAUSE_S = 0.4
 """Between segments: what is on its way arrives."""
 SETTLE_S = 2.0
 """Behind the last segment, before the reader is told to stop. What has not come by then is lost."""
-ECHO_TICKS, ECHO_BACK, ECHO_INTENTS, ECHO_SCORES, ECHO_FEATURES = (
-    "echo.ticks", "echo.back", "echo.intents", "echo.scores", "echo.features",
-)  # fmt: skip
+ECHO_TOPICS = ("echo.ticks", "echo.back", "echo.intents", "echo.scores", "echo.features", "echo.decisions")
+ECHO_TICKS, ECHO_BACK, ECHO_INTENTS, ECHO_SCORES, ECHO_FEATURES, ECHO_DECISIONS = ECHO_TOPICS
 """The echo's topics: what it reads; what it writes back as it is; or what it writes as the hot task does."""
 RECEIVED, SEQ, BORN, PUBLISHED, HOT_IN = 0, 1, 2, 4, 5
 """Columns of what a reader noted. Behind born: in and out of normalise (both the publisher's), then of each hop."""
@@ -84,9 +83,7 @@ class Rig:
     def run(self) -> RigFound:
         """Start everything, publish every segment, and end everything."""
         self._folder.mkdir()
-        open_fresh(
-            self._harness.log, self._plan, [ECHO_TICKS, ECHO_BACK, ECHO_INTENTS, ECHO_SCORES, ECHO_FEATURES]
-        )  # fmt: skip
+        open_fresh(self._harness.log, self._plan, ECHO_TOPICS)
         try:
             self._start()
             segments = self._publish()
@@ -110,8 +107,9 @@ class Rig:
             topics={"hot": plan.topic("ticks.<source>"), "echo": plan.topic(ECHO_TICKS)}, segments=self._segments,
         )  # fmt: skip
         if "risk" not in self._tasks:
-            self._child("answers", bootstrap=bootstrap, intents=plan.topic("orders.intent"),
-                        decisions=plan.topic("orders.decision"))  # fmt: skip
+            answered = {"orders.intent": "orders.decision", ECHO_INTENTS: ECHO_DECISIONS}
+            topics = {plan.topic(intents): plan.topic(decisions) for intents, decisions in answered.items()}
+            self._child("answers", bootstrap=bootstrap, topics=topics)
         self._supervisor.wait_ready()
         for child in self._children.values():
             child.hear("ready")

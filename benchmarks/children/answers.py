@@ -1,6 +1,7 @@
 """Child process: answers every intent with a denial as soon as it reads it, in the place of risk and venue.
 
-So the strategy goes on sending, and what is measured is the fused task, not whatever else shares its machine.
+So the strategy goes on sending, and what is measured is the fused task, not whatever else shares its machine. The
+echo's intents are read and answered as well, though nobody waits for that: both sides load broker and cores alike.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from benchmarks.children.orders import Orders, arguments, say
 from schemas.catalog import DECISION, INTENT
 from schemas.codec import decode, encode
 from schemas.decision import Decision
+from schemas.document import Root
 from schemas.header import Header, no_stamps, pack, unpack
 from schemas.intent import Intent
 from streams.inputs import RECORDS_MAX
@@ -23,23 +25,34 @@ WRITER = "risk"
 
 def main(spec: dict[str, Any]) -> None:
     log = connect(spec["bootstrap"])
-    reader, appender = log.reader({(spec["intents"], 0): 0}), log.appender()
+    topics: dict[str, str] = spec["topics"]
+    reader, appender = log.reader({(topic, 0): 0 for topic in topics}), log.appender()
     orders = Orders()
     gc.collect()
     gc.freeze()
     say("ready")
-    seq = 0
+    seqs = dict.fromkeys(topics, 0)
+    like = encode(SAMPLE)
     while not orders.waiting:
         for record in reader.read(RECORDS_MAX, WAIT_S):
             if record.header is not None and unpack(record.header).schema == INTENT.number:
-                intent = decode(record.value, Intent)
+                ours = record.value[:1] == b"{"
+                value = encode(denial(decode(record.value, Intent))) if ours else like
                 header = Header(
-                    schema=DECISION.number, version=DECISION.version, seq=seq, time=intent.ts, writer=WRITER,
+                    schema=DECISION.number, version=DECISION.version, seq=seqs[record.topic], time=0, writer=WRITER,
                     stamps=no_stamps(),
                 )  # fmt: skip
-                appender.append(spec["decisions"], 0, record.key, encode(denial(intent)), pack(header))
-                seq += 1
+                appender.append(topics[record.topic], 0, record.key, value, pack(header))
+                seqs[record.topic] += 1
         appender.flush(0)
+
+
+SAMPLE = Decision(
+    client_order_id="touch-pressure-binance-1000000-0", root=Root(source="binance", seq=1_000_000, part=0), ts=0,
+    account="demo", strategy="touch-pressure", instrument_id=1, instrument="linear:BTCUSDT", verdict="denied",
+    reasons=["benchmark"], checks=[],
+)  # fmt: skip
+"""What the echo's are answered with."""
 
 
 def denial(intent: Intent) -> Decision:

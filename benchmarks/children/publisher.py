@@ -51,7 +51,6 @@ class Side:
                 append_frame(self._appender, self._topic, rows[sent:arrived], self.count + sent, due[sent:arrived])
                 sent, frames = arrived, frames + 1
             else:
-                self._appender.flush(0)
                 sleep_s((max(int(due[sent]), looked + LOOK_NS) - wall_ns() - NAP_NS) / SECOND_NS)
                 looked = wall_ns()
         self.count += sent
