@@ -8,6 +8,7 @@ in any way ends the run, and is read in full again: nothing is refused, skipped 
 
 from __future__ import annotations
 
+from itertools import accumulate
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,8 @@ from streams.log import Records
 _LOW = 0xFFFFFFFF
 _COUNT_AT, _SEQ_AT, _SIDES_AT, _VARYING_AT = 4, 8, 32, 36
 """Places within the prefix (``schemas.header.PREFIX``)."""
+FEW = 64
+"""A read of no more records is laid out without numpy's own calls, which would cost more than the numbers."""
 
 
 class FrameRun:
@@ -29,22 +32,23 @@ class FrameRun:
     def __init__(self, records: Records) -> None:
         self.records = records
         headers: Any = records.headers
-        if len(records) == 1:  # the usual read where ticks are few: as little as can be
-            self._value_bytes = len(records.values[0])
-            self._words = _words(headers[0] or b"")
-            self._header_ends = np.array((0, len(headers[0] or b"")), dtype=np.int64)
-            self._value_sizes = np.array((self._value_bytes,), dtype=np.int64)
-            return
         try:
-            joined = b"".join(headers)
+            joined = headers[0] if len(headers) == 1 else b"".join(headers)
+            sizes = map(len, headers) if joined is not None else iter((0,))
         except TypeError:  # a record without a header has one of no bytes here: too short for any shape
             headers = [h or b"" for h in headers]
-            joined = b"".join(headers)
-        self._words = _words(joined)
-        self._header_ends = np.zeros(len(records) + 1, dtype=np.int64)
-        np.cumsum(np.fromiter(map(len, headers), np.int64, len(records)), out=self._header_ends[1:])
-        self._value_sizes = np.fromiter(map(len, records.values), np.int64, len(records))
-        self._value_bytes = int(self._value_sizes.sum())
+            joined, sizes = b"".join(headers), map(len, headers)
+        self._words = _words(joined or b"")
+        if len(headers) <= FEW:
+            value_sizes = [*map(len, records.values)]
+            self._header_ends = np.array([*accumulate(sizes, initial=0)], dtype=np.int64)
+            self._value_sizes = np.array(value_sizes, dtype=np.int64)
+            self._value_bytes = sum(value_sizes)
+        else:
+            self._header_ends = np.zeros(len(headers) + 1, dtype=np.int64)
+            np.cumsum(np.fromiter(sizes, np.int64, len(headers)), out=self._header_ends[1:])
+            self._value_sizes = np.fromiter(map(len, records.values), np.int64, len(headers))
+            self._value_bytes = int(self._value_sizes.sum())
 
     def take(self, shape: FrameShape, at: int, seq: int, ordinal: int, items_max: int) -> tuple[int, Batch] | None:
         """The records from ``at`` on that have the shape and follow each other from ``seq``, as one batch.

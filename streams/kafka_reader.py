@@ -106,13 +106,19 @@ class KafkaReader:
         # consume(n, timeout) waits for n messages; poll waits for one, and consume(n, 0) takes what is there.
         try:
             first = self._consumer.poll(timeout_s)
+            if first is None:
+                return self._nothing()
             read = _Read(one_partition=self._one_partition)
-            chunk: list[Any] = [] if first is None else [first]
-            left = min(records_max, READ_RECORDS_MAX) - 1
-            while chunk:
-                read.add(chunk)
+            left = min(records_max, READ_RECORDS_MAX)
+            chunk, asked = [first], min(left, CHUNK_RECORDS)
+            if asked > 1:
+                chunk += self._consumer.consume(asked - 1, 0)
+            read.add(chunk)
+            left -= len(chunk)
+            while left and len(chunk) == asked:  # a chunk that is not full was all there is
                 asked = min(left, CHUNK_RECORDS)
-                chunk = self._consumer.consume(asked, 0) if asked else []
+                chunk = self._consumer.consume(asked, 0)
+                read.add(chunk)
                 left -= len(chunk)
         except (KafkaException, SystemError) as error:
             raise BrokerError(
@@ -120,11 +126,17 @@ class KafkaReader:
             ) from error
         for message in read.failed:
             self._on_message_error(message)
+        if not read.messages:
+            return self._nothing()
         if self._failure is not None:
             raise self._failure
-        if read.messages:
-            self._away_since = None
-            return read.records()
+        self._away_since = None
+        return read.records()
+
+    def _nothing(self) -> Sequence[Record]:
+        """What there is to say where no record came."""
+        if self._failure is not None:
+            raise self._failure
         if self._away_since is not None:
             self._check_away(self._away_since)
         return []

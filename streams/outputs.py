@@ -36,6 +36,7 @@ class Output:
     Attributes:
         seq: Number of the next row or document.
         since: Offset from which this writer's uncommitted records are to be found (a lower bound).
+        sides_told: How many of the side records placed since the last commit are told in this partition.
     """
 
     def __init__(self, topic: str, partition: int, writer_name: str, *, frame_rows: int = FRAME_ROWS_DEFAULT) -> None:
@@ -43,6 +44,7 @@ class Output:
         self.partition = partition
         self.seq = 0
         self.since = 0
+        self.sides_told = 0
         self._name = writer_name
         self._frame_rows = frame_rows
         self._recorded = Recorded()
@@ -64,7 +66,7 @@ class Output:
         self, writer: Writer, schema: Schema, rows: Rows, stamps: Stamps, ordinals: npt.NDArray[np.int64],
         hops: tuple[int, ...], sides: tuple[Side, ...], passed: tuple[int, ...] = (),
     ) -> None:  # fmt: skip
-        """Append rows in frames of at most ``frame_rows``; one short frame rather than a wait."""
+        """Append rows in frames of at most ``frame_rows``, the first with the sides; one short frame, not a wait."""
         for at in range(0, len(rows), self._frame_rows):
             chunk = rows[at : at + self._frame_rows]
             if self._recorded.rows:
@@ -76,6 +78,7 @@ class Output:
             )  # fmt: skip
             writer.append(self.topic, self.partition, None, encode_rows(chunk), pack(header))
             self.seq += len(chunk)
+            sides = ()
 
     def append_document(
         self, writer: Writer, key: bytes, document: Document, stamps: Stamps, ordinal: int, hops: tuple[int, ...],
@@ -155,15 +158,16 @@ def _recall(record: Record, name: str, seq_from: int, recorded: Recorded) -> Non
     rows: Rows | None = None
     try:
         header = unpack(record.header)
-        if header.writer != name or header.seq + header.count <= seq_from:
-            return
-        if (schema := BY_NUMBER.get(header.schema)) is None:
+        if header.writer != name or (schema := BY_NUMBER.get(header.schema)) is None:
             return
         if schema.kind == "rows":
             rows = decode_rows(header.schema, header.version, record.value, header.count)
     except BadFrame:  # not of our making: readers refuse it, and it is no reason not to recover
         return
+    # A place is told once: maybe in a record that a life which committed in mid-recovery has gone past.
     recorded.sides.update(header.sides)
+    if header.seq + header.count <= seq_from:
+        return
     # The cause is the first row's: where each input gave one row, the last row's lies so far beyond it.
     recorded.cause_max = max(recorded.cause_max, header.cause + header.count - 1)
     if rows is None:

@@ -9,28 +9,26 @@ uncommitted beyond it, replays the inputs and compares what it regenerates. Dete
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
 
-from schemas.catalog import FEATURE_SCHEMA, SCORE_SCHEMA, TICK_SCHEMA, Schema
 from schemas.control import End
 from schemas.dead_letter import DeadLetter
 from schemas.errors import SnapshotError
-from schemas.header import HOP_NUMBER, Side, no_stamps
+from schemas.header import HOP_NUMBER
 from streams.admission import schemas_of
 from streams.agent import Agent, Batch, DocumentOut, Out, RowsOut
 from streams.clock import monotonic_s, sleep_s, wall_ns
 from streams.dead_letters import Letters
 from streams.inputs import BadRecord, Input
 from streams.log import Log, Writer
-from streams.outputs import Output
 from streams.sides import COMMITTED, Sides
 from streams.snapshot import TaskState, fitting, newest, record_header, to_bytes
+from streams.task_outputs import TaskOutputs
 from streams.task_plan import TaskPlan
 
-ROW_SCHEMAS: dict[str, Schema] = {"ticks.<source>": TICK_SCHEMA, "features": FEATURE_SCHEMA, "scores": SCORE_SCHEMA}
-DLQ = "dlq"
 STATE = "state"
 NANOS = 1_000_000_000
 HOLD_NAP_S = 0.02
@@ -71,7 +69,6 @@ class Task:
         self._end: End | None = None
         self._finished = 0
         self._dirty = False
-        self._in_transaction = False
         self._snapshots = 0
         self._cause_max = -1
         self._committed_at = monotonic()
@@ -83,11 +80,8 @@ class Task:
         )  # fmt: skip
         self._letters = Letters(plan.name, primary, plan.partition)
         self._sides = Sides(log, plan, self.stages)
-        self._outputs = {
-            name: Output(plan.topic(name), plan.partition, plan.name, frame_rows=plan.frame_rows)
-            for name in [*(name for stage in self.stages for name in stage.writes), DLQ]
-        }
         self._writer: Writer = log.writer(plan.namespace + plan.name)
+        self._outputs = TaskOutputs(plan, self.stages, self._writer, self._sides, monotonic)
         self._recover()
         self._input.open()
         self._sides.open()
@@ -99,7 +93,7 @@ class Task:
 
     def turn(self, wait_s: float) -> bool:
         """Do one piece of work, waiting up to ``wait_s`` for input; False when there was none."""
-        self._writer.serve()
+        wait_s = self._outputs.serve(wait_s)
         progressed = self._step_queues() or self._read_sides(wait_s) or self._read(wait_s)
         if not self.done and self._commit_due():
             self.commit()
@@ -107,15 +101,13 @@ class Task:
 
     def commit(self) -> None:
         """Commit outputs, positions and state in one transaction."""
-        self._begin()
+        self._outputs.prepare()
         self._failpoint("committing", self.inputs)
         data = to_bytes(self._task_state())
         header = record_header(self.plan.name, self._snapshots, 0)
-        self._writer.append(self.plan.topic(STATE), self.plan.state_partition, self.plan.name.encode(), data, header)
-        self._writer.commit()
-        self._in_transaction = False
+        state = self.plan.topic(STATE)
+        self._outputs.commit(state, self.plan.state_partition, self.plan.name.encode(), data, header)
         self._dirty = False
-        self._sides.committed()
         self._committed_at = self._monotonic()
         self._failpoint("committed", self.inputs)
 
@@ -186,7 +178,7 @@ class Task:
             publish()
         if stepped:
             self._failpoint("produced", self.inputs)
-            if self.plan.commit_every_batch and self._in_transaction:
+            if self.plan.commit_every_batch and self._outputs.begun:
                 self.commit()
         return stepped
 
@@ -214,11 +206,7 @@ class Task:
         if self._end is None:
             raise AssertionError("finish without an end")
         end = End(run=self.plan.run, ts=self._end.ts, inputs=self.inputs)
-        self._begin()
-        for name, output in self._outputs.items():
-            if name != DLQ:
-                output.append_document(self._writer, b"", end, no_stamps(), self.inputs, (), self._sides.recorded())
-            output.check_regenerated()
+        self._outputs.end(end, self.inputs)
         self.commit()
         self.done = True
 
@@ -245,20 +233,12 @@ class Task:
                 self._queues[i + 1] = Batch(rows_out.rows, origins, hops, stamps, left_ns, carried, passed)
                 if self._sampled(i):
                     continue
-            late.append(self._publisher(rows_out.topic, rows_out.rows, stamps, origins["ordinal"], hops, passed))
+            publish = partial(
+                self._outputs.rows, rows_out.topic, rows_out.rows, stamps, origins["ordinal"], hops, passed
+            )
+            late.append(publish)
         if batch.carried is not None and not fused_next:
             self._publish_carried(batch, out, late)
-
-    def _publisher(
-        self, topic: str, rows: Any, stamps: Any, ordinals: Any, hops: Any, passed: tuple[int, ...]
-    ) -> Callable[[], None]:  # fmt: skip
-        def publish() -> None:
-            self._begin()
-            self._outputs[topic].append_rows(
-                self._writer, ROW_SCHEMAS[topic], rows, stamps, ordinals, hops, self._sides.recorded(), passed
-            )
-
-        return publish
 
     def _sampled(self, i: int) -> bool:
         """Whether stage ``i`` makes feature rows whose publication waits for a later stage's verdict."""
@@ -277,33 +257,24 @@ class Task:
             ordinals = batch.origins["ordinal"][kept]
             hops = batch.hops[: batch.hops.index(HOP_NUMBER["feature"]) + 1]
             passed = batch.passed[: 1 + 2 * len(hops) - batch.stamps.shape[1]]
-            late.append(self._publisher("features", rows[kept], batch.stamps[kept], ordinals, hops, passed))
+            late.append(partial(self._outputs.rows, "features", rows[kept], batch.stamps[kept], ordinals, hops, passed))
 
     def _emit_document(self, document: DocumentOut, batch: Batch, hops: tuple[int, ...], left_ns: int) -> None:
         at = document.index
-        self._begin()
-        self._outputs[document.topic].append_document(
-            self._writer, document.key, document.document, batch.stamps[at : at + 1],
-            int(batch.origins["ordinal"][at]), hops, self._sides.recorded(),
-            (*batch.passed, batch.arrived_ns, left_ns),
+        self._outputs.document(
+            document.topic, document.key, document.document, batch.stamps[at : at + 1],
+            int(batch.origins["ordinal"][at]), hops, (*batch.passed, batch.arrived_ns, left_ns),
         )  # fmt: skip
 
     def _dead_letter(self, key: bytes, letter: DeadLetter, ordinal: int) -> None:
-        self._begin()
-        self._outputs[DLQ].append_document(self._writer, key, letter, no_stamps(), ordinal, (), self._sides.recorded())
+        self._outputs.letter(key, letter, ordinal)
         self._on_reject(letter)
 
     # ---- transactions and recovery --------------------------------------------------------------------------------
 
-    def _begin(self) -> None:
-        if not self._in_transaction:
-            self._writer.begin()
-            self._in_transaction = True
-            self._dirty = True
-
     def _commit_due(self) -> bool:
         age_s = self._monotonic() - self._committed_at
-        if self._dirty:
+        if self._dirty or self._outputs.begun:
             return age_s >= self.plan.commit_interval_s
         return self.plan.lasting and age_s >= self.plan.heartbeat_s
 
@@ -315,7 +286,7 @@ class Task:
             "stages": [s.name for s in self.stages],
             "input": {name: getattr(self._input, name) for name in ("offset", "ordinal", "seqs")},
             "sides": self._sides.positions(),
-            "outputs": {name: [o.seq, self._since(o)] for name, o in self._outputs.items()},
+            "outputs": self._outputs.marks(recovering=self.inputs <= self._cause_max),
             "snapshots": self._snapshots,
             "waits": list(self._waits),
             "end": None if self._end is None else self._end.ts,
@@ -325,16 +296,6 @@ class Task:
         agents = [s.snapshot(state) for s, state in zip(self.stages, self._states, strict=True)]
         return TaskState(values, agents, list(self._queues))
 
-    def _since(self, output: Output) -> int:
-        """From where the next life must read this task's own outputs back.
-
-        While this life has not passed all that its forerunners left uncommitted, those records, which readers have
-        seen, must stay in reach: a commit in mid-recovery does not move the mark.
-        """
-        if self.inputs <= self._cause_max or any(o.recalls for o in self._outputs.values()):
-            return output.since
-        return max(output.since, self._writer.delivered(output.topic, output.partition) + 1)
-
     def _recover(self) -> None:
         """Take up where the newest committed snapshot stands; remember what lies beyond it in the log."""
         snapshot = newest(self._log, self.plan.topic(STATE), self.plan.state_partition, self.plan.name)
@@ -343,15 +304,9 @@ class Task:
         else:
             with fitting(self.plan.name):
                 self._restore(snapshot)
-        cause_max = -1
-        sides: set[Side] = set()
         if not self.done:
-            for output in self._outputs.values():
-                recorded = output.recall(self._log)
-                sides |= recorded.sides
-                cause_max = max(cause_max, recorded.cause_max)
-        self._cause_max = cause_max
-        self._sides.recall(sides, cause_max)
+            sides, self._cause_max = self._outputs.recall(self._log)
+            self._sides.recall(sides, self._cause_max)
 
     def _restore(self, snapshot: TaskState) -> None:
         values = snapshot.values
@@ -362,8 +317,7 @@ class Task:
         # A stage that begins afresh must hear again all that people have ever said.
         again = COMMITTED if self.fresh else frozenset()
         self._sides.restore({name: at for name, at in values["sides"].items() if name not in again})
-        for name, (seq, since) in values["outputs"].items():
-            self._outputs[name].seq, self._outputs[name].since = seq, since
+        self._outputs.restore(values["outputs"])
         self._snapshots = values["snapshots"]
         self._waits = tuple(values["waits"])
         self._end = None if values["end"] is None else End(run=self.plan.run, ts=values["end"], inputs=0)

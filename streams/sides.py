@@ -2,8 +2,8 @@
 
 In play they are read only when an agent waits for them, and take effect by log time: where they lie in the log does not
 matter. Live, all that can be fetched is applied before each primary batch, and while there is none; the place of each
-(the ordinal of the input before which it was applied) rides in the header of every output until the next commit, and
-recovery applies each at its recorded place. Nothing is placed freely below the highest cause seen in any output.
+(the ordinal of the input before which it was applied) rides in the header of the next record to every output partition,
+and recovery applies each at its recorded place. Nothing is placed freely below the highest cause seen in any output.
 
 What is applied at one place is recorded once a topic: how far it was read. So the topics of one place must commute:
 what an agent knows after them may not depend on which it was told first. Each topic's own order is kept.
@@ -51,10 +51,11 @@ class Sides:
             name: Input(log, plan.topic(name), plan.partition, accepts=schemas_of(name), writer=plan.writers.get(name))
             for name in names
         }
+        self._by_topic = {source.topic: source for source in self._inputs.values()}
         self._numbers = {name: i for i, name in enumerate(names)}
         self._log = log
         self._readers: list[Reader] = []
-        self._pending: dict[tuple[int, int, int], Side] = {}
+        self._placed: list[Side] = []
         self._recorded: list[Side] = []
         self._cause_max = -1
         self.clock_ns = 0
@@ -113,9 +114,8 @@ class Sides:
         while self._recorded and self._recorded[0].place <= ordinal:
             self._apply_recorded(self._recorded.pop(0), stages, states)
             applied = True
-        if not self.free(ordinal):
+        if not self.free(ordinal) or not self._gather():
             return applied
-        self._gather()
         for name, source in self._inputs.items():
             before = dict(source.seqs)
             while source.buffered:
@@ -131,13 +131,17 @@ class Sides:
         """How many inputs may be taken before the next recorded place."""
         return min(ITEMS_MAX, self._recorded[0].place - ordinal) if self._recorded else ITEMS_MAX
 
-    def recorded(self) -> tuple[Side, ...]:
-        """Places of the side records applied since the last commit: what every output's header carries."""
-        return tuple(self._pending.values())
+    def placed(self, known: int) -> tuple[Side, ...]:
+        """Places of the side records applied since the last commit, but for the first ``known``.
+
+        An output partition holds what a writer sent there as a gapless prefix, so each place is told there once: in
+        the first record after it was given.
+        """
+        return tuple(self._placed[known:])
 
     def committed(self) -> None:
         """The snapshot now holds what the places stood for."""
-        self._pending.clear()
+        self._placed.clear()
 
     def recall(self, sides: set[Side], cause_max: int) -> None:
         """The order that a former life recorded, to be followed before anything is placed freely."""
@@ -168,12 +172,13 @@ class Sides:
         self.open()
         return bool(self._take(RECORDS_MAX, wait_s))
 
-    def _gather(self) -> None:
-        """Take over all that can be fetched without waiting, up to the bound."""
+    def _gather(self) -> bool:
+        """Take over all that can be fetched without waiting, up to the bound; False when nothing is at hand."""
         self.open()
         taken = 0
         while taken < PLACE_RECORDS_MAX and (came := self._take(RECORDS_MAX, 0.0)):
             taken += came
+        return taken > 0 or any(source.buffered for source in self._inputs.values())
 
     def _fill_until(self, source: Input) -> bool:
         """Read until the given side has something; the others' records wait in a list of their own."""
@@ -185,12 +190,11 @@ class Sides:
 
     def _take(self, records_max: int, wait_s: float) -> int:
         """Append what has come to the inputs' lists; returns how many records. Waits on the first reader alone."""
-        by_topic = {source.topic: source for source in self._inputs.values()}
         came = 0
         for reader in self._readers:
             records = reader.read(records_max, 0.0 if came else wait_s)
             for record in records:
-                by_topic[record.topic].add(record)
+                self._by_topic[record.topic].add(record)
             came += len(records)
         return came
 
@@ -217,10 +221,11 @@ class Sides:
         """Record how far each writer of a topic has been applied before the input ``ordinal``."""
         for writer, seq in self._inputs[name].seqs.items():
             if before.get(writer) != seq:
-                number, crc = self._numbers[name], zlib.crc32(writer.encode())
-                self._pending[(ordinal, number, crc)] = Side(
-                    place=ordinal, input=number, partition=self._plan.partition, writer_crc=crc, seq=seq - 1
-                )
+                side = Side(
+                    place=ordinal, input=self._numbers[name], partition=self._plan.partition,
+                    writer_crc=zlib.crc32(writer.encode()), seq=seq - 1,
+                )  # fmt: skip
+                self._placed.append(side)
 
     def _apply_recorded(self, side: Side, stages: Sequence[Agent], states: Sequence[Any]) -> None:
         """Read forward on the named side up to and including the recorded record."""
@@ -234,4 +239,4 @@ class Sides:
                     fix="restore the topic from the archive; the task cannot recover without it",
                 )  # fmt: skip
             self._offer_next(name, stages, states, 1)
-        self._pending[(side.place, side.input, side.writer_crc)] = side
+        self._placed.append(side)

@@ -8,6 +8,7 @@ from typing import Literal
 
 from schemas.topics import topic_name
 from streams.frame import FRAME_ROWS_DEFAULT
+from streams.held_rows import HOLD_S
 from streams.inputs import FRAMES_MAX
 
 COMMIT_INTERVAL_S = 2.0
@@ -41,6 +42,7 @@ class TaskPlan:
         clock_age_s_max: Oldest clock by the wall at which a live task that listens to it takes input.
         records_max: Records taken from the log in one read, at most: fewer where they are documents or large frames.
         frame_rows: Rows in a frame, at most. Neither changes what is written, only how it is cut.
+        hold_s: Longest time for which rows for the record wait for more of them (``streams/held_rows.py``).
         writers: Who writes each topic, by table name; what anybody else has put there is refused. A topic that is not
             named takes records of any writer.
     """
@@ -59,6 +61,7 @@ class TaskPlan:
     clock_age_s_max: float = CLOCK_AGE_S_MAX
     records_max: int = FRAMES_MAX
     frame_rows: int = FRAME_ROWS_DEFAULT
+    hold_s: float = HOLD_S
     writers: Mapping[str, str] = field(default_factory=dict)
 
     def topic(self, table_name: str) -> str:

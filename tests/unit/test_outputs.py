@@ -167,8 +167,17 @@ def test_it_tells_how_far_its_forerunners_had_come_and_which_sides_they_had_hear
     side = Side(place=4, input=0, partition=0, writer_crc=1, seq=2)
     Life(log, frame_rows=2).rows(0, 6, cause=10, sides=(side,))
     recorded = Life(log, seq=2).recorded
-    assert recorded.sides == {side}
+    assert recorded.sides == {side}, "told once, in a frame that this life has gone past"
     assert recorded.cause_max == 15, "of the last row, where each input gave one"
+
+
+def test_a_place_is_told_once_in_a_partition(log: MemoryLog) -> None:
+    sides = tuple(Side(place=at, input=0, partition=0, writer_crc=1, seq=at) for at in (1, 2))
+    life = Life(log, frame_rows=2)
+    life.rows(0, 6, sides=sides[:1])
+    life.rows(6, 2, sides=sides[1:])
+    told = [unpack(record.header or b"").sides for record in log.scan(TOPIC, 0, 0, committed=False)]
+    assert told == [sides[:1], (), (), sides[1:]]
 
 
 def test_a_log_that_ends_before_where_it_should_be_read_from_is_refused(log: MemoryLog) -> None:
