@@ -165,7 +165,7 @@ class ViewState:
         own: Memory of each column of a desk's own family, in the view's order: float64 (instruments, its ``memory``).
     """
 
-    __slots__ = ("_flat", "_kinds", "_rates", "memory", "own", "times", "touches", "view")
+    __slots__ = ("_flat", "_kinds", "_own_kernels", "_rates", "memory", "own", "times", "touches", "view")
 
     def __init__(
         self,
@@ -181,6 +181,8 @@ class ViewState:
         self.touches = touches
         self.memory = memory
         self._flat = memory.reshape(-1)
+        owners = [(j, f.own.kernel) for j, f in enumerate(view.features) if f.own is not None]
+        self._own_kernels = [(j, kernel, memory) for (j, kernel), memory in zip(owners, self.own, strict=True)]
         self._kinds = np.array([f.about.number for f in view.features], dtype=np.int64)
         self._rates = np.array(
             [LN2 * _SECOND_NS / f.half_life_ns if f.half_life_ns else 0.0 for f in view.features], dtype=np.float64
@@ -214,10 +216,8 @@ class ViewState:
         bad = compute_rows(rows, slots, self._kinds, self._rates, self.times, self.touches, self._flat, out)
         if bad >= 0:
             raise IndexError(f"slot of row {bad}: got {slots[bad]}; allowed: 0 to {len(self.times) - 1}")
-        memories = iter(self.own)
-        for j, feature in enumerate(self.view.features):
-            if feature.own is not None:
-                feature.own.kernel(rows, slots, self._rates[j], next(memories), out[:, j])
+        for j, kernel, memory in self._own_kernels:
+            kernel(rows, slots, self._rates[j], memory, out[:, j])
 
 
 DEFAULT_VIEW = View(

@@ -89,7 +89,7 @@ class Input:
         self._admission = Admission(accepts, writer, gapless=gapless, source=source)
         self._reader: Reader | None = None
         self._records = Records.of([])
-        self._at = 0
+        self._at = self._count = 0
         self._runs = gapless and frames
         self._run: FrameRun | None = None
         self._shape: FrameShape | None = None
@@ -100,17 +100,17 @@ class Input:
 
     def fill(self, timeout_s: float) -> bool:
         """Make sure something is buffered, waiting up to ``timeout_s``; False when nothing came."""
-        if self.buffered:
+        if self._at < self._count:
             return True
         self.open()
         if self._reader is not None:
             self.push(self._reader.read(min(self._records_max, READ_ROWS // self._rows_a_record), timeout_s))
-        return self.buffered
+        return self._count > 0
 
     @property
     def buffered(self) -> bool:
         """Whether records are at hand that have not been handed out."""
-        return self._at < len(self._records)
+        return self._at < self._count
 
     def open(self) -> None:
         """Start fetching ahead."""
@@ -121,7 +121,7 @@ class Input:
         """Take over records that someone else has read, once the buffer is used up."""
         self._records = Records.of(records)
         self._run = None
-        self._at = 0
+        self._at, self._count = 0, len(records)
 
     def add(self, record: Record) -> None:
         """Take over one more record behind those at hand."""
@@ -133,7 +133,7 @@ class Input:
         A batch holds at most ``items_max`` items; a frame may be handed out in parts.
         """
         assert items_max > 0, "no room for a single item: the caller would wait for ever"
-        while self._at < len(self._records):
+        while self._at < self._count:
             batch = self._take_frames(self._shape, items_max) if self._shape is not None else None
             arrival = self._take_read(items_max) if batch is None else batch
             if arrival is not None:
@@ -156,11 +156,12 @@ class Input:
         if taken is None:
             return None
         records, batch = taken
-        self._rows_a_record = len(batch) // records
+        rows = len(batch)
+        self._rows_a_record = rows // records
         self._at += records
         self.offset = int(self._records.offsets[self._at - 1]) + 1
-        self.ordinal += len(batch)
-        self.seqs[shape.writer] += len(batch)
+        self.ordinal += rows
+        self.seqs[shape.writer] += rows
         return batch
 
     def _take_read(self, items_max: int) -> Arrival | None:
@@ -235,7 +236,7 @@ class Input:
         places: list[tuple[int, int, int]] = []
         like = (first.schema, first.version, first.hops)
         header: Header | BadInput | None = first
-        while self._at < len(self._records) and items_max > 0:
+        while self._at < self._count and items_max > 0:
             record = self._records[self._at]
             header = _header(record) if header is None else header
             if not isinstance(header, Header) or (header.schema, header.version, header.hops) != like:

@@ -38,6 +38,9 @@ FEATURE_SAMPLE = 64
 
 A power of two."""
 
+FEW = 32
+"""Of no more rows a Python list is sooner looked through than an array."""
+
 Failpoint = Callable[[str, int], None]
 """Called with (name, inputs consumed) at produced, committing and committed: where tests and drills kill a task."""
 
@@ -65,6 +68,8 @@ class Task:
         self._wall = wall
         self._states: list[Any] = []
         self._queues: list[Batch | None] = [None] * len(self.stages)
+        self._hops = tuple(HOP_NUMBER[stage.name] for stage in self.stages)
+        self._fused_next = (*(stage.reads for stage in self.stages[1:]), "")
         self._waits: tuple[str, ...] = ()
         self._end: End | None = None
         self._finished = 0
@@ -166,21 +171,20 @@ class Task:
         """Step every stage that has items, the last first, so that what is older leaves first."""
         if self._waits:
             return False
-        stepped = False
+        first = len(self.stages) - 1
+        while first >= 0 and self._queues[first] is None:
+            first -= 1
+        if first < 0:
+            return False
         late: list[Callable[[], None]] = []
-        for i in reversed(range(len(self.stages))):
-            if self._queues[i] is not None:
-                stepped = True
-                for j in range(i, len(self.stages)):
-                    self._step(j, late)
-                break
+        for i in range(first, len(self.stages)):
+            self._step(i, late)
         for publish in late:
             publish()
-        if stepped:
-            self._failpoint("produced", self.inputs)
-            if self.plan.commit_every_batch and self._outputs.begun:
-                self.commit()
-        return stepped
+        self._failpoint("produced", self.inputs)
+        if self.plan.commit_every_batch and self._outputs.begun:
+            self.commit()
+        return True
 
     def _step(self, i: int, late: list[Callable[[], None]]) -> None:
         batch = self._queues[i]
@@ -215,8 +219,8 @@ class Task:
     def _emit(self, i: int, batch: Batch, out: Out, late: list[Callable[[], None]]) -> None:
         """Publish a stage's outputs: documents now, rows once the last stage has had its turn."""
         left_ns = wall_ns()
-        hops = (*batch.hops, HOP_NUMBER[self.stages[i].name])
-        fused_next = self.stages[i + 1].reads if i + 1 < len(self.stages) else ""
+        hops = (*batch.hops, self._hops[i])
+        fused_next = self._fused_next[i]
         for document in out.documents:
             self._emit_document(document, batch, hops, left_ns)
         if out.rejects:
@@ -249,10 +253,7 @@ class Task:
         if batch.carried is None or not out.consumed:
             return
         rows = batch.carried[: out.consumed]
-        keep = rows["root_seq"] & np.uint64(FEATURE_SAMPLE - 1) == 0
-        if out.documents:
-            keep[[d.index for d in out.documents]] = True
-        kept = keep.nonzero()[0]
+        kept = _kept(rows["root_seq"], [document.index for document in out.documents])
         if len(kept):
             ordinals = batch.origins["ordinal"][kept]
             hops = batch.hops[: batch.hops.index(HOP_NUMBER["feature"]) + 1]
@@ -343,6 +344,16 @@ class Task:
 
 
 _END_BATCH = Batch.of([None])
+
+
+def _kept(root_seqs: Any, wanted: list[int]) -> Any:
+    """Indices of the sample and of those ``wanted``, ascending."""
+    if len(root_seqs) <= FEW:
+        return [i for i, seq in enumerate(root_seqs.tolist()) if not seq % FEATURE_SAMPLE or i in wanted]
+    keep = root_seqs & np.uint64(FEATURE_SAMPLE - 1) == 0
+    if wanted:
+        keep[wanted] = True
+    return keep.nonzero()[0]
 
 
 def _behind(batch: Batch, made: RowsOut) -> tuple[Any, Any, Any]:
