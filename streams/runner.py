@@ -22,6 +22,7 @@ from streams.admission import schemas_of
 from streams.agent import Agent, Batch, DocumentOut, Out, RowsOut
 from streams.clock import monotonic_s, sleep_s, wall_ns
 from streams.dead_letters import Letters
+from streams.failpoints import Failpoint, nothing
 from streams.inputs import BadRecord, Input
 from streams.log import Log, Writer
 from streams.sides import COMMITTED, Sides
@@ -41,9 +42,6 @@ A power of two."""
 FEW = 32
 """Of no more rows a Python list is sooner looked through than an array."""
 
-Failpoint = Callable[[str, int], None]
-"""Called with (name, inputs consumed) at produced, committing and committed: where tests and drills kill a task."""
-
 
 class Task:
     """A running task: call :meth:`turn` until :attr:`done`; live, that is never.
@@ -62,7 +60,7 @@ class Task:
         self.done = False
         self.stages = tuple(stages)
         self._log = log
-        self._failpoint = failpoint or (lambda _name, _n: None)
+        self._failpoint = failpoint or nothing
         self._on_reject = on_reject or (lambda _letter: None)
         self._monotonic = monotonic
         self._wall = wall
@@ -85,9 +83,12 @@ class Task:
         )  # fmt: skip
         self._letters = Letters(plan.name, primary, plan.partition)
         self._sides = Sides(log, plan, self.stages)
+        self._failpoint("takeover", 0)
         self._writer: Writer = log.writer(plan.namespace + plan.name)
-        self._outputs = TaskOutputs(plan, self.stages, self._writer, self._sides, monotonic)
+        self._outputs = TaskOutputs(plan, self.stages, self._writer, self._sides, monotonic, self._before_record)
+        self._failpoint("recovering", 0)
         self._recover()
+        self._failpoint("recovered", self.inputs)
         self._input.open()
         self._sides.open()
 
@@ -107,10 +108,11 @@ class Task:
     def commit(self) -> None:
         """Commit outputs, positions and state in one transaction."""
         self._outputs.prepare()
-        self._failpoint("committing", self.inputs)
+        self._failpoint("snapshot", self.inputs)
         data = to_bytes(self._task_state())
         header = record_header(self.plan.name, self._snapshots, 0)
         state = self.plan.topic(STATE)
+        self._failpoint("committing", self.inputs)
         self._outputs.commit(state, self.plan.state_partition, self.plan.name.encode(), data, header)
         self._dirty = False
         self._committed_at = self._monotonic()
@@ -127,6 +129,7 @@ class Task:
     def _read(self, wait_s: float) -> bool:
         if self._end is not None or self._waits:
             return False
+        self._failpoint("poll", self.inputs)
         came = self._input.fill(wait_s)
         if self._sides.apply_live(self.stages, self._states, self._input.ordinal):
             self._dirty = True
@@ -176,6 +179,7 @@ class Task:
             first -= 1
         if first < 0:
             return False
+        self._failpoint("step", self.inputs)
         late: list[Callable[[], None]] = []
         for i in range(first, len(self.stages)):
             self._step(i, late)
@@ -270,6 +274,9 @@ class Task:
     def _dead_letter(self, key: bytes, letter: DeadLetter, ordinal: int) -> None:
         self._outputs.letter(key, letter, ordinal)
         self._on_reject(letter)
+
+    def _before_record(self) -> None:
+        self._failpoint("produce", self.inputs)
 
     # ---- transactions and recovery --------------------------------------------------------------------------------
 

@@ -28,17 +28,22 @@ WAIT_S_MIN = 0.001
 class TaskOutputs:
     """One output for each topic that the stages write, and the dead letters.
 
+    Args:
+        before_record: Called before anything is published.
+
     Attributes:
         begun: Whether a transaction is open.
     """
 
     def __init__(
-        self, plan: TaskPlan, stages: Sequence[Agent], writer: Writer, sides: Sides, monotonic: Callable[[], float]
+        self, plan: TaskPlan, stages: Sequence[Agent], writer: Writer, sides: Sides, monotonic: Callable[[], float],
+        before_record: Callable[[], None],
     ) -> None:  # fmt: skip
         self.begun = False
         self._writer = writer
         self._sides = sides
         self._monotonic = monotonic
+        self._before_record = before_record
         names = [*(name for stage in stages for name in stage.writes), DLQ]
         self._outputs = {
             name: Output(plan.topic(name), plan.partition, plan.name, frame_rows=plan.frame_rows) for name in names
@@ -81,6 +86,7 @@ class TaskOutputs:
     ) -> None:  # fmt: skip
         """Publish rows, or hold them back a moment."""
         self.begin()
+        self._before_record()
         places = self._places(self._outputs[topic])
         self._rows[topic].add(self._writer, rows, stamps, ordinals, hops, places, passed)
 
@@ -90,6 +96,7 @@ class TaskOutputs:
     ) -> None:  # fmt: skip
         """Publish a document."""
         self.begin()
+        self._before_record()
         output = self._outputs[topic]
         output.append_document(
             self._writer, key, document, stamps, ordinal, hops, self._places(output), passed
@@ -157,6 +164,7 @@ class TaskOutputs:
 
     def _publish_held(self) -> None:
         for held in self._held:
+            self._before_record()
             held.publish(self._writer)
 
     def _places(self, output: Output) -> tuple[Side, ...]:

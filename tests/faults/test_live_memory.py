@@ -24,6 +24,7 @@ from schemas.execution import Execution
 from schemas.header import Header, no_stamps, pack, unpack
 from schemas.intent import Intent
 from schemas.order import Order
+from streams.failpoints import STARTING
 from streams.frame import decode_rows
 from streams.memory import MemoryLog
 from streams.people import PEOPLE, append
@@ -88,8 +89,8 @@ class Desk:
         )  # fmt: skip
 
     def failpoint(self, name: str) -> Callable[[str, int], None]:
-        def crash(_point: str, _inputs: int) -> None:
-            if self.rng.random() < self.kill_share:
+        def crash(point: str, _inputs: int) -> None:
+            if point not in STARTING and self.rng.random() < self.kill_share:
                 raise SimulatedCrash(name)
 
         return crash

@@ -12,6 +12,7 @@ from schemas.codec import encode
 from schemas.control import Halt, LimitChange, LimitsChanged, Resume
 from schemas.header import Header, pack
 from schemas.order import Order
+from streams.failpoints import STARTING
 from streams.memory import MemoryLog
 from streams.runner import Task
 from streams.scheduler import SimulatedCrash
@@ -45,8 +46,8 @@ class Mortal:
     def _life(self) -> Task:
         return self._world.task(plan=self._plan, failpoint=self._fail, monotonic=lambda: self._time)
 
-    def _fail(self, _point: str, _inputs: int) -> None:
-        if self.deaths < DEATHS_MAX and self._rng.random() < self._death:
+    def _fail(self, point: str, _inputs: int) -> None:
+        if point not in STARTING and self.deaths < DEATHS_MAX and self._rng.random() < self._death:
             raise SimulatedCrash("drill")
 
 
