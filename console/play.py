@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ from replay.plan import PlayPlan
 from replay.session import KafkaSession, MemorySession, Session
 from replay.summary import summarise
 from replay.watched import watched_plan
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, TapedeckError
 from streams.home import HOME_VARIABLE, runs_dir
 from streams.logs import about
 
@@ -145,6 +146,7 @@ class _Played:
                 self._watch = Watch(session.log, watched_plan(self.plan), self.view)
                 self._stage = f"at once; what was committed is in {self.plan.namespace}*"
                 interrupts.on_first(session.stop)
+                self._measure_captures(self._watch)
             if interrupts.count and not told:
                 told = True
                 self.view.say("stopping: the feed ends, what was sent is worked off; ctrl-C again ends at once")
@@ -157,6 +159,19 @@ class _Played:
         self.view.stage("counting what the log holds")
         self.summary, self.audit = summarise(session)
         self._reporter.finish(session.restarts, session.kills_left())
+
+    def _measure_captures(self, watch: Watch) -> None:
+        """Have the time left shown once it is known how long the captures are: they are read to their ends for it."""
+        if not self.plan.captures or not self.view.wants_figures:
+            return
+
+        def measure() -> None:
+            from feeds.capture_span import span_s
+
+            with suppress(TapedeckError, OSError):  # the feed says what is wrong with a file
+                watch.know_length(span_s(self.plan.captures))
+
+        threading.Thread(target=measure, daemon=True).start()
 
     def where_it_stood(self) -> str:
         """Where an interrupt found the run."""

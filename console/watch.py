@@ -47,6 +47,11 @@ class Watch:
         self._next_s = now_s + LOOK_EVERY_S
         self._view.show(self._observer.poll(restarts=restarts, stage=stage, elapsed_s=elapsed_s))
 
+    def know_length(self, seconds: float) -> None:
+        """Tell how much log time the session has: then its share played and the time left are shown."""
+        if self._observer is not None:
+            self._observer.know_length(seconds)
+
     def close(self) -> None:
         """Stop looking."""
         if self._observer is not None:

@@ -21,6 +21,7 @@ Records are read uncommitted, as the tasks do. What a dead task has left and its
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from itertools import chain
 
 import numpy as np
@@ -121,6 +122,10 @@ class Observer:
                 self._tasks.poll(now_s)
         self._look_at_books(now_s)
         return self._figures(now_s, now_ns, restarts, stage, elapsed_s)
+
+    def know_length(self, seconds: float) -> None:
+        """The session's length, log time, where it was not known when the run was opened."""
+        self._watched = replace(self._watched, seconds=seconds)
 
     @property
     def ended(self) -> bool:
