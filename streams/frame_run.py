@@ -166,9 +166,9 @@ def _scan(
 
 
 def warm() -> None:
-    """Compile the kernel, or load it from its cache."""
-    numbers = np.zeros(1, dtype=np.int64)
+    """Compile the kernel, or load it from its cache, for arrays laid out as they will be."""
+    numbers, words = np.zeros(1, dtype=np.int64), _words(bytes(PREFIX.size))
     _scan(
-        _words(b""), numbers, numbers[:0], numbers[:0], 0, _words(b""), 0, 1, 1, 0, 0, 0,
+        words, numbers, numbers[:0], numbers[:0], 0, words, 0, 1, 1, 0, 0, 0,
         np.empty((1, 1), dtype=np.int64), np.empty((1, 3), dtype=np.int64),
     )  # fmt: skip

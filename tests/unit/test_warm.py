@@ -8,15 +8,22 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
+from numba.core.dispatcher import Dispatcher
 
-from agents.context import context_of
+from agents.context import context_of, read_context
 from agents.normalise import Normalise
+from agents.topology import FUSED, writers
 from agents.warm import warm
 from feeds import binance_hot, binance_numbers, binance_sync, binance_tables, binance_wire
 from feeds.definitions import DEFINITIONS
 from feeds.simulator import SOURCE, simulate
 from replay.plan import PlayPlan
+from replay.session import MemorySession
 from streams.agent import Batch, Payload
+from streams.frame_run import warm as warm_frames
+from streams.runner import Task
+from streams.task_plan import TaskPlan
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 
@@ -48,8 +55,43 @@ def play() -> None:
     assert compiled() == before
 
 
-def test_normalise_compiles_nothing_after_it_was_warmed() -> None:
+def signatures() -> dict[str, int]:
+    """How often each kernel of ours has been compiled."""
+    ours = ("agents", "features", "feeds", "models", "streams")
+    modules = [module for name, module in sys.modules.items() if name.split(".")[0] in ours]
+    kernels = {k for m in modules for k in vars(m).values() if isinstance(k, Dispatcher)}
+    return {f"{k.__module__}.{k.__qualname__}": len(k.signatures) for k in kernels}
+
+
+def work(name: str) -> None:
+    """Make a task as a worker does, then let it work off what a session has for it: nothing more may be compiled."""
+    session = MemorySession(PlayPlan(run="r", seconds=5.0, seed=1, venue_latency_ns=50_000_000))
+    session.run(lambda: None)
+    log, plan = session.log, session.plan
+    hops = next(task for task in FUSED if task.name == name)
+    context = read_context(log, plan.namespace)
+    stages = hops.build(context)
+    for kernel in [k for m in list(sys.modules.values()) for k in vars(m).values() if isinstance(k, Dispatcher)]:
+        kernel._reset_overloads()  # as in a process that has done nothing yet
+    warm(stages, context)
+    warm_frames()
+    before = signatures()
+    # Another name: it begins at the beginning, and the log's own tasks are none of its business.
+    again = TaskPlan(
+        name="again", namespace=plan.namespace, source=plan.source, run=plan.run, state_partition=hops.state_partition,
+        writers=writers(FUSED, plan.source),
+    )  # fmt: skip
+    task = Task(again, stages, log)
+    for _ in range(2_000):
+        task.turn(0.0)
+    assert task.inputs > 10
+    after = signatures()
+    assert after == before, {kernel: n for kernel, n in after.items() if n != before.get(kernel)}
+
+
+@pytest.mark.parametrize("call", ["play()", *(f"work({task.name!r})" for task in FUSED)])
+def test_a_task_compiles_nothing_after_it_was_warmed(call: str) -> None:
     # In a process of its own: here, other tests have long compiled everything.
-    code = "from tests.unit import test_warm; test_warm.play()"
+    code = f"from tests.unit import test_warm; test_warm.{call}"
     done = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
