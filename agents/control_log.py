@@ -16,6 +16,7 @@ from streams.admission import schemas_of
 from streams.agent import Batch
 from streams.inputs import Input
 from streams.log import Log
+from streams.people import PEOPLE
 
 CONTROL = "control"
 Difference = tuple[Address, Value | None, Value | None]
@@ -51,7 +52,7 @@ def read_control(log: Log, *, namespace: str = "") -> ControlLog:
     if not log.partitions(topic):
         return read
     # Holes are the risk task's to complain of: whoever only looks, or must halt, is not kept from it.
-    source = Input(log, topic, 0, gapless=False, accepts=schemas_of(CONTROL))
+    source = Input(log, topic, 0, gapless=False, accepts=schemas_of(CONTROL), writer=PEOPLE)
     source.push(list(log.scan(topic, 0, 0, committed=True)))
     while (arrival := source.take(1)) is not None:
         if isinstance(arrival, Batch):

@@ -10,6 +10,7 @@ from numba import njit
 from agents.carried import carry
 from agents.context import Context
 from agents.plugins import view_of
+from agents.slots import put, slots_now
 from features.view import View, ViewState
 from schemas.errors import BadPayload, SnapshotError, UnknownInstrument
 from schemas.feature import feature_dtype
@@ -31,7 +32,7 @@ class Feature:
         self._context = context
         self._view = view
         self._dtype = feature_dtype(len(view.features))
-        self._kind = f"feature/{view.hash}"
+        self._kind = f"feature/2/{view.hash}"
 
     def start(self) -> ViewState:
         """Nothing seen of any instrument."""
@@ -62,15 +63,18 @@ class Feature:
 
     def snapshot(self, state: ViewState) -> bytes:
         """The view's arrays, under its hash."""
-        return dump(self._kind, state.arrays(), {})
+        return dump(self._kind, state.arrays(), {"instruments": [d.instrument_id for d in self._context.instruments]})
 
     def restore(self, data: bytes) -> ViewState:
         """State from a snapshot of the same view."""
-        arrays, _ = load(self._kind, data)
-        try:
-            return self._view.restore(arrays)
-        except ValueError as error:
-            raise SnapshotError("a feature snapshot does not fit", kind="foreign", got=str(error)) from error
+        arrays, values = load(self._kind, data)
+        slots = slots_now(values["instruments"], self._context)
+        state = self.start()
+        for name, array in state.arrays().items():
+            if name not in arrays:
+                raise SnapshotError("a feature snapshot does not fit", kind="foreign", got=f"no {name}")
+            put(arrays[name] if slots else arrays[name][:0], slots, array)
+        return state
 
     def _made(self, count: int) -> tuple[Any, Any]:
         """Room for feature rows, and for the slots of their instruments."""

@@ -53,12 +53,13 @@ def open_live(log: Log, plan: LivePlan) -> tuple[RunOpened, bool]:
     if before is not None:
         _check_successor(before, plan)
     log.create(topic_specs("", plan.source))
-    _define(log, plan)
     wanted = plan.opening("r")
-    if before is not None and same_but_for_the_run(before, wanted):
+    same = before is not None and same_but_for_the_run(before, wanted)
+    if before is not None and not same:
+        check_settled(log, before)  # before anything is written: what is refused changes nothing
+    _define(log, plan)
+    if before is not None and same:
         return before, False
-    if before is not None:
-        check_settled(log, before)
     run = f"live-{sha256((before.run if before else '').encode() + encode(wanted)).hexdigest()[:12]}"
     opening = plan.opening(run)
     append(log, opening, ts=wall_ns())

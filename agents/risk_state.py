@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import Any
 
 import numpy as np
 
 from agents.answers import Answers, Pending
-from agents.context import NO_SLOT, Context
+from agents.context import Context
 from agents.limits import ACCOUNT_KEYS, NANOS_PER_MS, Limits, limits_of, missing_keys
+from agents.slots import put, slots_now
 from agents.standing import Standing
-from schemas.errors import SnapshotError
 from schemas.execution import Execution
 from streams.state_bytes import dump, load
 
@@ -117,11 +116,10 @@ class RiskState:
         """
         arrays, values = load(KIND, data)
         state = cls(context)
-        slots = _slots(values["instruments"], context, arrays)
-        for name in ("position", "open_buys", "open_sells"):
-            for old, slot in enumerate(slots):
-                if slot != NO_SLOT:
-                    getattr(state, name)[slot] = arrays[name][old]
+        exposed = {name: arrays[name] for name in ("position", "open_buys", "open_sells")}
+        slots = slots_now(values["instruments"], context, exposed)
+        for name, array in exposed.items():
+            put(array, slots, getattr(state, name))
         state.ids[: len(arrays["ids"])] = arrays["ids"]
         state.decided, state.now, state.clock = values["decided"], values["now"], values["clock"]
         state.approved_at.extend(values["approved_at"])
@@ -133,16 +131,3 @@ class RiskState:
         state.strangers = values["strangers"]
         state.relimit(context)
         return state
-
-
-def _slots(instruments: list[int], context: Context, arrays: dict[str, Any]) -> list[int]:
-    """Slots now by slots then: a live run may have been opened with further instruments since."""
-    slots = [context.slot_of(instrument) for instrument in instruments]
-    for old, slot in enumerate(slots):
-        if slot == NO_SLOT and any(arrays[name][old] for name in ("position", "open_buys", "open_sells")):
-            raise SnapshotError(
-                "an instrument with a position or an open order is no longer defined", kind="instrument_gone",
-                got=str(instruments[old]),
-                fix="define it again",
-            )  # fmt: skip
-    return slots

@@ -16,17 +16,17 @@ import numpy as np
 from agents.answers import NEVER, Answer, Answers, Pending
 from agents.context import Context
 from agents.plugins import strategy_of
+from agents.slots import put, slots_now
 from agents.target_scan import WANT_ANSWERS, WANT_INTENT, scan_of
 from schemas.decision import Decision
 from schemas.document import Root
-from schemas.errors import SnapshotError
 from schemas.execution import Execution
 from schemas.intent import Intent, Touch
 from schemas.sources import SOURCE_NAMES
 from streams.agent import Batch, DocumentOut, Out, Rows, frozen
 from streams.state_bytes import dump, load
 
-KIND = "strategy/2"
+KIND = "strategy/3"
 NANOS_PER_MS = 1_000_000
 
 
@@ -98,12 +98,11 @@ class Strategy:
         """Executions, and denials among the decisions; each takes effect at its own log time, live at once."""
         del topic, ended
         for item in items:
-            if item.strategy != self._run.strategy:
-                continue
             if (isinstance(item, Decision) and item.verdict == "denied") or isinstance(item, Execution):
                 if self._live:
+                    # By its id alone: an answer may come after the desk has taken up a strategy of another name.
                     self._settle(state, item)
-                else:
+                elif item.strategy == self._run.strategy:
                     state.answers.put(item)
 
     def finish(self, state: StrategyState) -> Out:
@@ -123,27 +122,26 @@ class Strategy:
             "rests_until": state.rests_until,
             "memory": state.memory,
         }
-        return dump(KIND, arrays, {"answers": state.answers.dump(), "run": self._run.run})
+        instruments = [d.instrument_id for d in self._context.instruments]
+        return dump(KIND, arrays, {"answers": state.answers.dump(), "run": self._run.run, "instruments": instruments})
 
     def restore(self, data: bytes) -> StrategyState:
-        """State from a snapshot."""
+        """State from a snapshot. Positions and what is open are the desk's: they go on whatever was changed since.
+
+        Raises:
+            SnapshotError: Of another agent, or an instrument with a position or an open intent is no longer defined.
+        """
         arrays, values = load(KIND, data)
-        fits = len(arrays["position"]) == len(self._position_max)
+        kept = {name: arrays[name] for name in ("position", "unanswered")}
+        slots = slots_now(values["instruments"], self._context, kept)
+        # A run opened since may trade other sizes by another strategy, whose memory is its own.
         same_run = values["run"] == self._run.run
-        if not fits or (same_run and arrays["memory"].shape[1] != self._target.memory):
-            raise SnapshotError(
-                "a strategy snapshot does not fit",
-                kind="foreign",
-                got=f"of run {values['run']}",
-                where=self._target.name,
-            )
-        # A run opened since may trade other sizes by another strategy: positions and what is open are the desk's.
-        state = StrategyState(arrays["position_max"] if same_run else self._position_max.copy(), self._target.memory)
-        state.position, state.unanswered = arrays["position"], arrays["unanswered"]
-        state.rests_until = arrays["rests_until"]
-        if same_run:
-            state.memory = arrays["memory"]
-        state.answers = Answers.load(values["answers"])
+        state = self.start()
+        for name in (*kept, "rests_until", *(("position_max", "memory") if same_run else ())):
+            put(arrays[name], slots, getattr(state, name))
+        answers = values["answers"]
+        answers["pending"] = [[name, due, slots[old]] for name, due, old in answers["pending"]]
+        state.answers = Answers.load(answers)
         return state
 
     def _apply_due(self, state: StrategyState, now: int) -> bool:

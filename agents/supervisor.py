@@ -33,7 +33,9 @@ END_S_MAX = 5.0
 FATAL_EXITS = frozenset({ConfigError.exit_code, StateDiverged.exit_code, SnapshotError.exit_code})
 STDERR_LINES_KEPT = 20
 FENCED_MAX = 1
-"""Times that one worker may be fenced. More often means that another supervisor brings its own one back each time."""
+"""Times that one worker may be fenced ``FENCED_WITHIN_S``. More often means that another supervisor brings its own one
+back each time; a machine that sleeps is fenced as well, since Kafka ends the transaction that it left open."""
+FENCED_WITHIN_S = 600.0
 
 
 def worker_command(spec: WorkerSpec) -> list[str]:
@@ -50,7 +52,7 @@ class _Worker:
     ready_at: float = 0.0
     done: bool = False
     ending: bool = False
-    fenced: int = 0
+    fenced: list[float] = field(default_factory=list)
     deaths_in_a_row: int = 0
     restarts: int = 0
     start_at: float = 0.0
@@ -227,7 +229,8 @@ class Supervisor:
             worker.done = True
         elif event["event"] == "error":
             worker.error = str(event.get("message", ""))
-            worker.fenced += str(event.get("code", "")).startswith(Fenced.code)
+            if str(event.get("code", "")).startswith(Fenced.code):
+                worker.fenced.append(monotonic_s())
         self._on_event(event)
 
     def _ended(self, worker: _Worker, code: int) -> None:
@@ -244,7 +247,7 @@ class Supervisor:
             worker.deaths_in_a_row = 1 if steady else worker.deaths_in_a_row + 1
         # Once it is ready it may have printed what it read, which is not for a log.
         why = worker.error or (worker.stderr[-1] if worker.stderr and not worker.ready else f"exit {code}")
-        if worker.fenced > FENCED_MAX:
+        if sum(at > monotonic_s() - FENCED_WITHIN_S for at in worker.fenced) > FENCED_MAX:
             raise TaskFailed(
                 f"another process runs the task {worker.spec.task}", kind="twin", got=why,
                 fix="end one of the two: the same tasks are supervised twice (tapedeck top shows who commits)",

@@ -13,6 +13,7 @@ import numpy as np
 from numba import njit
 
 from agents.context import NO_SLOT, Context
+from agents.slots import put, slots_now
 from schemas.columns import PRICE_UNDEFINED
 from schemas.execution import Execution
 from schemas.order import Order
@@ -20,7 +21,7 @@ from schemas.tick import TICK
 from streams.agent import Batch, DocumentOut, Out, Rows, frozen
 from streams.state_bytes import dump, load
 
-KIND = "venue/1"
+KIND = "venue/2"
 TOUCH = np.dtype([("bid_price", "<i8"), ("ask_price", "<i8"), ("bid_size", "<i8"), ("ask_size", "<i8")])
 TIME_MAX = 2**63 - 1
 """Latest log time there is."""
@@ -83,13 +84,17 @@ class Venue:
 
     def snapshot(self, state: VenueState) -> bytes:
         """Touch and the ticks read ahead."""
-        return dump(KIND, {"touch": state.touch, "ahead": state.ahead}, {"ended": state.ended})
+        instruments = [d.instrument_id for d in self._context.instruments]
+        return dump(
+            KIND, {"touch": state.touch, "ahead": state.ahead}, {"ended": state.ended, "instruments": instruments}
+        )
 
     def restore(self, data: bytes) -> VenueState:
         """State from a snapshot."""
         arrays, values = load(KIND, data)
         state = VenueState(len(self._context.instruments))
-        state.touch, state.ahead, state.ended = arrays["touch"], arrays["ahead"], bool(values["ended"])
+        put(arrays["touch"], slots_now(values["instruments"], self._context), state.touch)
+        state.ahead, state.ended = arrays["ahead"], bool(values["ended"])
         return state
 
     def _answer(self, state: VenueState, order: Order, effective: int) -> list[Execution]:

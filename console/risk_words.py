@@ -41,7 +41,7 @@ def written_as_json(written: Written, document: Any, heard: Heard | None, contro
 def effect_line(heard: Heard | None, last: Heard | None, now_ns: int) -> str:
     """Whether the risk task has taken note."""
     if heard is not None:
-        return f"in force: the risk task has taken note, before intent {heard.inputs:,}"
+        return f"in force: the risk task has taken note, before intent {heard.inputs:,} at the latest"
     seen = "it has never run" if last is None else f"its last sign of life: {age(now_ns - last.committed_ns)} ago"
     return f"the risk task has not taken note yet ({seen}): it takes effect when the task reads it"
 

@@ -6,12 +6,14 @@ Layout, little-endian (``PREFIX``, 40 bytes, then four variable parts)::
     u32 count             rows in the frame; 1 for a document or payload
     u64 seq               of the first row or document; gapless per writer and output partition (raw: source_seq)
     i64 time              log time of the first row or document (raw: ts_recv), ns
-    u64 cause             ordinal of the input, in the writing task's own input, that caused the first row
+    u64 cause             ordinal of the input, in the writing task's own input, that caused the last row, less
+                          count - 1: that of the first where each input gave one row
     u16 sides  u8 hops  u8 writer length  u32 varying (bit per stamp column)
     writer                ASCII
     hops                  u8 each: index into HOPS, in the order they were passed
     sides                 (u8 input, u16 partition, u32 crc32 of writer, u64 seq, u64 place) each: side records that
-                          were applied since the last commit, and the input ordinal each was applied before
+                          were applied since the writer's last record in that partition or its last commit, and the
+                          input ordinal each was applied before
     stamps                int64 columns: born (scheduled publication), then (in, out) per hop, wall ns;
                           a varying column holds ``count`` values, any other holds one
 

@@ -123,9 +123,9 @@ class Input:
         self._run = None
         self._at, self._count = 0, len(records)
 
-    def add(self, record: Record) -> None:
-        """Take over one more record behind those at hand."""
-        self.push([*self._records[self._at :], record])
+    def add(self, records: Sequence[Record]) -> None:
+        """Take over more records behind those at hand."""
+        self.push([*self._records[self._at :], *records])
 
     def take(self, items_max: int = ITEMS_MAX) -> Arrival | None:
         """The next run of like records as one batch, or a bad record, or the end; None when the buffer is used up.

@@ -152,7 +152,8 @@ class _Sender:
             error = self._fatal(error)
         if error.code() in FENCED:
             self._broken = Fenced(
-                "another process took this transactional id over",
+                f"another process took this transactional id over, or Kafka ended a transaction of over "
+                f"{TRANSACTION_MS_MAX // 1000} s",
                 kind="taken_over",
                 got=described(error),
                 where=self._name,

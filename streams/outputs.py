@@ -71,9 +71,11 @@ class Output:
             chunk = rows[at : at + self._frame_rows]
             if self._recorded.rows:
                 self._compare_rows(chunk)
+            # Told so that the last row's cause is known, which recovery asks for: rows may be a sample, with gaps.
+            cause = int(ordinals[at + len(chunk) - 1]) - len(chunk) + 1
             header = Header(
                 schema=schema.number, version=schema.version, count=len(chunk), seq=self.seq,
-                time=int(chunk["ts_log"][0]), cause=int(ordinals[at]), writer=self._name, sides=sides, hops=hops,
+                time=int(chunk["ts_log"][0]), cause=cause, writer=self._name, sides=sides, hops=hops,
                 stamps=stamps[at : at + self._frame_rows], passed=passed,
             )  # fmt: skip
             writer.append(self.topic, self.partition, None, encode_rows(chunk), pack(header))
@@ -168,7 +170,6 @@ def _recall(record: Record, name: str, seq_from: int, recorded: Recorded) -> Non
     recorded.sides.update(header.sides)
     if header.seq + header.count <= seq_from:
         return
-    # The cause is the first row's: where each input gave one row, the last row's lies so far beyond it.
     recorded.cause_max = max(recorded.cause_max, header.cause + header.count - 1)
     if rows is None:
         recorded.documents.setdefault(header.seq, (record.key, record.value))

@@ -39,6 +39,10 @@ FEATURE_SAMPLE = 64
 
 A power of two."""
 
+FOREIGN = f"{SnapshotError.code}.foreign"
+LASTING = frozenset({"strategy", "risk"})
+"""Hops whose state is the desk's, positions and what is open: it never begins afresh, whatever else was changed."""
+
 FEW = 32
 """Of no more rows a Python list is sooner looked through than an array."""
 
@@ -342,8 +346,9 @@ class Task:
         for stage, data in zip(self.stages, snapshot.agents, strict=True):
             try:
                 states.append(stage.restore(data))
-            except SnapshotError:
-                if snapshot.values.get("run", self.plan.run) == self.plan.run:
+            except SnapshotError as error:
+                another_run = snapshot.values.get("run", self.plan.run) != self.plan.run
+                if not another_run or error.kind != FOREIGN or stage.name in LASTING:
                     raise
                 states.append(stage.start())
                 self.fresh += (stage.name,)

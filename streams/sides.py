@@ -27,7 +27,7 @@ from streams.admission import schemas_of
 from streams.agent import Agent
 from streams.clock import monotonic_s
 from streams.inputs import ITEMS_MAX, RECORDS_MAX, BadRecord, Input
-from streams.log import Log, Reader
+from streams.log import Log, Reader, Record
 from streams.task_plan import TaskPlan
 
 SIDE_WAIT_S = 10.0
@@ -88,10 +88,9 @@ class Sides:
         ahead: dict[str, int] = {}
         for name in COMMITTED & self._inputs.keys():
             source = self._inputs[name]
-            ahead[name] = source.offset
-            for record in self._log.scan(source.topic, source.partition, source.offset, committed=True):
-                source.add(record)
-                ahead[name] = record.offset + 1
+            records = list(self._log.scan(source.topic, source.partition, source.offset, committed=True))
+            source.add(records)
+            ahead[name] = records[-1].offset + 1 if records else source.offset
         return ahead
 
     def read(self, stages: Sequence[Agent], states: Sequence[Any], wait_s: float) -> bool:
@@ -128,8 +127,13 @@ class Sides:
         return ordinal > self._cause_max and not self._recorded
 
     def room(self, ordinal: int) -> int:
-        """How many inputs may be taken before the next recorded place."""
-        return min(ITEMS_MAX, self._recorded[0].place - ordinal) if self._recorded else ITEMS_MAX
+        """How many inputs may be taken: none from beyond the next recorded place, nor from beyond the recorded order.
+
+        What follows on the highest cause that the log shows is new, and hears first all that has been said meanwhile.
+        """
+        if self._recorded:
+            return min(ITEMS_MAX, self._recorded[0].place - ordinal)
+        return min(ITEMS_MAX, self._cause_max + 1 - ordinal) if ordinal <= self._cause_max else ITEMS_MAX
 
     def placed(self, known: int) -> tuple[Side, ...]:
         """Places of the side records applied since the last commit, but for the first ``known``.
@@ -193,8 +197,11 @@ class Sides:
         came = 0
         for reader in self._readers:
             records = reader.read(records_max, 0.0 if came else wait_s)
+            by_topic: dict[str, list[Record]] = {}
             for record in records:
-                self._by_topic[record.topic].add(record)
+                by_topic.setdefault(record.topic, []).append(record)
+            for topic, of_topic in by_topic.items():
+                self._by_topic[topic].add(of_topic)
             came += len(records)
         return came
 

@@ -166,7 +166,7 @@ def test_limits_and_their_history_say_what_changed_and_who_did_it() -> None:
 
 def test_whether_the_task_has_taken_note_is_told() -> None:
     heard = Heard(offset=7, inputs=1_234, committed_ns=NOW - 2 * 10**9)
-    assert effect_line(heard, heard, NOW) == "in force: the risk task has taken note, before intent 1,234"
+    assert effect_line(heard, heard, NOW) == "in force: the risk task has taken note, before intent 1,234 at the latest"
     assert "it has never run" in effect_line(None, None, NOW)
     assert "its last sign of life: 2.0 s ago" in effect_line(None, heard, NOW)
     assert halt_lines(read_control(MemoryLog())) == ["no halt is in force"]
