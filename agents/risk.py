@@ -80,9 +80,11 @@ class Risk:
         """Execution reports; live, the clock and what people say as well.
 
         In play each report takes effect at its own log time, live everything at once. What is offered on different
-        topics may come in any order before the same intent: it comes to the same.
+        topics may come in any order before the same intent: it comes to the same. A clock that has ended has stopped:
+        no time is known until its next record.
         """
-        del topic, ended
+        if topic == "clock" and ended:
+            state.clock = None
         for item in items:
             if not self._live:
                 if isinstance(item, Execution):

@@ -79,6 +79,7 @@ class Task:
         self._snapshots = 0
         self._cause_max = -1
         self._committed_at = monotonic()
+        self._held_since: float | None = None
         raw_source = plan.source if stages[0].reads.startswith("raw.") else ""
         primary = plan.topic(stages[0].reads)
         self._input = Input(
@@ -155,10 +156,22 @@ class Task:
         return True
 
     def _holds(self) -> bool:
-        """Live: whether the newest clock is too old by the wall. What the log holds is regenerated all the same."""
+        """Live: whether to wait for the clock, whose newest record is too old by the wall.
+
+        Once it has waited as long again, agents are told that the clock has stopped, and go on: they let nothing
+        through but what takes risk away. What the log holds is regenerated all the same.
+        """
         if self.plan.mode != "live" or not self._sides.timed or not self._sides.free(self._input.ordinal):
             return False
         if self._wall() - self._sides.clock_ns <= self.plan.clock_age_s_max * NANOS:
+            self._held_since = None
+            return False
+        if self._sides.clock_stopped:
+            return False
+        now = self._monotonic()
+        self._held_since = now if self._held_since is None else self._held_since
+        if now - self._held_since >= self.plan.clock_age_s_max:
+            self._sides.stop_clock(self.stages, self._states, self._input.ordinal)
             return False
         sleep_s(HOLD_NAP_S)
         return True

@@ -35,6 +35,8 @@ SIDE_WAIT_S = 10.0
 SIDE_POLL_S = 0.1
 PLACE_RECORDS_MAX = 4_096
 """Side records applied at one place in one go, each topic; what is left follows at the next."""
+CLOCK_STOPPED = 2**64 - 1
+"""In place of a ``seq`` of the clock: here the task judged, by the wall, that the clock had stopped."""
 COMMITTED = frozenset({"control"})
 """Table names of the side topics that are read as committed."""
 
@@ -59,6 +61,7 @@ class Sides:
         self._recorded: list[Side] = []
         self._cause_max = -1
         self.clock_ns = 0
+        self.clock_stopped = False
 
     @property
     def timed(self) -> bool:
@@ -117,10 +120,22 @@ class Sides:
             return applied
         for name, source in self._inputs.items():
             before = dict(source.seqs)
+            if name == "clock" and source.buffered:
+                # Told by nobody yet: a record that says so would stand behind an input that is still to come.
+                self._placed = [s for s in self._placed if (s.place, s.seq) != (ordinal, CLOCK_STOPPED)]
             while source.buffered:
                 applied |= self._offer_next(name, stages, states)
             self._note(name, before, ordinal)
         return applied
+
+    def stop_clock(self, stages: Sequence[Agent], states: Sequence[Any], ordinal: int) -> None:
+        """Tell those who listen to the clock that it has stopped: from this place until its next record.
+
+        That is judged by the wall, so the place is recorded like that of a side record.
+        """
+        number = self._numbers["clock"]
+        side = Side(place=ordinal, input=number, partition=self._plan.partition, writer_crc=0, seq=CLOCK_STOPPED)
+        self._apply_stop(side, stages, states)
 
     def free(self, ordinal: int) -> bool:
         """Whether side records may be placed freely before this input: no output that the log holds came after it."""
@@ -218,6 +233,7 @@ class Sides:
         ended = isinstance(arrival, End)
         items: Any = [] if isinstance(arrival, End) else arrival.items
         if name == "clock":
+            self.clock_stopped = False
             self.clock_ns = max(self.clock_ns, *(item.ts for item in items if isinstance(item, Clock)))
         for stage, state in zip(stages, states, strict=True):
             if name in stage.sides:
@@ -234,8 +250,18 @@ class Sides:
                 )  # fmt: skip
                 self._placed.append(side)
 
+    def _apply_stop(self, side: Side, stages: Sequence[Agent], states: Sequence[Any]) -> None:
+        self.clock_stopped = True
+        for stage, state in zip(stages, states, strict=True):
+            if "clock" in stage.sides:
+                stage.offer(state, "clock", [], ended=True)
+        self._placed.append(side)
+
     def _apply_recorded(self, side: Side, stages: Sequence[Agent], states: Sequence[Any]) -> None:
         """Read forward on the named side up to and including the recorded record."""
+        if side.seq == CLOCK_STOPPED:
+            self._apply_stop(side, stages, states)
+            return
         name = next(n for n, i in self._numbers.items() if i == side.input)
         source = self._inputs[name]
         while not any(zlib.crc32(w.encode()) == side.writer_crc and s > side.seq for w, s in source.seqs.items()):

@@ -19,7 +19,8 @@ HEARTBEAT_S = 5.0
 """Longest time between commits of a live task, whether anything came or not: committed progress shows that it lives."""
 
 CLOCK_AGE_S_MAX = 2.0
-"""Where a live task listens to the clock, it takes no input while the newest clock record is older than this."""
+"""Where a live task listens to the clock and its newest record is older than this, the task takes no input for as long
+again; then its agents are told that the clock has stopped."""
 
 
 @dataclass(frozen=True, slots=True)

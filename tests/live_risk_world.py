@@ -71,10 +71,12 @@ class World:
     def say(self, document: Document) -> Written:
         return append(self.log, document, namespace=self.namespace)
 
-    def ask(self, **more: Any) -> Intent:
-        """An intent, after a clock record of its time."""
+    def ask(self, *, cancels: str = "", **more: Any) -> Intent:
+        """An intent, or a cancel of an order, after a clock record of its time."""
         self.tick()
-        asked = intent(len(self.asked), ts=self.now, valid=10**12, **more)
+        asked = intent(len(self.asked), ts=self.now, **{"valid": 10**12, **more})
+        if cancels:
+            asked = msgspec.structs.replace(asked, action="cancel", cancels=cancels)
         self.asked.append(asked)
         self._write("orders.intent", INTENT.number, asked, "strategy", version=INTENT.version)
         return asked

@@ -202,3 +202,76 @@ def test_a_clock_that_stops_halts_by_itself() -> None:
 def _tick_and_turn(world: World, task: Task) -> None:
     world.tick()
     task.turn(0.0)
+
+
+def dead_before_its_commit() -> World:
+    """A world whose risk task died with its first decision made and not committed."""
+    world, armed = World(MemoryLog()), [True]
+
+    def die(point: str, _inputs: int) -> None:
+        if armed[0] and point == "committing" and world.asked:
+            armed[0] = False
+            raise SimulatedCrash("drill")
+
+    task = world.task(plan={"commit_every_batch": True}, failpoint=die)
+    world.ask(quantity=10)
+    with pytest.raises(SimulatedCrash):
+        until(lambda: False, lambda: task.turn(0.0))
+    return world
+
+
+def test_a_halt_given_while_a_task_is_dead_holds_for_all_that_follows_what_it_left_behind() -> None:
+    world = dead_before_its_commit()
+    world.say(Halt(scope="all", author="a", reason="drill", ts=1))
+    for _ in range(3):
+        world.ask(quantity=10)
+    task = world.task(plan={"commit_every_batch": True})
+    until(lambda: len(world.decisions()) == 4, lambda: task.turn(0.0))
+    assert [d.verdict for d in world.decisions()] == ["approved", "denied", "denied", "denied"]
+
+
+def test_nothing_old_leaves_after_an_outage_behind_what_a_dead_task_left_behind() -> None:
+    world = dead_before_its_commit()
+    for _ in range(3):
+        world.ask(quantity=10, valid=1_000_000_000)
+    for _ in range(100):
+        world.tick()
+    task = world.task(plan={"commit_every_batch": True})
+    until(lambda: len(world.decisions()) == 4, lambda: task.turn(0.0))
+    assert [d.reasons for d in world.decisions()] == [[], ["late"], ["late"], ["late"]]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_stopped_clock_halts_and_lets_cancels_pass_until_it_goes_on(killed: bool) -> None:
+    world, elapsed = World(MemoryLog()), [0.0]
+
+    def die(point: str, _inputs: int) -> None:
+        if killed and armed[0] and point == "committing" and len(world.asked) > 2:
+            armed[0] = False
+            raise SimulatedCrash("drill")
+
+    def life() -> Task:
+        return world.task(plan={"commit_every_batch": True}, monotonic=lambda: elapsed[0], failpoint=die)
+
+    def turn() -> None:
+        elapsed[0] += 0.1
+        try:
+            lives[-1].turn(0.0)
+        except SimulatedCrash:
+            lives.append(life())
+
+    armed = [True]
+    lives = [life()]
+    first = world.ask(quantity=10)
+    until(lambda: len(world.decisions()) == 1, turn)
+    world.clock_stands = True
+    for _ in range(150):
+        world.tick()
+    world.ask(quantity=10)
+    world.ask(cancels=first.client_order_id)
+    until(lambda: len(world.decisions()) == 3, turn)
+    world.clock_stands = False
+    world.ask(quantity=10)
+    until(lambda: len(world.decisions()) == 4, turn)
+    assert [d.reasons for d in world.decisions()] == [[], ["clock_age"], [], []]
+    assert armed[0] is not killed

@@ -60,7 +60,7 @@ def signatures() -> dict[str, int]:
     ours = ("agents", "features", "feeds", "models", "streams")
     modules = [module for name, module in sys.modules.items() if name.split(".")[0] in ours]
     kernels = {k for m in modules for k in vars(m).values() if isinstance(k, Dispatcher)}
-    return {f"{k.__module__}.{k.__qualname__}": len(k.signatures) for k in kernels}
+    return {f"{k.py_func.__module__}.{k.py_func.__qualname__}": len(k.signatures) for k in kernels}
 
 
 def work(name: str) -> None:
@@ -71,7 +71,8 @@ def work(name: str) -> None:
     hops = next(task for task in FUSED if task.name == name)
     context = read_context(log, plan.namespace)
     stages = hops.build(context)
-    for kernel in [k for m in list(sys.modules.values()) for k in vars(m).values() if isinstance(k, Dispatcher)]:
+    kernels: list[Any] = [k for m in list(sys.modules.values()) for k in vars(m).values() if isinstance(k, Dispatcher)]
+    for kernel in kernels:
         kernel._reset_overloads()  # as in a process that has done nothing yet
     warm(stages, context)
     warm_frames()
