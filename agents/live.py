@@ -18,7 +18,7 @@ from agents.topology import CLOCK, FEED, writers
 from agents.worker_spec import FeedSpec, WorkerSpec
 from schemas.control import RunOpened
 from schemas.errors import ConfigError
-from streams.clock import wall_ns
+from streams.clock import monotonic_s, sleep_s, wall_ns
 from streams.kafka import KafkaLog
 
 POLL_S = 0.05
@@ -67,10 +67,10 @@ class LiveSession:
         Raises:
             ConfigError: It runs already, or the live topics are another's.
         """
-        if self._only is None and (age_ns := _clock_age_ns(self._log)) is not None and age_ns < CLOCK_FRESH_NS:
+        if self._only is None and _clock_ticks(self._log):
             raise ConfigError(
                 "a live topology is running here already", kind="live_already",
-                got=f"its clock ticked {age_ns / 1e9:.1f} s ago", fix="tapedeck top shows it; end that one first",
+                got="its clock ticks", fix="tapedeck top shows it; end that one first",
             )  # fmt: skip
         self.opened, fresh = open_live(self._log, self.plan)
         return self.opened, fresh
@@ -128,12 +128,25 @@ class LiveSession:
         )  # fmt: skip
 
 
-def _clock_age_ns(log: KafkaLog) -> int | None:
-    """Age of the newest clock record by the wall; None where there is none."""
+def _clock_ticks(log: KafkaLog) -> bool:
+    """Whether somebody ticks: the newest record is fresh, and another follows. Who has just ended leaves a last one."""
+    first = _newest_tick(log)
+    if first is None or wall_ns() - first > CLOCK_FRESH_NS:
+        return False
+    until = monotonic_s() + CLOCK_FRESH_NS / 1e9
+    while monotonic_s() < until:
+        sleep_s(POLL_S)
+        if _newest_tick(log) != first:
+            return True
+    return False
+
+
+def _newest_tick(log: KafkaLog) -> int | None:
+    """Wall time of the newest clock record, ns; None where there is none."""
     if not log.partitions(CLOCK):
         return None
     from streams.read_back import last_header
     from streams.ticker import WRITER
 
     last = last_header(log, CLOCK, 0, WRITER)
-    return None if last is None else wall_ns() - last.time
+    return None if last is None else last.time

@@ -90,7 +90,8 @@ class _Lived:
         self._reporter = Reporter(view.say, {})
         self._session = LiveSession(log, plan, choices.only, self._event)
         self._watch: Watch | None = None
-        self._began_s = self._up_s = monotonic_s()
+        self._began_s = monotonic_s()
+        self._up_s: float | None = None
 
     def run(self, interrupts: Interrupts) -> int:
         """Open, run, end in order, tell."""
@@ -116,9 +117,11 @@ class _Lived:
 
     def _look(self) -> None:
         if self._watch is None:
-            self._up_s = monotonic_s()
             self._watch = Watch(self._log, watched(self._log, LIVE), self._view)
-        if self._choices.seconds is not None and monotonic_s() - self._up_s >= self._choices.seconds:
+        if self._up_s is None and self._reporter.ready >= set(self._session.names):
+            self._up_s = monotonic_s()
+        seconds = self._choices.seconds
+        if seconds is not None and self._up_s is not None and monotonic_s() - self._up_s >= seconds:
             self._session.stop()
         self._watch.look(restarts=self._session.restarts)
 

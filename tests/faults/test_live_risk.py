@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from agents.control_log import read_control
 from schemas.catalog import HALT
 from schemas.codec import encode
 from schemas.control import Halt, LimitChange, LimitsChanged, Resume
@@ -14,6 +15,7 @@ from schemas.header import Header, pack
 from schemas.order import Order
 from streams.failpoints import STARTING
 from streams.memory import MemoryLog
+from streams.people import PEOPLE
 from streams.runner import Task
 from streams.scheduler import SimulatedCrash
 from tests.live_risk_world import World, seqs, until
@@ -275,3 +277,15 @@ def test_a_stopped_clock_halts_and_lets_cancels_pass_until_it_goes_on(killed: bo
     until(lambda: len(world.decisions()) == 4, turn)
     assert [d.reasons for d in world.decisions()] == [[], ["clock_age"], [], []]
     assert armed[0] is not killed
+
+
+def test_what_a_stranger_writes_to_control_is_shown_as_the_task_reads_it_not_at_all() -> None:
+    world = World(MemoryLog())
+    task = world.task(plan={"commit_every_batch": True, "writers": {"control": PEOPLE}})
+    said = Halt(scope="all", author="a", reason="drill", ts=1)
+    stranger = Header(schema=HALT.number, version=HALT.version, seq=0, time=0, writer="a-tool")
+    world.log.appender().append("control", 0, b"", encode(said), pack(stranger))
+    world.ask(quantity=10)
+    until(lambda: len(world.decisions()) == 1, lambda: task.turn(0.0))
+    assert world.decisions()[0].verdict == "approved"
+    assert read_control(world.log).standing.state_of("a", "s", "spot:BTCUSDT") == "ACTIVE"

@@ -185,3 +185,11 @@ def test_a_log_that_ends_before_where_it_should_be_read_from_is_refused(log: Mem
     life.output.since = 10**6
     with pytest.raises(SnapshotError, match="position"):
         life.output.recall(log)
+
+
+def test_the_last_cause_of_a_sample_is_known(log: MemoryLog) -> None:
+    life = Life(log, frame_rows=16)
+    rows = ticks(0, 3)
+    stamps = np.repeat(no_stamps(), 3, axis=0)
+    life.output.append_rows(life._writer, TICK_SCHEMA, rows, stamps, np.array([0, 64, 128]), (), ())
+    assert Life(log).recorded.cause_max == 128

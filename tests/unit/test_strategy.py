@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, Literal
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -44,9 +45,10 @@ def score(value: float, at: int = 0, *, bid: int = 99, ask: int = 101, of: int =
 class Seat:
     """A strategy with its state."""
 
-    def __init__(self, *, listens: bool = True) -> None:
+    def __init__(self, *, listens: bool = True, mode: Literal["live", "play"] = "play") -> None:
         plan = PlayPlan(run="r", captures=("x",), venue_latency_ns=LATENCY)  # type: ignore[arg-type]
-        self.strategy = Strategy(context_of(plan.opening(), DEFINITIONS), listens=listens)
+        opening = msgspec.structs.replace(plan.opening(), mode=mode)
+        self.strategy = Strategy(context_of(opening, DEFINITIONS), listens=listens)
         self.state = self.strategy.start()
 
     def step(self, *rows: Any) -> Out:
@@ -187,6 +189,14 @@ def test_another_strategys_executions_are_none_of_its_business() -> None:
     seat.answer(intent, FULL, strategy="another")
     assert seat.step(score(1.0, LATENCY)).waits
     assert seat.state.answers.dump()["inbox"] == []
+
+
+def test_live_an_answer_counts_by_its_id_though_the_order_left_under_another_name() -> None:
+    seat = Seat(mode="live")
+    (intent,) = seat.intents(score(1.0))
+    seat.answer(intent, FULL, strategy="the one before")
+    assert seat.position == FULL
+    assert not seat.state.unanswered.any()
 
 
 @pytest.mark.parametrize(("at", "sent"), [(REST - 1, 0), (REST, 1)])
