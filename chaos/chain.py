@@ -11,7 +11,7 @@ from agents.topology import PRIMARY, TaskHops
 from chaos.findings import Findings
 from chaos.numbering import Said
 from chaos.tape import Tape
-from schemas.catalog import RAW
+from schemas.catalog import END, RAW
 from schemas.codec import decode_any
 from schemas.dead_letter import DeadLetter
 from schemas.decision import Decision
@@ -32,7 +32,7 @@ def check_inputs(tape: Tape, acknowledged: set[tuple[str, int]], found: Findings
     found.acknowledged = len(acknowledged)
     source = tape.shape.source
     for strip in tape.all("raw.<source>"):
-        numbers = {h.seq for _, h in strip.of(source) if h.schema == RAW.number}
+        numbers = {h.seq for _, h in strip.of(source) if h.schema in (RAW.number, END.number)}
         promised = {seq for name, seq in acknowledged if name == source} if strip.partition == 0 else set()
         below = set(range(max(numbers, default=-1) + 1))
         for seq in sorted((below if tape.log.partitions(strip.topic) > 1 else promised | below) - numbers):

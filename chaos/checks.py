@@ -28,6 +28,7 @@ from chaos.readers import STARTS, check_readers
 from chaos.tape import Shape, Tape
 from replay.audit import order_hash
 from schemas.decision import Decision
+from schemas.execution import Execution
 from streams.log import Log
 
 
@@ -59,7 +60,10 @@ def check(
     check_chain(tape, said, found)
     context = read_context(log, shape.namespace, shape.folder) if context is None else context
     decisions = {d.client_order_id: d for d in documents(tape, said, "orders.decision") if isinstance(d, Decision)}
-    judge = LimitJudge(context, shape.mode, decisions, shape.topic("orders.decision"), found)
+    reports = [d for d in documents(tape, said, "executions") if isinstance(d, Execution)]
+    judge = LimitJudge(
+        context, decisions, reports if shape.mode == "play" else None, shape.topic("orders.decision"), found
+    )
     risk = next((task.name for task in shape.tasks if task.hops[0] == "risk"), "")
     check_outcomes(tape, context, said, build, {risk: judge}, found)
     if expected_hash and (there := order_hash_of(tape, said)) != expected_hash:

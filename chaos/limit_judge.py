@@ -10,7 +10,7 @@ from collections import Counter, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from typing import Any, Literal
+from typing import Any
 
 from agents.context import Context
 from agents.limits import NANOS_PER_MS, Limits, limits_of
@@ -42,17 +42,17 @@ class LimitJudge:
 
     Args:
         context: Instruments, and the run's opening.
-        mode: In play, reports take effect by their own log time; live, where they were heard.
         decisions: The committed decisions by order id; one that is missing is another check's business.
+        reports: In play, all reports: they take effect by their own log time. None: live, where they were heard.
         place: Where decisions stand, for messages.
         found: Takes what is wrong.
     """
 
     def __init__(
-        self, context: Context, mode: Literal["live", "play"], decisions: dict[str, Decision], place: str,
+        self, context: Context, decisions: dict[str, Decision], reports: Sequence[Execution] | None, place: str,
         found: Findings,
     ) -> None:  # fmt: skip
-        self._live = mode == "live"
+        self._live = reports is None
         self._decisions = decisions
         self._place = place
         self._found = found
@@ -61,7 +61,7 @@ class LimitJudge:
         self._limits: dict[str, Limits] = {}
         self._held: Counter[str] = Counter()
         self._open: dict[str, _Open] = {}
-        self._reports: list[Execution] = []
+        self._reports = list(reports or ())
         self._approved_at: deque[int] = deque()
         self._clock: int | None = None
         self._now = 0
@@ -69,17 +69,14 @@ class LimitJudge:
             self._say(context.run)
 
     def heard(self, topic: str, items: Sequence[Any]) -> None:
-        """Side records took effect; in play, reports wait for their time."""
+        """Live: side records took effect."""
         del topic
-        for item in items:
+        for item in items if self._live else ():
             if isinstance(item, Execution):
-                if self._live:
-                    self._report(item)
-                else:
-                    self._reports.append(item)
+                self._report(item)
             elif isinstance(item, Clock):
                 self._clock = item.ts
-            elif self._live and isinstance(item, RunOpened | LimitsChanged | Halt | Resume):
+            elif isinstance(item, RunOpened | LimitsChanged | Halt | Resume):
                 self._say(item)
 
     def took(self, items: Any) -> None:

@@ -87,8 +87,7 @@ class SimulatedFeed:
             self._publisher.flush()
             self.done = True
             return False
-        sent = 0
-        for _ in range(self._rng.randint(1, 24)):
+        for sent in range(self._rng.randint(1, 24)):
             at = self._publisher.next_seq
             if at >= len(self._events):
                 break
@@ -98,7 +97,6 @@ class SimulatedFeed:
                 return sent > 0
             ts = self._stamp(event)
             self._publisher.publish(event.payload, event.key, ts, ts)
-            sent += 1
         if self._publisher.next_seq >= len(self._events):
             if self._end:
                 self._publisher.end(self._end, self._stamp(self._events[-1]), len(self._events))

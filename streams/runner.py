@@ -138,7 +138,7 @@ class Task:
         came = self._input.fill(wait_s)
         if self._sides.apply_live(self.stages, self._states, self._input.ordinal):
             self._dirty = True
-        if not came or self._holds():
+        if not came or self._holds(wait_s):
             return False
         arrival = self._input.take(self._sides.room(self._input.ordinal))
         if arrival is None:
@@ -155,7 +155,7 @@ class Task:
             self._step_queues()
         return True
 
-    def _holds(self) -> bool:
+    def _holds(self, wait_s: float) -> bool:
         """Live: whether to wait for the clock, whose newest record is too old by the wall.
 
         Once it has waited as long again, agents are told that the clock has stopped, and go on: they let nothing
@@ -173,7 +173,7 @@ class Task:
         if now - self._held_since >= self.plan.clock_age_s_max:
             self._sides.stop_clock(self.stages, self._states, self._input.ordinal)
             return False
-        sleep_s(HOLD_NAP_S)
+        sleep_s(min(HOLD_NAP_S, wait_s))
         return True
 
     def _read_sides(self, wait_s: float) -> bool:
