@@ -73,7 +73,7 @@ class Faults:
         self._points = frozenset(rng.sample(FAILPOINTS, rng.randint(1, len(FAILPOINTS))))
         self._faulty = FaultyLog(log, rng, self._trouble)
         cuts = {
-            "commit_interval_s": rng.choice((0.004, 0.03, 0.2)), "heartbeat_s": 0.2, "hold_s": rng.choice((0.0, 0.01)),
+            "commit_interval_s": rng.choice((0.01, 0.04, 0.2)), "heartbeat_s": 0.2, "hold_s": rng.choice((0.0, 0.01)),
         }  # fmt: skip
         self.desk = Desk(
             log, parts.opening, parts.definitions, parts.context, parts.tasks, parts.stages, rng,

@@ -22,9 +22,9 @@ from streams.agent import Agent
 Mode = Literal["live", "play"]
 SESSIONS = 8
 """Short sessions that schedules draw from."""
-SESSION_EVENTS = 90
+SESSION_EVENTS = 60
 """Payloads of one, and the seconds that they are spread over."""
-SESSION_S = 0.5
+SESSION_S = 0.35
 SESSION_SEED = 4_711
 INSTRUMENTS = 2
 LATENCY_NS = 5_000_000
@@ -64,9 +64,10 @@ def world(mode: Mode, split: bool) -> World:
     """The world of a mode and deployment."""
     plan = load_topology(None)
     shipped = plan.opening("r")
+    most = {name: units // 2 for name, units in shipped.parameters["position_max"].items()}
     opening = msgspec.structs.replace(
         shipped, mode=mode, venue_latency_ns=LATENCY_NS, split=split,
-        parameters={**shipped.parameters, "rest_ms": 1, "score_full_bps": SCORE_FULL_BPS},
+        parameters={**shipped.parameters, "rest_ms": 1, "score_full_bps": SCORE_FULL_BPS, "position_max": most},
     )  # fmt: skip
     context = context_of(opening, plan.definitions)
     tasks = deployment(split)

@@ -33,7 +33,7 @@ CHUNK = 50
 """Schedules that a process of the pool takes at a time."""
 FAILURES_MAX = 5
 """Failing schedules that are told; then it ends early."""
-ROUNDS_MAX = 4_000
+ROUNDS_MAX = 800
 """Rounds after the last fault within which a run must come to rest."""
 QUIET_ROUNDS = 5
 QUIET_STEP_S = 0.06
