@@ -141,8 +141,8 @@ class Task:
         if not came or self._holds(wait_s):
             return False
         arrival = self._input.take(self._sides.room(self._input.ordinal))
-        if arrival is None:
-            return False
+        if arrival is None:  # repeats alone: whoever waits for a task to run dry must not think that it has
+            return True
         self._dirty = True
         if isinstance(arrival, End):
             self._end = arrival
