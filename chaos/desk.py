@@ -75,13 +75,11 @@ class Actor:
 
     def turn(self, rng: random.Random) -> bool:
         """Let one of the lives do a piece of work, and bring back what dies of it."""
-        life = None
-        try:
-            life = rng.choice(self.lives) if len(self.lives) > 1 else self.at_work
-            return bool(life.turn(0.0))
-        except (SimulatedCrash, BrokerError) as error:
-            self._end(life, error)
-            return True
+        return self._turn(rng.choice(self.lives) if len(self.lives) > 1 else None)
+
+    def turn_all(self) -> bool:
+        """Let each of the lives do a piece of work."""
+        return any([self._turn(life) for life in (*self.lives[:-1], None)])  # noqa: C419  all, not the first that moves
 
     def twin(self) -> None:
         """Begin another life while one is at work."""
@@ -112,6 +110,15 @@ class Actor:
             except BrokerError as error:
                 self._end(life, error)
         self.at_work.commit()
+
+    def _turn(self, life: Any | None) -> bool:
+        """One piece of work of a life; None: of the newest."""
+        try:
+            life = self.at_work if life is None else life
+            return bool(life.turn(0.0))
+        except (SimulatedCrash, BrokerError) as error:
+            self._end(life, error)
+            return True
 
     def _end(self, life: Any, error: Exception) -> None:
         self.fenced += isinstance(error, Fenced)
@@ -192,7 +199,7 @@ class Desk:
             self.now_s += step_s
             moved = False
             for name in self.rng.sample(sorted(self.actors), len(self.actors)):
-                moved |= self.actors[name].turn(self.rng) and name != CLOCK
+                moved |= self.actors[name].turn_all() and name != CLOCK
             still = 0 if moved or not quiet() else still + 1
             if still >= quiet_rounds:
                 return True

@@ -70,7 +70,7 @@ def _patches(name: str, every: int) -> list[Patch]:
         "lost-side": _lost_side, "timeout-hole": _timeout_hole,
     }  # fmt: skip
     if name not in made:
-        raise ConfigError("no such plant", kind="no_plant", got=name, allowed=", ".join(PLANTS), where="--plant")
+        raise ConfigError("no such plant", kind="simulation", got=name, allowed=", ".join(PLANTS), where="--plant")
     return made[name](every)
 
 
