@@ -192,10 +192,22 @@ class Desk:
         """Seconds that never jump."""
         return self.now_s
 
-    def settle(self, quiet_rounds: int, step_s: float, rounds_max: int, quiet: Callable[[], bool]) -> bool:
-        """Turn all until nothing but the clock has moved for a while; False when it never comes to rest."""
+    def settle(
+        self, quiet_rounds: int, step_s: float, rounds_max: int, quiet: Callable[[], bool],
+        on_round: Callable[[int], None] = lambda _round: None,
+    ) -> bool:  # fmt: skip
+        """Turn all, round by round, until nothing but the clock has moved for a while.
+
+        Args:
+            quiet_rounds: For so many rounds.
+            step_s: Simulated seconds that a round takes.
+            rounds_max: After so many it never comes to rest: False.
+            quiet: Whether it may be at rest at all.
+            on_round: Called before each round.
+        """
         still = 0
-        for _ in range(rounds_max):
+        for number in range(1, rounds_max + 1):
+            on_round(number)
             self.now_s += step_s
             moved = False
             for name in self.rng.sample(sorted(self.actors), len(self.actors)):
