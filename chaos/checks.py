@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from agents.context import Context, read_context
+from agents.context import Context, context_of, read_context
 from agents.topology import TaskHops
 from chaos.chain import AllSaid, check_chain, check_commits, check_inputs, documents
 from chaos.findings import Findings
@@ -27,7 +27,10 @@ from chaos.outcomes import Build, check_outcomes
 from chaos.readers import STARTS, check_readers
 from chaos.tape import Shape, Tape
 from replay.audit import order_hash
+from schemas.codec import decode
+from schemas.control import RunOpened
 from schemas.decision import Decision
+from schemas.errors import BadFrame
 from schemas.execution import Execution
 from streams.log import Log
 
@@ -58,19 +61,38 @@ def check(
     check_inputs(tape, set(acknowledged), found)
     check_commits(tape, said, found)
     check_chain(tape, said, found)
-    context = read_context(log, shape.namespace, shape.folder) if context is None else context
+    contexts = contexts_of(tape) if context is None else {context.run.run: context}
+    context = contexts[list(contexts)[-1]]
     decisions = {d.client_order_id: d for d in documents(tape, said, "orders.decision") if isinstance(d, Decision)}
     reports = [d for d in documents(tape, said, "executions") if isinstance(d, Execution)]
     judge = LimitJudge(
         context, decisions, reports if shape.mode == "play" else None, shape.topic("orders.decision"), found
     )
     risk = next((task.name for task in shape.tasks if task.hops[0] == "risk"), "")
-    check_outcomes(tape, context, said, build, {risk: judge}, found)
+    check_outcomes(tape, contexts, said, build, {risk: judge}, found)
     if expected_hash and (there := order_hash_of(tape, said)) != expected_hash:
         found.tell("diverged", shape.topic("orders.intent"), f"order_hash {there[:16]}",
                    f"{expected_hash[:16]}, as without faults")  # fmt: skip
     check_readers(tape, starts, seed, found)
     return found
+
+
+def contexts_of(tape: Tape) -> dict[str, Context]:
+    """What agents were built from, by run, in the order in which the runs were opened.
+
+    Raises:
+        SnapshotError: No run was opened there.
+    """
+    shape = tape.shape
+    newest = read_context(tape.log, shape.namespace, shape.folder)
+    openings = []
+    for strip in tape.all("control"):
+        for record, _ in strip.committed:
+            try:
+                openings.append(decode(record.value, RunOpened))
+            except BadFrame:  # a halt, or a change of limits
+                continue
+    return {opening.run: context_of(opening, newest.instruments, shape.folder) for opening in openings}
 
 
 def order_hash_of(tape: Tape, said: AllSaid) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -12,7 +12,8 @@ from agents.context import Context
 from agents.topology import TaskHops
 from chaos.findings import Findings
 from chaos.numbering import Said
-from chaos.rerun import DLQ, Observer, Rerun
+from chaos.rerun import DLQ, Made, Observer, Rerun
+from chaos.spans import spans
 from chaos.tape import Tape
 from schemas.codec import decode_any
 from schemas.errors import BadInput, TapedeckError
@@ -25,47 +26,49 @@ Build = Callable[[TaskHops, Context], Sequence[Agent]]
 
 
 def check_outcomes(
-    tape: Tape, context: Context, said: dict[tuple[str, int, str], Said], build: Build,
+    tape: Tape, contexts: Mapping[str, Context], said: dict[tuple[str, int, str], Said], build: Build,
     observers: dict[str, Observer], found: Findings,
 ) -> None:  # fmt: skip
     """Re-run every task over every partition of its input.
 
     Args:
         tape: The run.
-        context: What its agents are built from.
+        contexts: What agents are built from, by run; the last one where a run is not named.
         said: What each writer has said.
         build: Builds a task's agents.
         observers: Who hears a task's input in the merged order, by task.
         found: Takes what differs.
     """
+    newest = contexts[list(contexts)[-1]]
     for hops in tape.shape.tasks:
-        stages = build(hops, context)
-        for strip in tape.all(stages[0].reads):
+        parts = [(span, build(hops, contexts.get(span.run, newest))) for span in spans(tape, hops)]
+        for strip in tape.all(parts[0][1][0].reads):
+            made = Made()
             try:
-                rerun = Rerun(tape, hops, stages, strip.partition, observers.get(hops.name))
-                rerun.run()
+                for span, stages in parts:
+                    Rerun(tape, hops, stages, made, strip.partition, observers.get(hops.name), span).run()
             except TapedeckError as error:
                 found.tell("diverged", f"{strip.place} of {hops.name}", str(error), "a re-run in the recorded order")
                 continue
-            for name in (*(name for stage in stages for name in stage.writes), DLQ):
+            for name in (*(name for stage in parts[0][1] for name in stage.writes), DLQ):
                 key = (name, strip.partition, hops.name)
                 if key in said:
-                    _compare(tape.shape.topic(name), key, said[key], rerun, found)
+                    _compare(tape.shape.topic(name), key, said[key], made, found)
 
 
-def _compare(topic: str, key: tuple[str, int, str], said: Said, rerun: Rerun, found: Findings) -> None:
+def _compare(topic: str, key: tuple[str, int, str], said: Said, made_again: Made, found: Findings) -> None:
     name, partition, writer = key
     where = f"{topic}[{partition}] of {writer}"
     if name in ROW_SCHEMAS:
-        made = b"".join(rerun.rows.get(name, []))
+        made = b"".join(made_again.rows.get(name, []))
         if made == said.rows:
             return
-        width = said.width or rerun.widths[name]
+        width = said.width or made_again.widths[name]
         expected: list[Any] = [made[at : at + width] for at in range(0, len(made), width)]
         got: list[Any] = [bytes(said.rows[at : at + width]) for at in range(0, len(said.rows), width)]
         identity = _row_identity(name)
     else:
-        expected, got = rerun.documents.get(name, []), list(said.documents)
+        expected, got = made_again.documents.get(name, []), list(said.documents)
         if expected == got:
             return
         identity = _document_identity

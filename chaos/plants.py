@@ -17,10 +17,12 @@ import numpy as np
 
 import streams.inputs
 import streams.kafka
+import streams.kafka_writer
 import streams.memory
 import streams.outputs
 import streams.runner
 import streams.sides
+import streams.snapshot
 from schemas.errors import ConfigError
 from streams.agent import Batch
 from streams.snapshot import TaskState, from_bytes
@@ -147,7 +149,7 @@ def _zombie(every: int) -> list[Patch]:
 def _stale_state(every: int) -> list[Patch]:
     """The agents' state of the snapshot before the newest, at the newest one's place in the input."""
     del every
-    newest = streams.runner.newest
+    newest = streams.snapshot.newest
 
     def stale(log: Any, topic: str, partition: int, task: str) -> TaskState | None:
         state = newest(log, topic, partition, task)
@@ -178,7 +180,7 @@ def _lost_side(every: int) -> list[Patch]:
 def _timeout_hole(every: int) -> list[Patch]:
     """One record in so many is given up by the client, and the task goes on as if it had been acknowledged."""
     patches: list[Patch] = []
-    for owner in (streams.memory.MemoryWriter, streams.kafka.KafkaWriter):
+    for owner in (streams.memory.MemoryWriter, streams.kafka_writer.KafkaWriter):
         append: Any = owner.append
         patches.append((owner, "append", _with_holes(append, count(1), every)))
     return patches

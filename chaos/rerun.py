@@ -10,12 +10,14 @@ from __future__ import annotations
 import zlib
 from collections import deque
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 import numpy as np
 
 from agents.topology import TaskHops
 from chaos.places import places
+from chaos.spans import Span
 from chaos.tape import Tape
 from schemas.codec import encode
 from schemas.control import End
@@ -44,6 +46,21 @@ class Observer(Protocol):
         ...
 
 
+@dataclass(slots=True)
+class Made:
+    """What re-runs made, by table name.
+
+    Attributes:
+        rows: Bytes of rows.
+        widths: Bytes of one row.
+        documents: Keys and values of documents.
+    """
+
+    rows: dict[str, list[bytes]] = field(default_factory=dict)
+    widths: dict[str, int] = field(default_factory=dict)
+    documents: dict[str, list[tuple[bytes, bytes]]] = field(default_factory=dict)
+
+
 class Nobody:
     """Hears nothing."""
 
@@ -61,34 +78,37 @@ class Rerun:
         tape: The run.
         hops: The task.
         stages: Its agents; they keep no state of their own.
+        made: Takes what it makes.
         partition: Of its primary input.
         observer: Hears what it is fed.
+        span: Where it begins and ends; None: from the first input to the last.
 
     Attributes:
-        rows: Bytes of the rows made, by table name, and ``widths``: of one row.
-        documents: Key and value of the documents made, by table name.
         waits: It stopped where an answer was not in the log: no fault of a live run, whose feed is silent then.
         inputs: Inputs consumed.
     """
 
     def __init__(
-        self, tape: Tape, hops: TaskHops, stages: Sequence[Agent], partition: int = 0, observer: Observer | None = None
-    ) -> None:
+        self, tape: Tape, hops: TaskHops, stages: Sequence[Agent], made: Made, partition: int = 0,
+        observer: Observer | None = None, span: Span | None = None,
+    ) -> None:  # fmt: skip
         shape = tape.shape
-        self.rows: dict[str, list[bytes]] = {}
-        self.widths: dict[str, int] = {}
-        self.documents: dict[str, list[tuple[bytes, bytes]]] = {}
+        span = span or Span()
         self.waits = False
+        self._made_so_far = made
         self._observer = observer or Nobody()
         self._stages = stages
-        self._states = [stage.start() for stage in stages]
+        self._states, fresh = span.states(stages)
+        self._queues: list[Batch | None] = [None] * len(stages) if span.begin is None else list(span.begin.queues)
+        self._until = span.until
         primary = stages[0].reads
         raw = primary.startswith("raw.")
         self._input = Input(
             tape.log, shape.topic(primary), partition, source=shape.source if raw else "", gapless=not raw,
             accepts=schemas_of(primary), writer=shape.writers.get(primary),
         )  # fmt: skip
-        self._input.push(_as_tasks_read(tape, primary, partition))
+        self._input.seqs, self._input.ordinal, since = span.primary()
+        self._input.push([r for r in _as_tasks_read(tape, primary, partition) if r.offset >= since])
         self._letters = Letters(hops.name, shape.topic(primary), partition)
         self._names = sorted({name for stage in stages for name in stage.sides})
         self._sides = {}
@@ -96,11 +116,14 @@ class Rerun:
             side = Input(
                 tape.log, shape.topic(name), partition, accepts=schemas_of(name), writer=shape.writers.get(name)
             )
-            side.push(_as_tasks_read(tape, name, partition))
+            side.seqs, since, before = span.side(name, fresh=fresh)
+            known = _as_tasks_read(tape, name, partition)
+            side.push([r for r in known if r.offset >= since and (before is None or r.offset < before)])
             self._sides[name] = side
         # The paper venue goes by log time in live runs too: it has no places.
-        self._placed = shape.mode == "live" and "venue" not in hops.hops
-        self._places = deque(sorted(places(tape, hops, self._names, partition))) if self._placed else deque()
+        placed = shape.mode == "live" and "venue" not in hops.hops
+        found = sorted(places(tape, hops, self._names, partition)) if placed else []
+        self._places = deque(side for side in found if self._until is None or side.place < self._until)
 
     @property
     def inputs(self) -> int:
@@ -108,12 +131,17 @@ class Rerun:
         return self._input.ordinal
 
     def run(self) -> None:
-        """To the end of the input, or to where an answer is missing."""
+        """To the end of the input or of the span, or to where an answer is missing."""
+        for i in range(len(self._stages) - 1, -1, -1):
+            queue = self._queues[i]
+            if queue is not None and not self.waits:
+                self._step(i, queue, queue.carried)
         while not self.waits:
             while self._places and self._places[0].place <= self._input.ordinal:
                 self._apply(self._places.popleft())
-            room = self._places[0].place - self._input.ordinal if self._places else ITEMS_MAX
-            arrival = self._input.take(min(ITEMS_MAX, room))
+            stops = [side.place for side in self._places][:1] + ([] if self._until is None else [self._until])
+            room = min([ITEMS_MAX, *(stop - self._input.ordinal for stop in stops)])
+            arrival = self._input.take(room) if room > 0 else None
             if arrival is None:
                 return
             if isinstance(arrival, End):
@@ -167,8 +195,8 @@ class Rerun:
         self._made("features", rows[keep])
 
     def _made(self, topic: str, rows: Any) -> None:
-        self.rows.setdefault(topic, []).append(rows.tobytes())
-        self.widths[topic] = rows.dtype.itemsize
+        self._made_so_far.rows.setdefault(topic, []).append(rows.tobytes())
+        self._made_so_far.widths[topic] = rows.dtype.itemsize
 
     def _finish(self) -> None:
         for stage, state in zip(self._stages, self._states, strict=True):
@@ -207,7 +235,7 @@ class Rerun:
                 )  # fmt: skip
 
     def _said(self, topic: str, key: bytes, document: Any) -> None:
-        self.documents.setdefault(topic, []).append((key, encode(document)))
+        self._made_so_far.documents.setdefault(topic, []).append((key, encode(document)))
 
 
 def _as_tasks_read(tape: Tape, table_name: str, partition: int) -> list[Record]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 from schemas.errors import BrokerError
@@ -63,7 +64,7 @@ class SimulatedFeed:
         now_s: Callable[[], float] | None, stamp: Callable[[Due], int], end: str, on_ack: Callable[[int], None],
     ) -> None:  # fmt: skip
         self.done = False
-        self._open = lambda: Publisher(log, source, namespace=namespace, on_ack=on_ack)
+        self._open: Callable[[], Publisher] = partial(Publisher, log, source, namespace=namespace, on_ack=on_ack)
         self._publisher: Publisher | None = None
         self._events = events
         self._rng = rng

@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+import random
+from dataclasses import replace
+
+import msgspec
 import pytest
 
+from agents.context import context_of
+from chaos.checks import check
 from chaos.plants import PLANTS, planted
-from chaos.sim_faults import KINDS
+from chaos.sim_faults import KINDS, Faults
+from chaos.sim_world import NANOS, session, world
 from chaos.simulation import Simulated, run_schedule, simulate
+from chaos.tape import Shape
 from schemas.errors import ConfigError
+from streams.memory import MemoryLog
 
 SCHEDULES = 300
 CAUGHT_WITHIN = 40
@@ -51,6 +60,28 @@ def test_a_failing_schedule_repeats_from_its_seed_to_the_step_and_the_word() -> 
         assert again == [failure]
         assert str(failure).startswith(f"seed {failure.seed} step {failure.step}: ")
         assert simulate(1, failure.seed).sound, "and without the bug nothing is wrong with it"
+
+
+def test_a_run_that_is_opened_anew_goes_on_in_a_span_of_its_own() -> None:
+    """Another strategy's parameters from one input on: each span is held against what was in force in it."""
+    before = world("live", False)
+    parameters = {**before.opening.parameters, "score_full_bps": 2.0}
+    opening = msgspec.structs.replace(before.opening, run="r2", parameters=parameters)
+    context = context_of(opening, before.definitions)
+    stages = {hops.name: hops.build(context) for hops in before.tasks}
+    after = replace(before, opening=opening, context=context, stages=stages)
+    events = (*session(0), *session(1))
+    log = MemoryLog()
+    acknowledged = set()
+    for part, sent in ((before, events[: len(session(0))]), (after, events)):
+        run = Faults(log, part, sent, [], random.Random(3))
+        run.desk.jump_ns = NANOS * (part is after)
+        run.run()
+        assert run.settle(5, 0.06, 800)
+        acknowledged |= run.acknowledged
+    shape = Shape(source=opening.source)
+    assert check(log, shape, acknowledged, starts=20).messages == []
+    assert check(log, shape, acknowledged, starts=0, context=before.context).breaches > 0, "not by the old parameters"
 
 
 def test_a_plant_is_undone_when_its_block_ends() -> None:
