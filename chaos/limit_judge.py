@@ -79,6 +79,10 @@ class LimitJudge:
             elif isinstance(item, RunOpened | LimitsChanged | Halt | Resume):
                 self._say(item)
 
+    def stopped(self) -> None:
+        """Live: no time is known, and nothing may be approved, until the clock's next record."""
+        self._clock = None
+
     def took(self, items: Any) -> None:
         """Intents were taken."""
         for intent in items:

@@ -29,7 +29,7 @@ from streams.dead_letters import Letters
 from streams.inputs import ITEMS_MAX, BadRecord, Input
 from streams.log import Record
 from streams.runner import FEATURE_SAMPLE
-from streams.sides import COMMITTED
+from streams.sides import CLOCK_STOPPED, COMMITTED
 
 DLQ = "dlq"
 
@@ -39,6 +39,10 @@ class Observer(Protocol):
 
     def heard(self, topic: str, items: Sequence[Any]) -> None:
         """Side records of a topic of the table took effect."""
+        ...
+
+    def stopped(self) -> None:
+        """From here on the clock counted as stopped, until its next record."""
         ...
 
     def took(self, items: Any) -> None:
@@ -66,6 +70,9 @@ class Nobody:
 
     def heard(self, topic: str, items: Sequence[Any]) -> None:
         """Side records."""
+
+    def stopped(self) -> None:
+        """The clock."""
 
     def took(self, items: Any) -> None:
         """Inputs."""
@@ -226,6 +233,12 @@ class Rerun:
 
     def _apply(self, side: Side) -> None:
         name = self._names[side.input]
+        if side.seq == CLOCK_STOPPED:
+            self._observer.stopped()
+            for stage, state in zip(self._stages, self._states, strict=True):
+                if name in stage.sides:
+                    stage.offer(state, name, [], ended=True)
+            return
         source = self._sides[name]
         while not any(zlib.crc32(w.encode()) == side.writer_crc and seq > side.seq for w, seq in source.seqs.items()):
             if not self._offer(name, 1):

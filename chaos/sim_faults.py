@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from agents.topology import FEED
+from agents.topology import CLOCK, FEED
 from chaos.desk import START_NS, Actor, Desk
 from chaos.faulty_log import FaultyLog, Trouble
 from chaos.sim_feed import FAULTS, Due, SimulatedFeed, faulted
@@ -21,10 +21,11 @@ from streams.failpoints import FAILPOINTS, Failpoint
 from streams.log import Log
 from streams.people import PEOPLE, append
 from streams.scheduler import SimulatedCrash
+from streams.task_plan import CLOCK_AGE_S_MAX
 
 KINDS = (
-    "crash", "pause", "double", "delivery", "commit", "takeover", "read", "slow", "wall", "halt", "limits", "twin_feed",
-    *FAULTS,
+    "crash", "pause", "double", "delivery", "commit", "takeover", "read", "slow", "wall", "clock", "halt", "limits",
+    "twin_feed", *FAULTS,
 )  # fmt: skip
 """What can go wrong. In play there is no wall, nobody speaks, and the feed's line is good: orders must be the same."""
 
@@ -74,6 +75,7 @@ class Faults:
         self._faulty = FaultyLog(log, rng, self._trouble)
         cuts = {
             "commit_interval_s": rng.choice((0.01, 0.04, 0.2)), "heartbeat_s": 0.2, "hold_s": rng.choice((0.0, 0.01)),
+            "clock_age_s_max": rng.choice((0.13, CLOCK_AGE_S_MAX)),
         }  # fmt: skip
         self.desk = Desk(
             log, parts.opening, parts.definitions, parts.context, parts.tasks, parts.stages, rng,
@@ -91,6 +93,7 @@ class Faults:
         self._names = sorted(self.desk.actors)
         self._tasks = [hops.name for hops in parts.tasks]
         self._wakes: dict[int, list[str]] = {}
+        self._clock_from = 0
 
     @property
     def orders(self) -> int:
@@ -107,7 +110,9 @@ class Faults:
         while self.desk.now_s < SESSION_S * 1.1 and self.steps < 2_000:
             self.steps += 1
             self.desk.now_s += self.rng.random() * STEP_S
-            self.desk.actors[self.rng.choice(self._names)].turn(self.rng)
+            name = self.rng.choice(self._names)
+            if name != CLOCK or self.steps >= self._clock_from:
+                self.desk.actors[name].turn(self.rng)
             if self._kinds:
                 self._interfere()
 
@@ -163,7 +168,7 @@ class Faults:
         self.counted["broker"] = self._faulty.failures
         if self.rng.random() >= 0.02:
             return
-        kind = self.rng.choice(("pause", "double", "wall", "halt", "limits"))
+        kind = self.rng.choice(("pause", "double", "wall", "clock", "halt", "limits"))
         if kind not in self._kinds or (not self._live and kind not in ("pause", "double")):
             return
         self.counted[kind] += 1
@@ -176,6 +181,8 @@ class Faults:
             task.twin()
         elif kind == "wall":
             self.desk.jump_ns += self.rng.choice((-HOUR_NS, HOUR_NS))
+        elif kind == "clock":
+            self._clock_from = self.steps + self.rng.randint(20, 200)
         else:
             self._speak(kind)
 
