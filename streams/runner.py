@@ -331,7 +331,7 @@ class Task:
                 self._restore(snapshot)
         if not self.done:
             sides, self._cause_max = self._outputs.recall(self._log)
-            self._sides.recall(sides, self._cause_max)
+            self._sides.recall(sides, self._cause_max, self.inputs)
 
     def _restore(self, snapshot: TaskState) -> None:
         values = snapshot.values
