@@ -30,7 +30,9 @@ READY_S_MAX = 120.0
 """A cold start compiles kernels; a warm one takes a second or two."""
 END_S_MAX = 5.0
 """How long a process is given to end by itself before it is killed."""
-FATAL_EXITS = frozenset({ConfigError.exit_code, StateDiverged.exit_code, SnapshotError.exit_code})
+FATAL_EXITS = frozenset(error.exit_code for error in (ConfigError, StateDiverged, SnapshotError, TaskFailed))
+TOO_MUCH_BAD = "task_failed.too_much_bad"
+"""Code of a task that halts because too much of its input is refused: another life would halt likewise."""
 STDERR_LINES_KEPT = 20
 FENCED_MAX = 1
 """Times that one worker may be fenced ``FENCED_WITHIN_S``. More often means that another supervisor brings its own one
@@ -57,6 +59,7 @@ class _Worker:
     restarts: int = 0
     start_at: float = 0.0
     error: str = ""
+    code: str = ""
     stderr: list[str] = field(default_factory=list)
     drains: list[threading.Thread] = field(default_factory=list)
 
@@ -229,7 +232,8 @@ class Supervisor:
             worker.done = True
         elif event["event"] == "error":
             worker.error = str(event.get("message", ""))
-            if str(event.get("code", "")).startswith(Fenced.code):
+            worker.code = str(event.get("code", ""))
+            if worker.code.startswith(Fenced.code):
                 worker.fenced.append(monotonic_s())
         self._on_event(event)
 
@@ -252,13 +256,15 @@ class Supervisor:
                 f"another process runs the task {worker.spec.task}", kind="twin", got=why,
                 fix="end one of the two: the same tasks are supervised twice (tapedeck top shows who commits)",
             )  # fmt: skip
+        if worker.code == TOO_MUCH_BAD:
+            raise TaskFailed(why, kind="too_much_bad")
         if code in FATAL_EXITS or worker.deaths_in_a_row > self._deaths_max:
             error = BrokerError if code == BrokerError.exit_code else TaskFailed
             raise error(f"task {worker.spec.task} cannot go on", kind="task_ended", got=why, where=f"exit {code}")
         worker.restarts += 1
         worker.start_at = monotonic_s() + self._backoff_s[max(0, min(worker.deaths_in_a_row, len(self._backoff_s)) - 1)]
         self._on_event({"event": "died", "task": worker.spec.task, "code": code, "message": why})
-        worker.error = ""
+        worker.error = worker.code = ""
 
     def _heard(self, worker: _Worker, line: bytes) -> None:
         try:
