@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from typing import Any
 
 import msgspec
@@ -33,6 +33,11 @@ END_S_MAX = 5.0
 FATAL_EXITS = frozenset(error.exit_code for error in (ConfigError, StateDiverged, SnapshotError, TaskFailed))
 TOO_MUCH_BAD = "task_failed.too_much_bad"
 """Code of a task that halts because too much of its input is refused: another life would halt likewise."""
+EVENTS_MAX = 10_000
+"""What workers have said and nobody has heard yet; then whoever says more waits."""
+DRAIN_S = 0.01
+LINE_BYTES_MAX = 1_048_576
+"""A longer line of a worker's is cut there."""
 STDERR_LINES_KEPT = 20
 FENCED_MAX = 1
 """Times that one worker may be fenced ``FENCED_WITHIN_S``. More often means that another supervisor brings its own one
@@ -80,7 +85,7 @@ class Supervisor:
         backoff_s: Sequence[float] = BACKOFF_S, deaths_max: int = DEATHS_MAX,
     ) -> None:  # fmt: skip
         self._workers: dict[str, _Worker] = {}
-        self._events: SimpleQueue[dict[str, Any]] = SimpleQueue()
+        self._events: Queue[dict[str, Any]] = Queue(EVENTS_MAX)
         self._on_event = on_event
         self._command = command
         self._backoff_s = backoff_s
@@ -144,8 +149,8 @@ class Supervisor:
         self._take_events(timeout_s)
         for worker in self._workers.values():
             if worker.process is not None and worker.process.poll() is not None:
-                for drain in worker.drains:
-                    drain.join()
+                while any(drain.is_alive() for drain in worker.drains):
+                    self._take_events(DRAIN_S)  # what it said last: a drain may wait for room
                 self._take_events(0.0)
                 self._ended(worker, worker.process.returncode)
             waits = worker.process is None and not worker.done and not worker.ending
@@ -282,5 +287,5 @@ class Supervisor:
 
 def _drain(stream: Any, handle: Callable[[_Worker, bytes], None], worker: _Worker) -> None:
     with stream:
-        for line in stream:
+        while line := stream.readline(LINE_BYTES_MAX):
             handle(worker, line)

@@ -53,8 +53,8 @@ DEAD_LETTER = Schema(number=24, name="dead_letter", version=2, kind="document", 
 HALT = Schema(number=25, name="halt", version=1, kind="document", event=Halt)
 RESUME = Schema(number=26, name="resume", version=1, kind="document", event=Resume)
 LIMITS = Schema(number=27, name="limits", version=1, kind="document", event=LimitsChanged)
-RETRY = Schema(number=28, name="retry", version=1, kind="document", event=Retry)
-RETRIED = Schema(number=29, name="retried", version=1, kind="document", event=Retried)
+RETRY = Schema(number=30, name="retry", version=1, kind="document", event=Retry)
+RETRIED = Schema(number=31, name="retried", version=1, kind="document", event=Retried)
 
 CATALOG: tuple[Schema, ...] = (
     RAW, SNAPSHOT, TICK_SCHEMA, FEATURE_SCHEMA, SCORE_SCHEMA, DEFINITION, INTENT, DECISION, ORDER, EXECUTION, RUN, END,

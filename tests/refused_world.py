@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
 from functools import lru_cache
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 from agents.context import read_context
@@ -48,7 +50,7 @@ class World:
         open_live(self.log, load_topology(None))
         self.context = read_context(self.log, "")
         self.bad: set[int] = set()
-        self.deaths = 0
+        self.deaths: Counter[str] = Counter()
         warm(NORMALISE.build(self.context), self.context)
 
     def feed(self, bad_at: Iterable[int], number: int) -> None:
@@ -97,23 +99,21 @@ class World:
 
 
 class Life:
-    """Lives of a task, killed by the seed at one named point, to the end of its input.
+    """Lives of a task, killed by the seed at named points, to the end of its input.
 
     Args:
         world: Where.
-        point: Where it dies; "any": anywhere.
-        share: How often.
+        kills: How often it dies, by failpoint; "any": anywhere.
         on_turn: Called after every turn and death.
     """
 
     def __init__(
-        self, world: World, *, seed: int = 0, point: str = "any", share: float = 0.0,
+        self, world: World, *, seed: int = 0, kills: Mapping[str, float] = MappingProxyType({}),
         on_turn: Callable[[], None] = lambda: None, deaths_max: int = 40, **plan: Any,
     ) -> None:  # fmt: skip
         self._world = world
         self._rng = random.Random(seed)
-        self._point = point
-        self._share = share
+        self._kills = kills
         self._on_turn = on_turn
         self._deaths_max = deaths_max
         self._plan = {"records_max": 16, "frame_rows": 7, "commit_interval_s": 0.05, **plan}
@@ -132,13 +132,13 @@ class Life:
                     self._on_turn()
                     task.close()
                     return
-            except SimulatedCrash:
-                self._world.deaths += 1
+            except SimulatedCrash as crash:
+                self._world.deaths[crash.args[0]] += 1
                 task = None
             self._on_turn()
         raise AssertionError("it never comes to rest")
 
     def _crash(self, point: str, _inputs: int) -> None:
-        meant = self._point in (point, "any") and self._world.deaths < self._deaths_max
-        if meant and self._rng.random() < self._share:
+        share = self._kills.get(point, self._kills.get("any", 0.0))
+        if self._world.deaths.total() < self._deaths_max and self._rng.random() < share:
             raise SimulatedCrash(point)
