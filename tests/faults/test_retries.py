@@ -21,6 +21,9 @@ from streams.admission import RETRIED_FROM, RETRY
 from streams.scheduler import SimulatedCrash
 from tests.refused_world import BAD, RAW, UNKNOWN, Life, World, events
 
+GOOD = (
+    b'{"stream":"btcusdt@bookTicker","data":{"u":900000000000001,"s":"BTCUSDT","b":"9.01","B":"2","a":"9.02","A":"1"}}'
+)
 SAID: dict[str, Any] = {"author": "j.doe", "reason": "mended"}
 
 
@@ -82,10 +85,10 @@ def test_the_task_processes_it_and_what_is_still_bad_is_refused_again_under_its_
 
 
 def test_a_payload_that_has_become_good_gives_its_ticks_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    world = refused(number=400)
-    first = world.filed()[0]
-    good = next(e for e in events()[400:] if b"@bookTicker" in e.payload and e.key == first.key)
-    monkeypatch.setattr(Filed, "payload", property(lambda _: good.payload))  # what could not be read now can
+    at = next(i for i, event in enumerate(events()) if event.key == b"spot:BTCUSDT" and i > 3)
+    world = refused([at])
+    (first,) = world.filed()
+    monkeypatch.setattr(Filed, "payload", property(lambda _: GOOD))  # what could not be read now can
     before = len(world.ticks())
     put_back(world, [first.offset])
     Life(world, seed=2, kills={"any": 0.1}).run()
