@@ -98,7 +98,7 @@ def show(
 
 @app.command(
     epilog='\b\nExamples:\n  tapedeck dlq retry 17 18 --reason "definition added"\n'
-    '  tapedeck dlq retry --kind unknown_instrument --reason loaded --json'
+    "  tapedeck dlq retry --kind unknown_instrument --reason loaded --json"
 )
 def retry(
     context: typer.Context,
