@@ -121,6 +121,7 @@ class LiveSession:
         return WorkerSpec(
             bootstrap=self._log.bootstrap, namespace="", run=self.opened.run, source=self.plan.source, task=name,
             hops=hops, mode="live", writers=writers(self.plan.tasks, self.plan.source), folder=str(self.plan.folder),
+            bad_share_max=self.plan.settings.tasks.bad_share_max, bad_min=self.plan.settings.tasks.bad_min,
             feed=None if name != FEED else FeedSpec(
                 captures=[str(path) for path in self.plan.captures], seed=feed.seed, speed=feed.speed,
                 instruments=feed.instruments,

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from schemas.errors import ConfigError
+from streams.breaker import BAD_MIN, BAD_SHARE_MAX, BAD_WINDOW
 
 FILE_BYTES_MAX = 1_048_576
 """Largest topology, view or model file."""
@@ -78,9 +79,17 @@ class VenueTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_onl
 
 
 class TasksTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """``[tasks]``: ``split`` gives every hop a process of its own."""
+    """``[tasks]``: what holds for every task.
+
+    Attributes:
+        split: Gives every hop a process of its own.
+        bad_share_max: Largest share of refused inputs among a task's last ``BAD_WINDOW``; with more it halts. 1: any.
+        bad_min: So many must be refused before their share counts.
+    """
 
     split: bool = False
+    bad_share_max: Annotated[float, Meta(gt=0, le=1)] = BAD_SHARE_MAX
+    bad_min: Annotated[int, Meta(ge=1, le=BAD_WINDOW)] = BAD_MIN
 
 
 class TopologyFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

@@ -94,6 +94,7 @@ def _task(spec: WorkerSpec) -> Any:
     plan = TaskPlan(
         name=spec.task, namespace=spec.namespace, source=spec.source, run=context.run.run, mode=mode, lasting=live,
         state_partition=hops.state_partition, commit_every_batch=hops.commit_every_batch, writers=spec.writers,
+        bad_share_max=spec.bad_share_max, bad_min=spec.bad_min,
     )  # fmt: skip
     task = Task(plan, stages, log, failpoint=_die_after(spec.die_after), on_reject=_say_reject)
     if not live:

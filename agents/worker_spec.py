@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from streams.breaker import BAD_MIN, BAD_SHARE_MAX
+
 
 class FeedSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What the feed process plays: capture files, or the simulator.
@@ -31,6 +33,8 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
         hops: Hops of a chain; none for the others.
         writers: Who writes each topic of the run, by table name.
         die_after: Inputs after which it kills itself, for drills.
+        bad_share_max: Largest share of refused inputs among the last ones, of a chain of hops.
+        bad_min: So many must be refused before their share counts.
         feed: Of the feed.
         folder: Where the paths of the desk's own code begin.
     """
@@ -44,6 +48,8 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     writers: dict[str, str] = {}
     mode: Literal["live", "play"] = "play"
     die_after: int | None = None
+    bad_share_max: float = BAD_SHARE_MAX
+    bad_min: int = BAD_MIN
     feed: FeedSpec | None = None
     folder: str = "."
 

@@ -194,7 +194,10 @@ def as_line(figures: RunFigures) -> str:
         parts.append(f"gaps {count(figures.gaps)}")
     if figures.dead_letters:
         parts.append(f"dead letters {count(sum(figures.dead_letters.values()))}")
-    parts += [f"{task.name} STALLED ({age(task.commit_age_s)})" for task in figures.tasks if task.stalled]
+    parts += [f"{task.name} HALTED: too much is refused" for task in figures.tasks if task.halted]
+    parts += [
+        f"{task.name} STALLED ({age(task.commit_age_s)})" for task in figures.tasks if task.stalled and not task.halted
+    ]
     if figures.trading_state != "ACTIVE" or figures.halts:
         parts.append(f"{figures.trading_state} ({len(figures.halts)} halts)")
     if figures.left_s is not None and not figures.ended:

@@ -29,6 +29,8 @@ def _task(task: TaskFigures) -> Any:
     lag = "-" if task.lag is None else ("<" if task.lag_is_bound and task.lag else "") + short(task.lag)
     back = "-" if task.restarts is None else str(task.restarts)
     per_s = short(round(task.per_s)) if task.per_s >= 10 or not task.per_s else f"{task.per_s:.1f}"
+    if task.halted:
+        return _row((task.name, "HALTED", lag, age(task.commit_age_s), back), TASK_WIDTHS, RED)
     if task.stalled:
         return _row((task.name, "STALLED", lag, age(task.commit_age_s), back), TASK_WIDTHS, RED)
     line = _row((task.name, per_s, lag, age(task.commit_age_s)), TASK_WIDTHS[:-1])

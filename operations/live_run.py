@@ -39,12 +39,14 @@ class TaskFacts:
         committed_ms: Kafka's time of its newest snapshot, ms since the epoch; None where it never committed.
         lag: Input records that are not yet behind a commit.
         torn: Whether that snapshot cannot be read.
+        halted: It has halted, since so many of so many inputs were refused; None where it has not.
     """
 
     name: str
     committed_ms: int | None
     lag: int
     torn: bool = False
+    halted: tuple[int, int] | None = None
 
 
 def opened(log: Log) -> Opened | None:
@@ -123,4 +125,4 @@ def _facts(log: Log, state: str, task: TaskHops, source: str) -> TaskFacts:
         return TaskFacts(task.name, None, 0, torn=True)
     if found is None:
         return TaskFacts(task.name, None, log.bounds(topic, 0)[1])
-    return TaskFacts(task.name, found.committed_ns // 1_000_000, found.lag)
+    return TaskFacts(task.name, found.committed_ns // 1_000_000, found.lag, halted=found.halted)

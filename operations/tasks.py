@@ -46,6 +46,9 @@ def judge(
     open_s = (now_ms - opened_ms) / 1_000
     heard = [ms for ms in (clock_ms, *(task.committed_ms for task in tasks)) if ms is not None]
     silent_s = (now_ms - max(heard)) / 1_000 if heard else open_s
+    halted = [_task(task, now_ms, open_s, program) for task in tasks if task.halted is not None]
+    if silent_s > STALLED_S and open_s > STALLED_S and halted:
+        return halted
     if silent_s > STALLED_S and open_s > STALLED_S:
         said = f"opened {span(open_s)} ago, silent for {span(silent_s)}"
         if in_order():
@@ -76,6 +79,10 @@ def _task(task: TaskFacts, now_ms: int, open_s: float, program: str) -> Finding:
                        "starting" if starting else f"has never committed; {task.lag:,} records wait for it",
                        wanted, restart)  # fmt: skip
     age_s = (now_ms - task.committed_ms) / 1_000
+    if task.halted is not None:
+        bad, among = task.halted
+        return Finding(check, "fail", f"halted: {bad:,} of {among:,} inputs were refused", "a feed that can be used",
+                       f"{program} dlq list shows them; then docs/operations.md, Too much is refused")  # fmt: skip
     if age_s > STALLED_S:
         return Finding(check, "fail", f"stalled: lag {task.lag:,} records, last commit {span(age_s)} ago", wanted,
                        f"{restart} (takes its place: Kafka shuts the stalled process out)")  # fmt: skip

@@ -18,6 +18,7 @@ from replay.run_figures import TaskFigures
 from replay.watched import NANOS_PER_MS, Watched
 from schemas.errors import SnapshotError
 from schemas.header import HOP_NUMBER
+from streams.breaker import tripped
 from streams.log import Log, Reader, Record
 from streams.state_bytes import load_values
 
@@ -45,6 +46,7 @@ class _Task:
     inputs: int = 0
     offset: int = 0
     done: bool = False
+    halted: bool = False
     reached: int = 0
     moved_s: float = 0.0
 
@@ -130,7 +132,7 @@ class TaskWatch:
         return TaskFigures(
             name=task.hops.name, hops=task.hops.hops, inputs=inputs, per_s=task.meter.rate(now_s, inputs),
             lag=0 if over else lag, lag_is_bound=not answers, commit_age_s=age_s,
-            stalled=not over and self._stalled(task, lag, age_s, now_s),
+            stalled=not over and self._stalled(task, lag, age_s, now_s), halted=task.halted,
         )  # fmt: skip
 
     def _lag(self, task: _Task, inputs: int, totals: Mapping[str, int]) -> int:
@@ -169,6 +171,7 @@ class TaskWatch:
             values = load_values(record.value)
             place = values["input"]
             inputs, task.offset, task.done = int(place["ordinal"]), int(place["offset"]), bool(values["done"])
+            task.halted = tripped(values.get("breaker")) is not None
         except (SnapshotError, KeyError, TypeError, ValueError):
             return  # what is torn is for the task that recovers to judge
         if inputs != task.inputs or task.snapshot is None:

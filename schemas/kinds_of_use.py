@@ -92,6 +92,16 @@ CONFIG = {
     "no_such_name": ("Nobody trades under the name to be halted.", "Use one that is allowed; `--force` takes any."),
     "not_halted": ("Nothing is halted in the scope to be resumed.", "`tapedeck risk show` lists the halts in force."),
     "bad_text": ("A reason or an author is empty, too long or cannot be printed.", "Write 1 to 512 characters."),
+    "no_letter": ("There is no dead letter of that number or kind.", "`tapedeck dlq list` shows those there are."),
+    "not_retriable": (
+        "A dead letter cannot be put back: it is no raw payload as its publisher sent it, or not of the live run.",
+        "Mend what its reason names; the line says how the input comes again.",
+    ),
+    "retried_already": ("A dead letter has been put back before.", "If it is meant once more, say `--again`."),
+    "bad_moment": (
+        "A moment is neither a span before now nor a time.",
+        "Write e.g. `30m`, `2h` or `2026-11-24T09:30`.",
+    ),
     "run_ended": ("A payload was published after the run's end record.", "Open another run."),
 }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from streams.breaker import tripped
 from streams.log import Log, Record
 from streams.snapshot import newest_record
 from streams.state_bytes import load_values
@@ -26,6 +27,7 @@ class Progress:
         end: Offset after the last input record, uncommitted ones and markers included.
         snapshots: Snapshots committed so far.
         committed_ns: Wall time of the newest, ns UTC; 0 where the log keeps none (memory).
+        halted: It has halted, since so many of so many inputs were refused; None where it has not.
     """
 
     inputs: int
@@ -33,6 +35,7 @@ class Progress:
     end: int
     snapshots: int
     committed_ns: int
+    halted: tuple[int, int] | None = None
 
     @property
     def lag(self) -> int:
@@ -54,4 +57,8 @@ def progress(log: Log, *, state_topic: str, state_partition: int, task: str, inp
 def _progress(record: Record, end: int) -> Progress:
     values = load_values(record.value)
     place = values["input"]
-    return Progress(place["ordinal"], place["offset"], end, values["snapshots"], record.timestamp_ms * NANOS_PER_MS)
+    found = tripped(values.get("breaker"))
+    return Progress(
+        place["ordinal"], place["offset"], end, values["snapshots"], record.timestamp_ms * NANOS_PER_MS,
+        None if found is None else found[:2],
+    )  # fmt: skip

@@ -20,6 +20,7 @@ from schemas.errors import SnapshotError
 from schemas.header import HOP_NUMBER
 from streams.admission import schemas_of
 from streams.agent import Agent, Batch, DocumentOut, Out, RowsOut
+from streams.breaker import Breaker
 from streams.clock import monotonic_s, sleep_s, wall_ns
 from streams.dead_letters import Letters
 from streams.failpoints import Failpoint, nothing
@@ -87,6 +88,7 @@ class Task:
             accepts=schemas_of(stages[0].reads), writer=plan.writers.get(stages[0].reads),
         )  # fmt: skip
         self._letters = Letters(plan.name, primary, plan.partition)
+        self._breaker = Breaker(plan.name, f"{primary}[{plan.partition}]", plan.bad_share_max, plan.bad_min)
         self._sides = Sides(log, plan, self.stages)
         self._failpoint("takeover", 0)
         self._writer: Writer = log.writer(plan.namespace + plan.name)
@@ -103,10 +105,15 @@ class Task:
         return self._input.ordinal
 
     def turn(self, wait_s: float) -> bool:
-        """Do one piece of work, waiting up to ``wait_s`` for input; False when there was none."""
+        """Do one piece of work, waiting up to ``wait_s`` for input; False when there was none.
+
+        Raises:
+            TaskFailed: Too much of the input is refused; what there is is committed.
+        """
+        self._breaker.check()
         wait_s = self._outputs.serve(wait_s)
         progressed = self._step_queues() or self._read_sides(wait_s) or self._read(wait_s)
-        if not self.done and self._commit_due():
+        if not self.done and (self._breaker.tripped or self._commit_due()):
             self.commit()
         return progressed
 
@@ -290,6 +297,7 @@ class Task:
 
     def _dead_letter(self, key: bytes, letter: DeadLetter, ordinal: int) -> None:
         self._outputs.letter(key, letter, ordinal)
+        self._breaker.refused(ordinal)
         self._on_reject(letter)
 
     def _before_record(self) -> None:
@@ -312,6 +320,7 @@ class Task:
             "input": {name: getattr(self._input, name) for name in ("offset", "ordinal", "seqs")},
             "sides": self._sides.positions(),
             "outputs": self._outputs.marks(recovering=self.inputs <= self._cause_max),
+            "breaker": self._breaker.dump(),
             "snapshots": self._snapshots,
             "waits": list(self._waits),
             "end": None if self._end is None else self._end.ts,
@@ -343,6 +352,7 @@ class Task:
         again = COMMITTED if self.fresh else frozenset()
         self._sides.restore({name: at for name, at in values["sides"].items() if name not in again})
         self._outputs.restore(values["outputs"])
+        self._breaker.restore(values.get("breaker"))
         self._snapshots = values["snapshots"]
         self._waits = tuple(values["waits"])
         self._end = None if values["end"] is None else End(run=self.plan.run, ts=values["end"], inputs=0)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -83,6 +83,12 @@ class Desk(SimulatedDesk):
     def documents(self, topic: str, event: type[Any]) -> list[Any]:
         found = [decode_any(record.value) for record in self.log.scan(topic, 0, 0, committed=True)]
         return [document for document in found if isinstance(document, event)]
+
+    def frames(self, topic: str) -> Iterator[Any]:
+        """Rows of a topic as they are committed, frame by frame."""
+        for record in self.log.scan(topic, 0, 0, committed=True):
+            header = unpack(record.header or b"")
+            yield decode_rows(header.schema, header.version, record.value, header.count)
 
     def rows(self, topic: str) -> list[tuple[int, int]]:
         found: list[tuple[int, int]] = []
