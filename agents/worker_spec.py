@@ -33,6 +33,8 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
         die_after: Inputs after which it kills itself, for drills.
         feed: Of the feed.
         folder: Where the paths of the desk's own code begin.
+        metrics_host: Where its metrics listen.
+        metrics_port: At which port; 0 for a free one, None for no metrics.
     """
 
     bootstrap: str
@@ -46,6 +48,8 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     die_after: int | None = None
     feed: FeedSpec | None = None
     folder: str = "."
+    metrics_host: str = ""
+    metrics_port: int | None = None
 
 
 def say(event: str, **fields: Any) -> None:

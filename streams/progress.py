@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from streams.log import Log, Record
+from streams.recovery import RecoveryProgress
 from streams.snapshot import newest_record
 from streams.state_bytes import load_values
 
@@ -26,6 +27,7 @@ class Progress:
         end: Offset after the last input record, uncommitted ones and markers included.
         snapshots: Snapshots committed so far.
         committed_ns: Wall time of the newest, ns UTC; 0 where the log keeps none (memory).
+        recovery: How far it was in working off what lay there when its life began; None where that is over.
     """
 
     inputs: int
@@ -33,6 +35,7 @@ class Progress:
     end: int
     snapshots: int
     committed_ns: int
+    recovery: RecoveryProgress | None = None
 
     @property
     def lag(self) -> int:
@@ -53,5 +56,6 @@ def progress(log: Log, *, state_topic: str, state_partition: int, task: str, inp
 
 def _progress(record: Record, end: int) -> Progress:
     values = load_values(record.value)
-    place = values["input"]
-    return Progress(place["ordinal"], place["offset"], end, values["snapshots"], record.timestamp_ms * NANOS_PER_MS)
+    place, committed_ns = values["input"], record.timestamp_ms * NANOS_PER_MS
+    recovery = RecoveryProgress.told(values.get("recovery"), place["ordinal"], committed_ns)
+    return Progress(place["ordinal"], place["offset"], end, values["snapshots"], committed_ns, recovery)
