@@ -126,6 +126,8 @@ BENCHMARKS: tuple[Benchmark, ...] = (
         (
             Figure("as it is to plain", "ratio", goal=Limit(at_least=0.95), higher_is_better=True),
             Figure("each batch to plain", "ratio", higher_is_better=True),
+            Figure("CPU as it is to plain", "ratio", goal=Limit(at_most=1.05)),
+            Figure("CPU each batch to plain", "ratio"),
             *(Figure(way, "ticks/s", higher_is_better=True) for way in WAYS),
         ),
         {"measure": "throughput", "ticks": 3_000_000, "frame_rows": 256},
