@@ -95,9 +95,11 @@ class Recovery:
 
     def look(self, source: Input) -> bool:
         """Take in how far the input was consumed; whether something is still left."""
+        if not self.active:
+            return False
         self._inputs = source.ordinal
         self.active = source.offset <= self._last_offset
-        if not self.active and self._ended_s is None:
+        if not self.active:
             self._ended_s = self._monotonic()
         return self.active
 

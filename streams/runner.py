@@ -54,8 +54,7 @@ class Task:
 
     Attributes:
         fresh: Hops whose former state did not fit a run that was opened since, and that began afresh.
-        recovery: How far this life is in working off what lay on its input when it began.
-        vitals: What this life counts, for metrics.
+        recovery, vitals: How far this life is in working off what it found on its input; what it counts, for metrics.
     """
 
     def __init__(
@@ -98,8 +97,7 @@ class Task:
         self._outputs = TaskOutputs(plan, self.stages, self._writer, self._sides, monotonic, self._before_record)
         self._failpoint("recovering", 0)
         self._recover()
-        writer = plan.writers.get(stages[0].reads)
-        self.recovery = Recovery(log, self._input, writer, monotonic, wall)
+        self.recovery = Recovery(log, self._input, plan.writers.get(stages[0].reads), monotonic, wall)
         self._failpoint("recovered", self.inputs)
         self._input.open()
         self._sides.open()
@@ -113,8 +111,7 @@ class Task:
         """Do one piece of work, waiting up to ``wait_s`` for input; False when there was none."""
         wait_s = self._outputs.serve(wait_s)
         progressed = self._step_queues() or self._read_sides(wait_s) or self._read(wait_s)
-        if self.recovery.active:
-            self.recovery.look(self._input)
+        self.recovery.look(self._input)
         if not self.done and self._commit_due():
             self.commit()
         return progressed
@@ -129,8 +126,7 @@ class Task:
         state = self.plan.topic(STATE)
         self._failpoint("committing", self.inputs)
         self._outputs.commit(state, self.plan.state_partition, self.plan.name.encode(), data, header)
-        self._dirty = False
-        self._committed_at = self._monotonic()
+        self._dirty, self._committed_at = False, self._monotonic()
         self.vitals.committed(self._committed_at - began_s, len(data))
         self._failpoint("committed", self.inputs)
 
