@@ -7,8 +7,9 @@ the clock last. What is unanswered then stays in the snapshots: the next life go
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agents.live_plan import LivePlan
 from agents.opening import open_live
@@ -21,6 +22,11 @@ from schemas.errors import ConfigError
 from streams.clock import monotonic_s, sleep_s, wall_ns
 from streams.kafka import KafkaLog
 
+if TYPE_CHECKING:
+    from streams.metrics_server import Endpoint
+
+UP = "up"
+"""What the supervisor calls itself in metrics."""
 POLL_S = 0.05
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds before a task is brought back, by its deaths in a row."""
@@ -53,6 +59,8 @@ class LiveSession:
         self._on_event = on_event
         self._supervisor = Supervisor(on_event, backoff_s=BACKOFF_S, deaths_max=DEATHS_MAX)
         self._started: list[str] = []
+        self._stalled: Counter[str] = Counter()
+        self._endpoint: Endpoint | None = None
         self._stalls = Stalls(log, {t.name: t for t in plan.tasks if t.name in self.names})
         self._stopping = False
 
@@ -82,6 +90,7 @@ class LiveSession:
             TaskFailed: A task cannot be kept alive, or another process runs it too.
             BrokerError: The same, and Kafka is the cause.
         """
+        self._listen()
         for name in self.names:
             if name == FEED:
                 self._supervisor.wait_ready(lambda: self._stopping)
@@ -93,6 +102,7 @@ class LiveSession:
             self._supervisor.poll(POLL_S)
             for task in self._stalls.look(self._supervisor.is_ready):
                 self._on_event({"event": "stalled", "task": task.name, "message": task.why})
+                self._stalled[task.name] += 1
                 self._supervisor.kill(task.name)
             on_progress()
 
@@ -112,6 +122,29 @@ class LiveSession:
     def close(self) -> None:
         """End every process that is still there, at once."""
         self._supervisor.close()
+        if self._endpoint is not None:
+            self._endpoint.close()
+
+    def _listen(self) -> None:
+        """Tell how the processes are, where that was asked for; where it cannot be, that is said and all goes on."""
+        metrics = self.plan.settings.metrics
+        if metrics.port is None or self.opened is None:
+            return
+        from agents.process_metrics import of_supervisor
+        from streams.metrics_server import Endpoint, info
+
+        readings = [info(self.opened.run), *of_supervisor(self._supervisor, self.names, self._stalled)]
+        try:
+            self._endpoint = Endpoint(UP, readings, host=metrics.host, port=metrics.port)
+        except ConfigError as error:
+            self._on_event({"event": "no_metrics", "task": UP, "code": error.kind, "message": error.told})
+        else:
+            self._on_event({"event": "metrics", "task": UP, "metrics_port": self._endpoint.port})
+
+    def _metrics_port(self, name: str) -> int | None:
+        """Behind the supervisor's own, each name at one place, whichever of them run here."""
+        base = self.plan.settings.metrics.port
+        return base if not base else base + 1 + self.plan.names.index(name)
 
     def _spec(self, name: str) -> WorkerSpec:
         if self.opened is None:
@@ -122,6 +155,7 @@ class LiveSession:
             bootstrap=self._log.bootstrap, namespace="", run=self.opened.run, source=self.plan.source, task=name,
             hops=hops, mode="live", writers=writers(self.plan.tasks, self.plan.source), folder=str(self.plan.folder),
             bad_share_max=self.plan.settings.tasks.bad_share_max, bad_min=self.plan.settings.tasks.bad_min,
+            metrics_host=self.plan.settings.metrics.host, metrics_port=self._metrics_port(name),
             feed=None if name != FEED else FeedSpec(
                 captures=[str(path) for path in self.plan.captures], seed=feed.seed, speed=feed.speed,
                 instruments=feed.instruments,

@@ -105,6 +105,11 @@ class Supervisor:
         """Whether one worker is up and at work."""
         return self._workers[task].ready and not self._workers[task].done
 
+    def runs(self, task: str) -> bool:
+        """The same of any task, started or not."""
+        worker = self._workers.get(task)
+        return worker is not None and worker.process is not None and worker.ready and not worker.done
+
     @property
     def restarts(self) -> dict[str, int]:
         """How often each task was brought back; tasks that never died are left out."""

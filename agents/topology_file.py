@@ -21,6 +21,9 @@ FILE_BYTES_MAX = 1_048_576
 INSTRUMENTS_MAX = 5_000
 """Most simulated instruments."""
 
+METRICS_PORT_MAX = 65_000
+"""Largest port at which metrics begin: those of all processes lie behind it."""
+
 
 class FeedTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """``[feed]``: where payloads come from.
@@ -92,6 +95,18 @@ class TasksTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_onl
     bad_min: Annotated[int, Meta(ge=1, le=BAD_WINDOW)] = BAD_MIN
 
 
+class MetricsTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """``[metrics]``: where Prometheus finds ``/metrics``.
+
+    Attributes:
+        port: Of the supervisor; its processes listen at those after it. 0: each at a free one. None: no metrics.
+        host: Address to listen on.
+    """
+
+    port: Annotated[int, Meta(ge=0, le=METRICS_PORT_MAX)] | None = None
+    host: str = "127.0.0.1"
+
+
 class TopologyFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """The whole file."""
 
@@ -103,6 +118,7 @@ class TopologyFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
     risk: RiskTable = RiskTable()
     venue: VenueTable = VenueTable()
     tasks: TasksTable = TasksTable()
+    metrics: MetricsTable = MetricsTable()
 
 
 class ViewColumn(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

@@ -6,9 +6,11 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from agents.context import Context
 from agents.worker_spec import FeedSpec, WorkerSpec, say
 from streams.clock import monotonic_s, wall_ns
 from streams.kafka import KafkaLog
+from streams.recovery import Recovery
 from streams.runner import Task
 
 QUIET_S = 0.5
@@ -21,16 +23,27 @@ NANOS = 1_000_000_000
 
 
 class Draining:
-    """A live task that works off its input and commits when SIGTERM comes."""
+    """A live task that works off its input and commits when SIGTERM comes.
 
-    def __init__(self, task: Task) -> None:
+    Attributes:
+        task: The task.
+        context: What its hops were made of.
+    """
+
+    def __init__(self, task: Task, context: Context) -> None:
         self.done = False
-        self._task = task
+        self.task = self._task = task
+        self.context = context
         self._quiet_since = 0.0
         self._until = 0.0
         if task.fresh:
             say("fresh", task=task.plan.name, hops=list(task.fresh))
         signal.signal(signal.SIGTERM, lambda *_: self.stop())
+
+    @property
+    def recovery(self) -> Recovery:
+        """The task's."""
+        return self._task.recovery
 
     def stop(self) -> None:
         """Take what is there, then end."""

@@ -37,6 +37,8 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
         bad_min: So many must be refused before their share counts.
         feed: Of the feed.
         folder: Where the paths of the desk's own code begin.
+        metrics_host: Where its metrics listen.
+        metrics_port: At which port; 0 for a free one, None for no metrics.
     """
 
     bootstrap: str
@@ -52,6 +54,8 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     bad_min: int = BAD_MIN
     feed: FeedSpec | None = None
     folder: str = "."
+    metrics_host: str = ""
+    metrics_port: int | None = None
 
 
 def say(event: str, **fields: Any) -> None:

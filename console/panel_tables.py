@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from console.figures import age, latency, money, short, time_of_day
+from console.figures import age, duration, latency, money, short, time_of_day
 
 if TYPE_CHECKING:
-    from replay.run_figures import HaltFigures, InstrumentFigures, RunFigures, TaskFigures
+    from replay.run_figures import HaltFigures, InstrumentFigures, RecoveryFigures, RunFigures, TaskFigures
 
 TASK_WIDTHS = (10, 8, 8, 8, 5)
 HOP_WIDTHS = (20, 8, 8)
@@ -22,7 +22,22 @@ STATE_STYLES = {"ACTIVE": "", "REDUCING": YELLOW, "HALTED": RED}
 def task_lines(figures: RunFigures) -> list[Any]:
     """The feed and the tasks, a line each: how fast, how far behind, how lively."""
     lines = [_row(("task", "in/s", "lag", "commit", "died"), TASK_WIDTHS, DIM)]
-    return lines + [_task(task) for task in figures.tasks]
+    for task in figures.tasks:
+        lines.append(_task(task))
+        if task.recovery is not None:
+            lines.append(text(f" {_cut(recovering(task.recovery), sum(TASK_WIDTHS) - 1)}", YELLOW))
+    return lines
+
+
+def recovering(recovery: RecoveryFigures) -> str:
+    """How far a recovery is, in few words.
+
+    >>> from replay.run_figures import RecoveryFigures
+    >>> recovering(RecoveryFigures(120_000, 1_000_000, 3.0, 22.0))
+    'recovering 120,000 of 1.00M, 0:22 left'
+    """
+    left = "" if recovery.left_s is None else f", {duration(recovery.left_s)} left"
+    return f"recovering {short(recovery.done)} of {short(recovery.to_do)}{left}"
 
 
 def _task(task: TaskFigures) -> Any:

@@ -9,7 +9,7 @@ import typer
 
 from console.cluster import bootstrap_flag
 
-EXAMPLES = ("", "topology.toml", "topology.toml --only hot --only risk", "--seconds 60 --json")
+EXAMPLES = ("", "topology.toml --metrics-port 9400", "topology.toml --only hot --only risk", "--seconds 60 --json")
 """Shown by ``--help``."""
 DEFAULT_FILE = Path("topology.toml")
 """Taken where no file is named and there is one."""
@@ -35,6 +35,13 @@ def up(
     seconds: Annotated[
         float | None, typer.Option(metavar="S", show_default=False, help="End in order after S seconds of being up.")
     ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PORT", show_default=False,
+            help="Serve /metrics for Prometheus here, and of each process at the ports after it; 0: at free ones.",
+        ),
+    ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Quiet; at the end what came of it as one JSON object.")
     ] = False,
@@ -49,11 +56,12 @@ def up(
 
     use_kernel_cache()  # before anything imports numba
     from agents.live_plan import load_topology
-    from console.live_run import Choices, chosen, run_live
+    from console.live_run import Choices, chosen, run_live, with_metrics
     from streams.config import named_bootstrap
 
     named = named_bootstrap(bootstrap_flag(context))
     file = topology or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
     plan = load_topology(file)
+    plan = with_metrics(plan, metrics_port)
     choices = Choices(only=chosen(plan, only or ()), seconds=seconds, as_json=json)
     raise typer.Exit(run_live(plan, choices, None if named is None else named.bootstrap))

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from agents.stalls import STALL_S_MAX
 from operations.finding import Finding, span
 from operations.live_run import TaskFacts
+from streams.recovery import RecoveryProgress
 
 STALLED_S = STALL_S_MAX
 """A live task commits every few seconds even when idle: one that is silent for longer is stalled or dead."""
@@ -86,10 +87,18 @@ def _task(task: TaskFacts, now_ms: int, open_s: float, program: str) -> Finding:
     if age_s > STALLED_S:
         return Finding(check, "fail", f"stalled: lag {task.lag:,} records, last commit {span(age_s)} ago", wanted,
                        f"{restart} (takes its place: Kafka shuts the stalled process out)")  # fmt: skip
+    if task.recovery is not None:
+        return Finding(check, "warn", _recovering(task.recovery), "a task that has caught up",
+                       "wait; tapedeck top shows how far it is")  # fmt: skip
     if task.lag > LAG_RECORDS_WARN:
         return Finding(check, "warn", f"behind by {task.lag:,} records", f"at most {LAG_RECORDS_WARN:,}",
                        "give it a core of its own, or take load off the machine: top -o %CPU")  # fmt: skip
     return Finding(check, "ok", f"lag {task.lag:,} records, last commit {span(age_s)} ago")
+
+
+def _recovering(recovery: RecoveryProgress) -> str:
+    left = "" if recovery.left_s is None else f", about {span(recovery.left_s)} left"
+    return f"recovering: {recovery.done:,} of {recovery.to_do:,} inputs, {span(recovery.elapsed_s)} so far{left}"
 
 
 def _sources(

@@ -8,18 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
 from agents.topology import CLOCK, FEED, HOP_FACTORIES, PRIMARY, TaskHops
 from replay.counted import Counted
 from replay.meter import Meter
-from replay.run_figures import TaskFigures
+from replay.run_figures import RecoveryFigures, TaskFigures
 from replay.watched import NANOS_PER_MS, Watched
 from schemas.errors import SnapshotError
 from schemas.header import HOP_NUMBER
 from streams.breaker import tripped
 from streams.log import Log, Reader, Record
+from streams.recovery import RecoveryProgress
 from streams.state_bytes import load_values
 
 NANOS = 1_000_000_000
@@ -47,6 +49,7 @@ class _Task:
     offset: int = 0
     done: bool = False
     halted: bool = False
+    recovery: Any = None
     reached: int = 0
     moved_s: float = 0.0
 
@@ -133,6 +136,7 @@ class TaskWatch:
             name=task.hops.name, hops=task.hops.hops, inputs=inputs, per_s=task.meter.rate(now_s, inputs),
             lag=0 if over else lag, lag_is_bound=not answers, commit_age_s=age_s,
             stalled=not over and self._stalled(task, lag, age_s, now_s), halted=task.halted,
+            recovery=None if over else _recovery(task, inputs, wall_ns),
         )  # fmt: skip
 
     def _lag(self, task: _Task, inputs: int, totals: Mapping[str, int]) -> int:
@@ -172,8 +176,14 @@ class TaskWatch:
             place = values["input"]
             inputs, task.offset, task.done = int(place["ordinal"]), int(place["offset"]), bool(values["done"])
             task.halted = tripped(values.get("breaker")) is not None
+            task.recovery = values.get("recovery")
         except (SnapshotError, KeyError, TypeError, ValueError):
             return  # what is torn is for the task that recovers to judge
         if inputs != task.inputs or task.snapshot is None:
             task.moved_s = now_s
         task.inputs, task.snapshot = inputs, record
+
+
+def _recovery(task: _Task, inputs: int, wall_ns: int) -> RecoveryFigures | None:
+    found = RecoveryProgress.told(task.recovery, inputs, wall_ns)
+    return None if found is None else RecoveryFigures(found.done, found.to_do, found.elapsed_s, found.left_s)

@@ -40,6 +40,10 @@ CONFIG = {
     "out_of_range": ("A number lies outside of what a flag allows.", "Give one within."),
     "flags_conflict": ("Two flags contradict each other.", "Leave one of them out."),
     "bad_port": ("A port is not within 1 and 65535.", "Give another, or leave it out: a free one is chosen."),
+    "metrics_port": (
+        "The port for a process's metrics is taken, or may not be listened on. The desk goes on without.",
+        "Give another with `--metrics-port`, or 0 for a free one.",
+    ),
     "folder_name": (
         "A folder's path holds a character at which Kafka or Java would split it.",
         "Set `TAPEDECK_HOME` or `TAPEDECK_JARS` to another folder.",

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from streams.breaker import tripped
 from streams.log import Log, Record
+from streams.recovery import RecoveryProgress
 from streams.snapshot import newest_record
 from streams.state_bytes import load_values
 
@@ -28,6 +29,7 @@ class Progress:
         snapshots: Snapshots committed so far.
         committed_ns: Wall time of the newest, ns UTC; 0 where the log keeps none (memory).
         halted: It has halted, since so many of so many inputs were refused; None where it has not.
+        recovery: How far it was in working off what lay there when its life began; None where that is over.
     """
 
     inputs: int
@@ -36,6 +38,7 @@ class Progress:
     snapshots: int
     committed_ns: int
     halted: tuple[int, int] | None = None
+    recovery: RecoveryProgress | None = None
 
     @property
     def lag(self) -> int:
@@ -56,9 +59,10 @@ def progress(log: Log, *, state_topic: str, state_partition: int, task: str, inp
 
 def _progress(record: Record, end: int) -> Progress:
     values = load_values(record.value)
-    place = values["input"]
+    place, committed_ns = values["input"], record.timestamp_ms * NANOS_PER_MS
     found = tripped(values.get("breaker"))
     return Progress(
-        place["ordinal"], place["offset"], end, values["snapshots"], record.timestamp_ms * NANOS_PER_MS,
+        place["ordinal"], place["offset"], end, values["snapshots"], committed_ns,
         None if found is None else found[:2],
+        RecoveryProgress.told(values.get("recovery"), place["ordinal"], committed_ns),
     )  # fmt: skip

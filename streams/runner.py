@@ -26,10 +26,12 @@ from streams.dead_letters import Letters
 from streams.failpoints import Failpoint, nothing
 from streams.inputs import BadRecord, Input
 from streams.log import Log, Writer
+from streams.recovery import Recovery
 from streams.sides import COMMITTED, Sides
 from streams.snapshot import TaskState, fitting, newest, record_header, to_bytes
 from streams.task_outputs import TaskOutputs
 from streams.task_plan import TaskPlan
+from streams.vitals import Vitals
 
 STATE = "state"
 NANOS = 1_000_000_000
@@ -53,6 +55,7 @@ class Task:
 
     Attributes:
         fresh: Hops whose former state did not fit a run that was opened since, and that began afresh.
+        recovery, vitals: How far this life is in working off what it found on its input; what it counts, for metrics.
     """
 
     def __init__(
@@ -63,6 +66,7 @@ class Task:
         self.plan = plan
         self.fresh: tuple[str, ...] = ()
         self.done = False
+        self.vitals = Vitals()
         self.stages = tuple(stages)
         self._log = log
         self._failpoint = failpoint or nothing
@@ -95,6 +99,7 @@ class Task:
         self._outputs = TaskOutputs(plan, self.stages, self._writer, self._sides, monotonic, self._before_record)
         self._failpoint("recovering", 0)
         self._recover()
+        self.recovery = Recovery(log, self._input, plan.writers.get(stages[0].reads), monotonic, wall)
         self._failpoint("recovered", self.inputs)
         self._input.open()
         self._sides.open()
@@ -113,12 +118,14 @@ class Task:
         self._breaker.check()
         wait_s = self._outputs.serve(wait_s)
         progressed = self._step_queues() or self._read_sides(wait_s) or self._read(wait_s)
+        self.recovery.look(self._input)
         if not self.done and (self._breaker.tripped or self._commit_due()):
             self.commit()
         return progressed
 
     def commit(self) -> None:
         """Commit outputs, positions and state in one transaction."""
+        began_s = self._monotonic()
         self._outputs.prepare()
         self._failpoint("snapshot", self.inputs)
         data = to_bytes(self._task_state())
@@ -126,8 +133,8 @@ class Task:
         state = self.plan.topic(STATE)
         self._failpoint("committing", self.inputs)
         self._outputs.commit(state, self.plan.state_partition, self.plan.name.encode(), data, header)
-        self._dirty = False
-        self._committed_at = self._monotonic()
+        self._dirty, self._committed_at = False, self._monotonic()
+        self.vitals.committed(self._committed_at - began_s, len(data))
         self._failpoint("committed", self.inputs)
 
     def close(self) -> None:
@@ -145,7 +152,8 @@ class Task:
         came = self._input.fill(wait_s)
         if self._sides.apply_live(self.stages, self._states, self._input.ordinal):
             self._dirty = True
-        if not came or self._holds(wait_s):
+        self.vitals.held = came and self._holds(wait_s)
+        if not came or self.vitals.held:
             return False
         arrival = self._input.take(self._sides.room(self._input.ordinal))
         if arrival is None:  # repeats alone: whoever waits for a task to run dry must not think that it has
@@ -158,7 +166,7 @@ class Task:
             self._dead_letter(*self._letters.of_record(arrival), arrival.ordinal)
         else:
             arrival.arrived_ns = wall_ns()
-            self._queues[0] = arrival
+            self._queues[0] = self.vitals.newest = arrival
             self._step_queues()
         return True
 
@@ -298,6 +306,7 @@ class Task:
     def _dead_letter(self, key: bytes, letter: DeadLetter, ordinal: int) -> None:
         self._outputs.letter(key, letter, ordinal)
         self._breaker.refused(ordinal)
+        self.vitals.dead_letters[letter.kind or letter.code] += 1
         self._on_reject(letter)
 
     def _before_record(self) -> None:
@@ -321,6 +330,7 @@ class Task:
             "sides": self._sides.positions(),
             "outputs": self._outputs.marks(recovering=self.inputs <= self._cause_max),
             "breaker": self._breaker.dump(),
+            "recovery": self.recovery.told(),
             "snapshots": self._snapshots,
             "waits": list(self._waits),
             "end": None if self._end is None else self._end.ts,

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from agents.topology import SPLIT
+from chaos.desk import Actor
 from feeds.live_feed import LiveFeed
 from feeds.player import Event
 from feeds.simulator import simulate
@@ -48,9 +49,9 @@ def of_root(desk: Desk, topic: str) -> dict[tuple[int, int], int]:
 def desk() -> Desk:
     made = Desk(4, kill_share=0.002)
     events: list[Event] = list(simulate(SECONDS, 4, start_ns=START_NS))
-    made.at_work["feed"] = LiveFeed(
-        losing(events), Publisher(made.log, SOURCE), origin_ns=START_NS, first_ns=START_NS, wall=made.wall
-    )
+    publisher = Publisher(made.log, SOURCE, on_ack=lambda seq: made.acknowledged.add((SOURCE, seq)))
+    made.feed = LiveFeed(losing(events), publisher, origin_ns=START_NS, first_ns=START_NS, wall=made.wall)
+    made.actors["feed"] = Actor(lambda: made.feed)
     made.run()
     assert_sound(made)
     return made
