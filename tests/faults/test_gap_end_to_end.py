@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from agents.topology import SPLIT
-from chaos.desk import Actor
+from chaos.desk import START_NS, Actor
 from feeds.live_feed import LiveFeed
 from feeds.player import Event
 from feeds.simulator import simulate
@@ -17,7 +17,7 @@ from schemas.intent import Intent
 from schemas.order import Order
 from schemas.tick import FLAG_DEPTH_UNSYNCED
 from streams.publisher import Publisher
-from tests.faults.test_live_memory import SECONDS, SOURCE, START_NS, Desk, assert_sound
+from tests.faults.test_live_memory import SECONDS, SOURCE, Desk, assert_sound
 
 INSTRUMENT = b"spot:BTCUSDT"
 LOST_FROM_NS = START_NS + 1_500_000_000

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from dataclasses import replace
 
 import msgspec
@@ -16,6 +17,7 @@ from chaos.sim_world import NANOS, session, world
 from chaos.simulation import Simulated, run_schedule, simulate
 from chaos.tape import Shape
 from schemas.errors import ConfigError
+from streams.agent import Agent
 from streams.memory import MemoryLog
 
 SCHEDULES = 300
@@ -68,7 +70,7 @@ def test_a_run_that_is_opened_anew_goes_on_in_a_span_of_its_own() -> None:
     parameters = {**before.opening.parameters, "score_full_bps": 2.0}
     opening = msgspec.structs.replace(before.opening, run="r2", parameters=parameters)
     context = context_of(opening, before.definitions)
-    stages = {hops.name: hops.build(context) for hops in before.tasks}
+    stages: dict[str, Sequence[Agent]] = {hops.name: hops.build(context) for hops in before.tasks}
     after = replace(before, opening=opening, context=context, stages=stages)
     events = (*session(0), *session(1))
     log = MemoryLog()

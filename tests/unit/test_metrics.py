@@ -78,12 +78,12 @@ def desk() -> Desk:
     """A live desk over the memory log, with decisions counted as a worker that serves metrics has them counted."""
     made = Desk(5, kill_share=0.0)
     for name in ("normalise", "risk"):
-        task = made.at_work[name]
-        made.at_work[name] = Task(
-            task.plan, counted(list(task.stages)), made.log, monotonic=made.monotonic, wall=made.wall
-        )
-    readings = {name: of_task(made.at_work[name], made.context) for name in ("normalise", "hot", "risk", "venue")}
-    feed, ticker = made.at_work["feed"], made.at_work["clock"]
+        task = made.actors[name].at_work
+        again = Task(task.plan, counted(list(task.stages)), made.log, monotonic=made.monotonic, wall=made.wall)
+        made.actors[name].lives = [again]
+    tasks = ("normalise", "hot", "risk", "venue")
+    readings = {name: of_task(made.actors[name].at_work, made.context) for name in tasks}
+    feed, ticker = made.actors["feed"].at_work, made.actors["clock"].at_work
     readings |= {"feed": process_metrics.of_feed(feed), "clock": process_metrics.of_clock(ticker)}
     made.readings = {name: [info("r"), *found] for name, found in readings.items()}  # type: ignore[attr-defined]
     made.run()
@@ -97,7 +97,7 @@ def scrape(desk: Any, name: str) -> dict[str, Any]:
 
 def test_a_task_tells_what_the_log_holds(desk: Desk) -> None:
     found = scrape(desk, "hot")
-    hot = desk.at_work["hot"]
+    hot = desk.actors["hot"].at_work
     ticks = len(desk.rows("ticks.simulator"))
     assert of(found, "tapedeck_inputs_total", task="hot") == ticks > 1_000
     assert of(found, "tapedeck_inputs_position", task="hot") == hot.inputs
@@ -122,7 +122,7 @@ def test_risk_tells_what_it_decided_and_what_is_held(desk: Desk) -> None:
     assert of(found, "tapedeck_instruments", task="risk", state="ACTIVE") == len(desk.plan.definitions)
     assert of(found, "tapedeck_halts", task="risk") == 0
     positions = {dict(labels)["instrument"]: value for labels, value in found["tapedeck_position"].items()}
-    state = desk.at_work["risk"]._states[0]
+    state = desk.actors["risk"].at_work._states[0]
     for slot, definition in enumerate(desk.context.instruments):
         held = int(state.position[slot]) * definition.size_increment / 1e9
         assert positions[definition.instrument] == pytest.approx(held)
@@ -147,7 +147,7 @@ def test_every_metric_of_the_table_is_told_by_some_process(desk: Desk) -> None:
 
 
 def test_a_new_life_counts_from_nothing_and_its_position_goes_on(desk: Desk) -> None:
-    hot = desk.at_work["hot"]
+    hot = desk.actors["hot"].at_work
     again = Task(hot.plan, hot.stages, desk.log, monotonic=desk.monotonic, wall=desk.wall)
     with served("hot", of_task(again, desk.context)) as port:
         found = scraped(port)
@@ -158,7 +158,7 @@ def test_a_new_life_counts_from_nothing_and_its_position_goes_on(desk: Desk) -> 
 
 def test_what_is_refused_is_counted_by_kind() -> None:
     desk = Desk(9, kill_share=0.0)
-    task = desk.at_work["normalise"]
+    task = desk.actors["normalise"].at_work
     desk.log.appender().append("raw.simulator", 0, b"spot:BTCUSDT", b"not JSON", None)
     for _ in range(5):
         task.turn(0.0)
