@@ -26,6 +26,7 @@ class Feature:
     reads = "ticks.<source>"
     sides = ()
     writes = ("features",)
+    rebuildable = True
 
     def __init__(self, context: Context, view: View | None = None) -> None:
         view = view_of(context) if view is None else view
@@ -52,6 +53,10 @@ class Feature:
         state.compute(rows, slots, vectors["values"])
         out.rows.append(RowsOut("features", vectors, index))
         return out
+
+    def rewarm(self, state: ViewState, batch: Batch) -> Out:
+        """As a step: features are made of ticks alone."""
+        return self.step(state, batch)
 
     def offer(self, state: ViewState, topic: str, items: Rows | list[Any], *, ended: bool) -> None:
         """No sides."""

@@ -11,15 +11,17 @@ from collections import Counter
 from collections.abc import Callable, Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
+from agents.handover import clock_ticks
 from agents.live_plan import LivePlan
 from agents.opening import open_live
+from agents.release_watch import release_of
 from agents.stalls import Stalls
+from agents.successor import Successor
 from agents.supervisor import Supervisor
 from agents.topology import CLOCK, FEED, writers
 from agents.worker_spec import FeedSpec, WorkerSpec
 from schemas.control import RunOpened
 from schemas.errors import ConfigError
-from streams.clock import monotonic_s, sleep_s, wall_ns
 from streams.kafka import KafkaLog
 
 if TYPE_CHECKING:
@@ -34,9 +36,6 @@ DEATHS_MAX = 20
 """Deaths in a row of one task, after which the topology ends: several minutes, and a broker may be back by then."""
 END_S_MAX = 25.0
 """How long each task is given to work off its input and commit."""
-CLOCK_FRESH_NS = 2_000_000_000
-"""Where the newest clock record is younger than this, a live topology is running."""
-
 OnEvent = Callable[[dict[str, Any]], None]
 
 
@@ -62,6 +61,7 @@ class LiveSession:
         self._stalled: Counter[str] = Counter()
         self._endpoint: Endpoint | None = None
         self._stalls = Stalls(log, {t.name: t for t in plan.tasks if t.name in self.names})
+        self._successor: Successor | None = None
         self._stopping = False
 
     @property
@@ -75,12 +75,13 @@ class LiveSession:
         Raises:
             ConfigError: It runs already, or the live topics are another's.
         """
-        if self._only is None and _clock_ticks(self._log):
+        if self._only is None and clock_ticks(self._log):
             raise ConfigError(
                 "a live topology is running here already", kind="live_already",
                 got="its clock ticks", fix="tapedeck top shows it; end that one first",
             )  # fmt: skip
         self.opened, fresh = open_live(self._log, self.plan)
+        self._successor = Successor(self._log, self.plan.file)
         return self.opened, fresh
 
     def run(self, on_progress: Callable[[], None]) -> None:
@@ -104,6 +105,7 @@ class LiveSession:
                 self._on_event({"event": "stalled", "task": task.name, "message": task.why})
                 self._stalled[task.name] += 1
                 self._supervisor.kill(task.name)
+            self._follow_release()
             on_progress()
 
     def stop(self) -> None:
@@ -121,6 +123,8 @@ class LiveSession:
 
     def close(self) -> None:
         """End every process that is still there, at once."""
+        if self._successor is not None:
+            self._successor.close()
         self._supervisor.close()
         if self._endpoint is not None:
             self._endpoint.close()
@@ -146,6 +150,24 @@ class LiveSession:
         base = self.plan.settings.metrics.port
         return base if not base else base + 1 + self.plan.names.index(name)
 
+    def _follow_release(self) -> None:
+        """Start the tasks of the run that a release cut led to, where those of the run before have left."""
+        if self.opened is None or self._successor is None:
+            return
+        hops = [task.name for task in self.plan.tasks if task.name in self.names]
+        left = all(self._supervisor.is_done(name) for name in hops)
+        opening = self._successor.look(self.opened.run, bool(hops) and left)
+        if opening is None or not left:
+            return
+        before, self.plan, self.opened = self.plan, self._successor.plan_of(opening), opening
+        self._on_event({"event": "released", "run": opening.run, "message": f"{release_of(opening)} takes over: "
+                        f"run {opening.run}"})  # fmt: skip
+        if FEED in self.names and self.plan.settings.feed != before.settings.feed:
+            self._supervisor.end(FEED, END_S_MAX)
+            hops.append(FEED)
+        for name in hops:
+            self._supervisor.start(self._spec(name))
+
     def _spec(self, name: str) -> WorkerSpec:
         if self.opened is None:
             raise AssertionError("start before open")
@@ -161,27 +183,3 @@ class LiveSession:
                 instruments=feed.instruments,
             ),
         )  # fmt: skip
-
-
-def _clock_ticks(log: KafkaLog) -> bool:
-    """Whether somebody ticks: the newest record is fresh, and another follows. Who has just ended leaves a last one."""
-    first = _newest_tick(log)
-    if first is None or wall_ns() - first > CLOCK_FRESH_NS:
-        return False
-    until = monotonic_s() + CLOCK_FRESH_NS / 1e9
-    while monotonic_s() < until:
-        sleep_s(POLL_S)
-        if _newest_tick(log) != first:
-            return True
-    return False
-
-
-def _newest_tick(log: KafkaLog) -> int | None:
-    """Wall time of the newest clock record, ns; None where there is none."""
-    if not log.partitions(CLOCK):
-        return None
-    from streams.read_back import last_header
-    from streams.ticker import WRITER
-
-    last = last_header(log, CLOCK, 0, WRITER)
-    return None if last is None else last.time

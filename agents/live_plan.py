@@ -28,6 +28,7 @@ from schemas.control import RunOpened
 from schemas.definition import Definition
 from schemas.errors import ConfigError
 from schemas.sources import SOURCES
+from streams.build import build_hash
 
 NANOS_PER_MS = 1_000_000
 NANOS = 1_000_000_000
@@ -91,6 +92,7 @@ class LivePlan:
             strategy=STRATEGY.name if self.strategy is None else self.strategy.value.name,
             parameters=self._parameters(), limits=self.limits, model=self.model, view=self.columns,
             code=[plugin.record() for plugin in plugins], split=settings.tasks.split,
+            build=build_hash(),
         )  # fmt: skip
 
     def _parameters(self) -> dict[str, Any]:
@@ -219,4 +221,4 @@ def _units(text: str | float, definition: Definition, where: str) -> int:
 
 def same_but_for_the_run(one: RunOpened, other: RunOpened) -> bool:
     """Whether two openings say the same, whatever they are called."""
-    return msgspec.structs.replace(one, run="r") == msgspec.structs.replace(other, run="r")
+    return msgspec.structs.replace(one, run="r", starts={}) == msgspec.structs.replace(other, run="r", starts={})

@@ -18,6 +18,7 @@ class Normalise:
     reads = "raw.<source>"
     sides = ()
     writes = (TICKS,)
+    rebuildable = True
 
     def __init__(self, context: Context) -> None:
         self._adapter = BinanceAdapter(context.instruments)
@@ -34,6 +35,10 @@ class Normalise:
         if len(rows):
             out.rows.append(RowsOut(TICKS, rows, index))
         return out
+
+    def rewarm(self, state: Any, batch: Batch) -> Out:
+        """As a step: books are made of payloads alone. One whose snapshot lies further back waits for the next."""
+        return self.step(state, batch)
 
     def offer(self, state: Any, topic: str, items: Rows | list[Any], *, ended: bool) -> None:
         """No sides."""

@@ -8,35 +8,25 @@ from __future__ import annotations
 
 from hashlib import sha256
 
+import msgspec
+
+from agents.defining import define
+from agents.handover import Overtaken, clock_ticks, complete, stands, starts_of, waits_for
 from agents.live_plan import LivePlan, same_but_for_the_run
+from agents.release_watch import ReleaseWatch, release_of
 from agents.settled import check_settled
 from agents.topology import topic_specs
-from schemas.catalog import DEFINITION
-from schemas.codec import decode, encode
-from schemas.control import RunOpened
-from schemas.errors import BadFrame, ConfigError, Fenced
-from schemas.header import Header, no_stamps, pack
+from schemas.codec import encode
+from schemas.control import ReleaseCut, RunOpened
+from schemas.errors import ConfigError
 from streams.clock import wall_ns
 from streams.log import Log
-from streams.people import PEOPLE, append
-from streams.read_back import last_header
-
-DEFINITIONS = "definitions"
-ATTEMPTS_MAX = 20
-"""Times that definitions are tried to be written while others who open the run keep overtaking."""
+from streams.people import append
 
 
 def newest_opening(log: Log) -> RunOpened | None:
     """The opening record in force on the live topics; None where no run was ever opened."""
-    if not log.partitions("control"):
-        return None
-    found = None
-    for record in log.scan("control", 0, 0, committed=True):
-        try:
-            found = decode(record.value, RunOpened)
-        except BadFrame:  # a halt, or a change of limits
-            continue
-    return found
+    return ReleaseWatch(log).opening
 
 
 def open_live(log: Log, plan: LivePlan) -> tuple[RunOpened, bool]:
@@ -46,27 +36,88 @@ def open_live(log: Log, plan: LivePlan) -> tuple[RunOpened, bool]:
         The opening in force, and whether it was written now.
 
     Raises:
-        ConfigError: The live topics belong to another source or deployment, which no opening can change.
+        ConfigError: The live topics belong to another source or deployment, which no opening can change; another
+            release is at work on them, is about to be, or did not end in order.
         BrokerError: It cannot be written.
     """
-    before = newest_opening(log)
+    watch = ReleaseWatch(log)
+    before = watch.opening
     if before is not None:
-        _check_successor(before, plan)
+        check_successor(before, plan)
     log.create(topic_specs("", plan.source))
     wanted = plan.opening("r")
-    same = before is not None and same_but_for_the_run(before, wanted)
-    if before is not None and not same:
-        check_settled(log, before)  # before anything is written: what is refused changes nothing
-    _define(log, plan)
-    if before is not None and same:
+    if before is None:
+        define(log, plan.definitions)
+        return _opened(log, watch, plan.opening(run_id("", wanted)), "")
+    if same_but_for_the_run(before, wanted):
+        define(log, plan.definitions)
         return before, False
-    run = f"live-{sha256((before.run if before else '').encode() + encode(wanted)).hexdigest()[:12]}"
-    opening = plan.opening(run)
-    append(log, opening, ts=wall_ns())
+    if watch.cut is not None:
+        return _completed(log, watch, watch.cut, wanted), True
+    check_nobody_at_work(log, before, wanted)  # before anything is written: what is refused changes nothing
+    check_settled(log, before)
+    define(log, plan.definitions)
+    opening = msgspec.structs.replace(plan.opening(run_id(before.run, wanted)), starts=starts_of(log, before))
+    return _opened(log, watch, opening, before.run)
+
+
+def _opened(log: Log, watch: ReleaseWatch, opening: RunOpened, before: str) -> tuple[RunOpened, bool]:
+    """Write an opening, unless somebody else has opened a run meanwhile.
+
+    Raises:
+        ConfigError: They have, and it is another.
+    """
+    try:
+        append(log, opening, ts=wall_ns(), confirm=lambda: stands(watch, before, None))
+    except Overtaken:
+        found = watch.opening
+        if found is None or not same_but_for_the_run(found, opening):
+            raise ConfigError(
+                "somebody else has just opened another run", kind="other_release", got=release_of(opening),
+                allowed="none" if found is None else release_of(found), where=f"run {watch.run}",
+                fix="see tapedeck release show; then try again",
+            ) from None  # fmt: skip
+        return found, False
     return opening, True
 
 
-def _check_successor(before: RunOpened, plan: LivePlan) -> None:
+def run_id(before: str, wanted: RunOpened) -> str:
+    """The id of a run: of what it is, and of the run before it."""
+    return f"live-{sha256(before.encode() + encode(wanted)).hexdigest()[:12]}"
+
+
+def check_nobody_at_work(log: Log, before: RunOpened, wanted: RunOpened) -> None:
+    """Refuse to change what runs under those who run it.
+
+    Raises:
+        ConfigError: A live topology's clock ticks.
+    """
+    if clock_ticks(log):
+        raise ConfigError(
+            "another release is at work on the live topics", kind="other_release", got=release_of(wanted),
+            allowed=release_of(before), where=f"run {before.run}",
+            fix="cut it over: tapedeck release cut; or end it first",
+        )  # fmt: skip
+
+
+def _completed(log: Log, watch: ReleaseWatch, cut: ReleaseCut, wanted: RunOpened) -> RunOpened:
+    """The run that a cut which is under way leads to, if it is the one wanted and nobody else has to leave first.
+
+    Raises:
+        ConfigError: It is another, or tasks have yet to leave.
+    """
+    if same_but_for_the_run(cut.opening, wanted):
+        opened = complete(log, watch, at_rest=not clock_ticks(log))
+        if opened is not None and opened.run == cut.opening.run:
+            return opened
+    raise ConfigError(
+        "a release cut is under way", kind="cut_pending", got=release_of(wanted), allowed=cut.release,
+        where=f"from {cut.from_run}; yet to leave: {', '.join(waits_for(log, cut)) or 'nobody'}",
+        fix="let it end (tapedeck release show); where its tasks died, tapedeck up with the topology before",
+    )  # fmt: skip
+
+
+def check_successor(before: RunOpened, plan: LivePlan) -> None:
     """Positions, numbers and topics go on from one opening to the next: these must not change under them."""
     if before.source != plan.source:
         raise ConfigError(
@@ -81,34 +132,3 @@ def _check_successor(before: RunOpened, plan: LivePlan) -> None:
             allowed=f"split {before.split}", where="tasks.split",
             fix="use another cluster or another TAPEDECK_HOME for it",
         )  # fmt: skip
-
-
-def _define(log: Log, plan: LivePlan) -> None:
-    """Append the definitions that are not there as they are."""
-    for attempt in range(ATTEMPTS_MAX):
-        known = set()
-        for record in log.scan(DEFINITIONS, 0, 0, committed=True):
-            known.add(record.value)
-        missing = [d for d in plan.definitions if encode(d) not in known]
-        if not missing:
-            return
-        writer = log.writer("definitions")
-        try:
-            last = last_header(log, DEFINITIONS, 0, PEOPLE)
-            seq = 0 if last is None else last.seq + 1
-            writer.begin()
-            for n, definition in enumerate(missing):
-                writer.append(DEFINITIONS, 0, definition.instrument.encode(), encode(definition), _header(seq + n))
-            writer.commit()
-            return
-        except Fenced:
-            if attempt == ATTEMPTS_MAX - 1:
-                raise
-        finally:
-            writer.close()
-
-
-def _header(seq: int) -> bytes:
-    return pack(
-        Header(schema=DEFINITION.number, version=DEFINITION.version, seq=seq, time=0, writer=PEOPLE, stamps=no_stamps())
-    )

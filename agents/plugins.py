@@ -146,8 +146,9 @@ def _held(code: dict[str, str], context: Context) -> Plugin:
 
 
 def _module(file: Path, where: str) -> ModuleType:
-    """The module of a file, imported once a process under a name of its own."""
-    name = f"tapedeck_desk_{sha256(str(file).encode()).hexdigest()[:12]}_{file.stem}"
+    """The module of a file, imported once a process and content under a name of its own: releases change files."""
+    content = file.read_bytes() if file.is_file() else b""
+    name = f"tapedeck_desk_{sha256(str(file).encode() + bytes(1) + content).hexdigest()[:12]}_{file.stem}"
     if name in sys.modules:
         return sys.modules[name]
     spec = importlib.util.spec_from_file_location(name, file) if file.is_file() else None

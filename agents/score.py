@@ -28,6 +28,7 @@ class Score:
     reads = "features"
     sides = ()
     writes = ("scores",)
+    rebuildable = True
 
     def __init__(self, context: Context, view: View | None = None) -> None:
         view = view_of(context) if view is None else view
@@ -57,6 +58,10 @@ class Score:
         self._model.score(rows["values"], scores["score"])
         out.rows.append(RowsOut("scores", scores, index))
         return out
+
+    def rewarm(self, state: None, batch: Batch) -> Out:
+        """As a step: there is no state."""
+        return self.step(state, batch)
 
     def _refuse(self, rows: Any, fits: bool, out: Out) -> Any:
         """Refuse rows of another view, or all where the width does not fit; returns the index of the rest."""

@@ -9,6 +9,7 @@ In play an answer takes effect at its own log time, and the hop waits for it; li
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -20,23 +21,29 @@ from agents.slots import put, slots_now
 from agents.target_scan import WANT_ANSWERS, WANT_INTENT, scan_of
 from schemas.decision import Decision
 from schemas.document import Root
+from schemas.errors import SnapshotError
 from schemas.execution import Execution
 from schemas.intent import Intent, Touch
 from schemas.sources import SOURCE_NAMES
 from streams.agent import Batch, DocumentOut, Out, Rows, frozen
 from streams.state_bytes import dump, load
+from streams.succession import Migration
 
 KIND = "strategy/3"
+KIND_2 = "strategy/2"
+"""Named neither its instruments nor whose memory it holds."""
 NANOS_PER_MS = 1_000_000
 
 
 class StrategyState:
     """Arrays by slot (int64): position and largest position (size units), open intents, and until when each rests.
 
-    ``memory`` is the strategy's own: float64, shape (slots, ``Target.memory``).
+    ``memory`` is the strategy's own: float64, shape (slots, ``Target.memory``); ``cold`` where it is another strategy's
+    no longer, and not yet this one's.
     """
 
     def __init__(self, position_max: Rows, memory: int = 0) -> None:
+        self.cold = False
         slots = len(position_max)
         self.position = np.zeros(slots, dtype=np.int64)
         self.position_max = position_max
@@ -53,6 +60,7 @@ class Strategy:
     reads = "scores"
     sides = ("executions", "orders.decision")
     writes = ("orders.intent",)
+    rebuildable = False
 
     def __init__(self, context: Context, *, listens: bool = True) -> None:
         self._context = context
@@ -68,6 +76,9 @@ class Strategy:
         self._position_max = _position_max(context)
         self._model = str(context.run.model.get("sha256", ""))
         self._view = str(context.run.model.get("view", ""))
+        code = next((c["sha256"] for c in context.run.code if c["kind"] == "strategy"), "")
+        self._owner = f"{self._target.name} {code}".rstrip()
+        self._instruments = [definition.instrument_id for definition in context.instruments]
 
     def start(self) -> StrategyState:
         """Flat, nothing unanswered."""
@@ -122,11 +133,16 @@ class Strategy:
             "rests_until": state.rests_until,
             "memory": state.memory,
         }
-        instruments = [d.instrument_id for d in self._context.instruments]
-        return dump(KIND, arrays, {"answers": state.answers.dump(), "run": self._run.run, "instruments": instruments})
+        values = {
+            "answers": state.answers.dump(), "run": self._run.run, "instruments": self._instruments,
+            "owner": self._owner,
+        }  # fmt: skip
+        return dump(KIND, arrays, values)
 
     def restore(self, data: bytes) -> StrategyState:
         """State from a snapshot. Positions and what is open are the desk's: they go on whatever was changed since.
+
+        Memory goes on where it is the same strategy's, else it is migrated, or cold.
 
         Raises:
             SnapshotError: Of another agent, or an instrument with a position or an open intent is no longer defined.
@@ -134,15 +150,55 @@ class Strategy:
         arrays, values = load(KIND, data)
         kept = {name: arrays[name] for name in ("position", "unanswered")}
         slots = slots_now(values["instruments"], self._context, kept)
-        # A run opened since may trade other sizes by another strategy, whose memory is its own.
+        # A run opened since may trade other sizes.
         same_run = values["run"] == self._run.run
         state = self.start()
-        for name in (*kept, "rests_until", *(("position_max", "memory") if same_run else ())):
+        for name in (*kept, "rests_until", *(("position_max",) if same_run else ())):
             put(arrays[name], slots, getattr(state, name))
+        self._remember(state, arrays["memory"], slots, str(values.get("owner", "")))
         answers = values["answers"]
         answers["pending"] = [[name, due, slots[old]] for name, due, old in answers["pending"]]
         state.answers = Answers.load(answers)
         return state
+
+    @property
+    def migrations(self) -> Mapping[str, Migration]:
+        """From snapshots of earlier versions."""
+        return {KIND_2: self._from_2}
+
+    def rewarm(self, state: StrategyState, batch: Batch) -> Out:
+        """The strategy's kernel sees scores and remembers; whatever it wants, no intent leaves."""
+        rows = frozen(batch.items)
+        open_everywhere = np.ones(len(self._instruments), dtype=np.int64)
+        self._scan(
+            rows, 0, self._context.slots, state.position, state.position_max, open_everywhere, state.rests_until, NEVER,
+            self._values, state.memory,
+        )  # fmt: skip
+        return Out(consumed=len(rows))
+
+    def _remember(self, state: StrategyState, memory: Any, slots: list[int], owner: str) -> None:
+        """Take over what a strategy remembered, as far as this one can use it."""
+        if owner != self._owner:
+            if self._target.migrate is None:
+                state.cold = self._target.memory > 0
+                return
+            memory = np.asarray(self._target.migrate(owner, memory), dtype=np.float64)
+        if memory.shape != (len(slots), self._target.memory):
+            raise SnapshotError(
+                "a strategy's memory does not fit", kind="foreign", got=f"shape {memory.shape} of {owner}",
+                allowed=f"({len(slots)}, {self._target.memory})", where=self._target.name,
+            )  # fmt: skip
+        put(memory, slots, state.memory)
+
+    def _from_2(self, data: bytes) -> bytes:
+        """Instruments that were not named are those of now, if there are as many; the memory is nobody's."""
+        arrays, values = load(KIND_2, data)
+        if len(arrays["position"]) != len(self._instruments):
+            raise SnapshotError(
+                "a strategy snapshot does not fit", kind="foreign", got=f"{len(arrays['position'])} instruments",
+                allowed=str(len(self._instruments)), where=self._target.name,
+            )  # fmt: skip
+        return dump(KIND, arrays, {**values, "instruments": self._instruments, "owner": ""})
 
     def _apply_due(self, state: StrategyState, now: int) -> bool:
         due = state.answers.take_due(now)

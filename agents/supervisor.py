@@ -110,6 +110,11 @@ class Supervisor:
         worker = self._workers.get(task)
         return worker is not None and worker.process is not None and worker.ready and not worker.done
 
+    def is_done(self, task: str) -> bool:
+        """Whether one worker has done its work and its process is gone."""
+        worker = self._workers.get(task)
+        return worker is not None and worker.done and worker.process is None
+
     @property
     def restarts(self) -> dict[str, int]:
         """How often each task was brought back; tasks that never died are left out."""
@@ -125,8 +130,12 @@ class Supervisor:
         return {name: w.kills for name, w in self._workers.items() if w.kills}
 
     def start(self, spec: WorkerSpec, kills: Sequence[int] = ()) -> None:
-        """Start a worker; ``kills``: SIGKILL it after so many inputs, one life each."""
-        worker = _Worker(spec, sorted(kills))
+        """Start a worker; ``kills``: SIGKILL it after so many inputs, one life each.
+
+        Of the same name one may have been here before, and have ended: a release takes its place.
+        """
+        former = self._workers.get(spec.task)
+        worker = _Worker(spec, sorted(kills), restarts=0 if former is None else former.restarts)
         self._workers[spec.task] = worker
         self._spawn(worker)
 

@@ -41,12 +41,16 @@ class Target:
             ``position_max`` is cut to it.
         parameters: Defaults by name; a topology's ``[strategy.parameters]`` replaces them.
         memory: float64 values remembered of each instrument; they are part of every snapshot.
+        migrate: ``(owner, memory) -> memory``, plain Python, called once when a release takes over from another
+            strategy's code: ``owner`` is that one's name and the sha256 of its file, ``memory`` float64 of shape
+            (instruments, its ``memory``); the result has this one's width. None: memory is re-warmed from the tape.
     """
 
     name: str
     kernel: Callable[..., int]
     parameters: Mapping[str, float] = field(default_factory=dict)
     memory: int = 0
+    migrate: Callable[[str, Any], Any] | None = None
 
     def __post_init__(self) -> None:
         if not self.name or not self.name.isascii() or any(c.isspace() for c in self.name):

@@ -87,6 +87,7 @@ def _work(spec: WorkerSpec) -> Any:
 
 
 def _task(spec: WorkerSpec) -> Any:
+    from agents.builds import check_build
     from agents.context import read_context
     from agents.topology import TaskHops
     from agents.warm import warm
@@ -98,6 +99,11 @@ def _task(spec: WorkerSpec) -> Any:
     hops = TaskHops(spec.task, tuple(spec.hops))
     log = connect(spec.bootstrap)
     context = read_context(log, spec.namespace, Path(spec.folder))
+    if live and context.run.run != spec.run:
+        from agents.worker_live import Succeeded
+
+        return Succeeded(log, spec)
+    check_build(context.run)
     stages = hops.build(context)
     warm(stages, context)
     if spec.metrics_port is not None:
@@ -110,13 +116,14 @@ def _task(spec: WorkerSpec) -> Any:
         name=spec.task, namespace=spec.namespace, source=spec.source, run=context.run.run, mode=mode, lasting=live,
         state_partition=hops.state_partition, commit_every_batch=hops.commit_every_batch, writers=spec.writers,
         bad_share_max=spec.bad_share_max, bad_min=spec.bad_min,
+        build=context.run.build,
     )  # fmt: skip
-    task = Task(plan, stages, log, failpoint=_die_after(spec.die_after), on_reject=_say_reject)
+    hooks: Any = {"failpoint": _die_after(spec.die_after), "on_reject": _say_reject}
     if not live:
-        return task
-    from agents.worker_live import Draining
+        return Task(plan, stages, log, **hooks)
+    from agents.worker_live import taken
 
-    return Draining(task, context)
+    return taken(spec, hops, log, context, lambda confirm: Task(plan, stages, log, confirm=confirm, **hooks))
 
 
 def _feed(spec: WorkerSpec) -> Any:

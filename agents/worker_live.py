@@ -3,15 +3,22 @@
 from __future__ import annotations
 
 import signal
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from agents.builds import OTHER_RELEASE, check_run
 from agents.context import Context
+from agents.leaving import Leaving
+from agents.release_watch import ReleaseWatch
+from agents.topology import TaskHops
 from agents.worker_spec import FeedSpec, WorkerSpec, say
+from schemas.errors import ConfigError
 from streams.clock import monotonic_s, wall_ns
 from streams.kafka import KafkaLog
 from streams.recovery import Recovery
 from streams.runner import Task
+from streams.succession import Succession
 
 QUIET_S = 0.5
 """A task that was asked to end has drained when nothing has come for this long."""
@@ -22,22 +29,41 @@ LEAD_NS = 100_000_000
 NANOS = 1_000_000_000
 
 
+def taken(
+    spec: WorkerSpec, hops: TaskHops, log: KafkaLog, context: Context, make: Callable[[Callable[[], None]], Task]
+) -> Draining | Succeeded:  # fmt: skip
+    """A live task that has taken its place; or nothing to do, where its run was cut over from meanwhile.
+
+    Raises:
+        ConfigError: Somebody opened another run meanwhile.
+    """
+    try:
+        task = make(lambda: check_run(log, spec.run, hops, spec.namespace))
+    except ConfigError as error:
+        if error.kind != OTHER_RELEASE:
+            raise
+        return Succeeded(log, spec)
+    return Draining(Leaving(task, hops, log, split=context.run.split), context)
+
+
 class Draining:
-    """A live task that works off its input and commits when SIGTERM comes.
+    """A live task that works off its input and commits when SIGTERM comes, or leaves at a release cut.
 
     Attributes:
         task: The task.
         context: What its hops were made of.
     """
 
-    def __init__(self, task: Task, context: Context) -> None:
-        self.done = False
-        self.task = self._task = task
+    def __init__(self, task: Leaving, context: Context) -> None:
+        self.done = task.done
+        self._task = task
+        self.task = task.task
         self.context = context
         self._quiet_since = 0.0
         self._until = 0.0
-        if task.fresh:
-            say("fresh", task=task.plan.name, hops=list(task.fresh))
+        succession = task.task.succession
+        if succession is not None:
+            say("succeeded", task=task.task.plan.name, run=task.task.plan.run, **told(succession))
         signal.signal(signal.SIGTERM, lambda *_: self.stop())
 
     @property
@@ -54,7 +80,9 @@ class Draining:
     def turn(self, wait_s: float) -> bool:
         """One piece of work; the last one is a commit."""
         moved = self._task.turn(wait_s)
-        if self._until:
+        if self._task.done:
+            self.done = True
+        elif self._until:
             now = monotonic_s()
             self._quiet_since = now if moved else self._quiet_since
             if now - self._quiet_since >= QUIET_S or now >= self._until:
@@ -65,6 +93,32 @@ class Draining:
     def close(self) -> None:
         """Release the task."""
         self._task.close()
+
+
+class Succeeded:
+    """What is left to do for a task of a run that another has succeeded: nothing, where it left at a release cut.
+
+    Raises:
+        ConfigError: The run was not cut over from: somebody opened another.
+    """
+
+    done = True
+
+    def __init__(self, log: KafkaLog, spec: WorkerSpec) -> None:
+        if not ReleaseWatch(log, spec.namespace).succeeded(spec.run):
+            check_run(log, spec.run, TaskHops(spec.task, tuple(spec.hops)), spec.namespace)
+
+    def turn(self, wait_s: float) -> bool:  # noqa: ARG002  nothing is waited for
+        """Nothing."""
+        return False
+
+    def close(self) -> None:
+        """Nothing."""
+
+
+def told(succession: Succession) -> dict[str, Any]:
+    """How a task took over, for the supervisor."""
+    return {"hops": succession.rewarmed, "migrated": sorted(succession.migrated), "rows": succession.rows}
 
 
 def live_feed(spec: WorkerSpec, feed: FeedSpec, log: KafkaLog) -> Any:

@@ -132,7 +132,7 @@ class _Lived:
             session.close()
         interrupts.on_first(None)
         self._view.close()
-        self._tell(opened.run, fresh, in_order)
+        self._tell((session.opened or opened).run, fresh, in_order)
         return DONE if in_order else UNORDERLY
 
     def _look(self) -> None:

@@ -200,6 +200,8 @@ def as_line(figures: RunFigures) -> str:
         f"{task.name} STALLED ({age(task.commit_age_s)})" for task in figures.tasks if task.stalled and not task.halted
     ]
     parts += [f"{task.name} {recovering(task.recovery)}" for task in figures.tasks if task.recovery is not None]
+    if figures.builds_differ:
+        parts.append(f"BUILDS DIFFER ({figures.builds_differ})")
     if figures.trading_state != "ACTIVE" or figures.halts:
         parts.append(f"{figures.trading_state} ({len(figures.halts)} halts)")
     if figures.left_s is not None and not figures.ended:

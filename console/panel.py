@@ -160,6 +160,8 @@ def _trouble(figures: RunFigures, wide: int) -> Any:
         if figures.dead_letters:
             line.append("  dead letters ", DIM)
             line.append(_top(figures.dead_letters, most), YELLOW)
+        if figures.builds_differ:
+            line.append(f"  builds differ: {figures.builds_differ}", RED)
         if figures.counted_from:
             since = max(figures.counted_from.values())
             line.append(f"  counted since {moment(since)[:-4]}", DIM)

@@ -58,11 +58,6 @@ class Reporter:
             self._died[task] = (monotonic_s(), self._death(task, event["code"], event["message"]))
         elif name == "stalled":
             self._tell(f"{task} has stalled: {event['message']}; it is killed", "stalled", "error", task=task)
-        elif name == "fresh":
-            hops = ", ".join(event["hops"])
-            self._tell(
-                f"{task}: {hops} begins afresh, as the new run's code keeps another state", "fresh", "info", task=task
-            )
         elif name in ("recovering", "recovered"):
             self._recovery(name, task, event)
         elif name == "no_metrics":
@@ -70,6 +65,12 @@ class Reporter:
             self._tell(str(event["message"]), name, "warning", task=task, code=event["code"])
         elif name == "metrics":
             self._metrics(task, event)
+        elif name == "succeeded":
+            warmed = f"; {', '.join(event['hops'])} re-warmed on {count(event['rows'])} inputs" if event["hops"] else ""
+            migrated = f"; {', '.join(event['migrated'])} migrated" if event["migrated"] else ""
+            self._tell(f"{task} took over{warmed}{migrated}", "succeeded", "info", task=task)
+        elif name == "released":
+            self._tell(str(event["message"]), "released", "info", run=str(event["run"]))
         elif name == "ready":
             self.ready.add(task)
             self._metrics(task, event)

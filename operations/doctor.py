@@ -30,6 +30,7 @@ from operations import (
     live_topics,
     machine,
     python,
+    releases,
     tasks,
     traces,
 )
@@ -48,7 +49,7 @@ from streams.log import Log
 NANOS_PER_MS = 1_000_000
 SIMULATOR = "simulator"
 """The source whose event times are made up: no clock stands behind them."""
-NEED_THE_BROKER = ("broker settings", "topics", "tasks", "consumer groups", "days left")
+NEED_THE_BROKER = ("broker settings", "topics", "tasks", "release", "consumer groups", "days left")
 """Checks that are unknown while no broker answers."""
 
 
@@ -132,6 +133,7 @@ def _of_cluster(meant: Meant, progress: Callable[[str], None]) -> list[Finding]:
         progress("looking at topics and tasks")
         found += _guarded("topics", lambda: _topics(meant, cluster, log))
         found += _guarded("tasks", lambda: _live(meant, log))
+        found += _guarded("release", lambda: releases.findings(log, meant.program))
         found += _guarded("days left", lambda: _days_left(meant, cluster))
         found += _guarded("clock offset", lambda: [clocks.machine(clocks.kernel_clock())])
         found += _guarded("broker clock", lambda: [clocks.brokers(list(addresses.values()))])

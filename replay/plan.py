@@ -22,6 +22,7 @@ from schemas.document import Document
 from schemas.header import Header, no_stamps, pack
 from schemas.sources import SOURCES
 from schemas.topics import topic_name
+from streams.build import build_hash
 from streams.log import Log
 
 ACCOUNT = "demo"
@@ -89,7 +90,7 @@ class PlayPlan:
             run=self.run, mode="play", source=self.source, publisher_id=SOURCES[self.source], seed=self.seed,
             venue_latency_ns=self.venue_latency_ns, account=ACCOUNT, strategy=STRATEGY,
             parameters=default_parameters(self.definitions), limits=dict(limits), model=dict(self.model),
-            split=self.split,
+            split=self.split, build=build_hash(),
         )  # fmt: skip
 
 

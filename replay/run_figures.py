@@ -23,6 +23,10 @@ class Tally(msgspec.Struct, frozen=True):
     per_s: float = 0.0
 
 
+BUILD_CHARS = 8
+"""Of a build's hash, as it is shown."""
+
+
 class RecoveryFigures(msgspec.Struct, frozen=True):
     """How far a task is in working off what lay on its input when its life began.
 
@@ -53,6 +57,7 @@ class TaskFigures(msgspec.Struct, frozen=True, kw_only=True):
         stalled: It has lag and does not move, or (live) commits no more.
         halted: It ended since too much of its input was refused, and will not go on by itself.
         recovery: How far it is in its recovery; None where that is over, or the task has not committed since it began.
+        build: Hash of the code that committed last; empty where none is named.
     """
 
     name: str
@@ -66,6 +71,7 @@ class TaskFigures(msgspec.Struct, frozen=True, kw_only=True):
     stalled: bool = False
     halted: bool = False
     recovery: RecoveryFigures | None = None
+    build: str = ""
 
 
 class HopFigures(msgspec.Struct, frozen=True):
@@ -180,6 +186,14 @@ class RunFigures(msgspec.Struct, frozen=True, kw_only=True):
     def still(self) -> bool:
         """Nothing has come of late: of the last seconds there is nothing to tell."""
         return self.stage in ("ended", "silent")
+
+    @property
+    def builds_differ(self) -> str:
+        """Which tasks are of which build, where they are of more than one; else empty."""
+        builds = {task.build for task in self.tasks if task.build}
+        if len(builds) < 2:
+            return ""
+        return ", ".join(f"{task.name} {task.build[:BUILD_CHARS]}" for task in self.tasks if task.build)
 
     def document(self) -> dict[str, Any]:
         """As one JSON-able object, in the order of the attributes."""

@@ -50,6 +50,7 @@ class _Task:
     done: bool = False
     halted: bool = False
     recovery: Any = None
+    build: str = ""
     reached: int = 0
     moved_s: float = 0.0
 
@@ -135,7 +136,7 @@ class TaskWatch:
         return TaskFigures(
             name=task.hops.name, hops=task.hops.hops, inputs=inputs, per_s=task.meter.rate(now_s, inputs),
             lag=0 if over else lag, lag_is_bound=not answers, commit_age_s=age_s,
-            stalled=not over and self._stalled(task, lag, age_s, now_s), halted=task.halted,
+            stalled=not over and self._stalled(task, lag, age_s, now_s), halted=task.halted, build=task.build,
             recovery=None if over else _recovery(task, inputs, wall_ns),
         )  # fmt: skip
 
@@ -177,6 +178,7 @@ class TaskWatch:
             inputs, task.offset, task.done = int(place["ordinal"]), int(place["offset"]), bool(values["done"])
             task.halted = tripped(values.get("breaker")) is not None
             task.recovery = values.get("recovery")
+            task.build = str(values.get("build", ""))
         except (SnapshotError, KeyError, TypeError, ValueError):
             return  # what is torn is for the task that recovers to judge
         if inputs != task.inputs or task.snapshot is None:

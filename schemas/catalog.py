@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from schemas.clock import Clock
-from schemas.control import End, Halt, LimitsChanged, Resume, RunOpened
+from schemas.control import End, Halt, LimitsChanged, ReleaseCut, Resume, RunOpened
 from schemas.dead_letter import DeadLetter
 from schemas.decision import Decision
 from schemas.definition import Definition
@@ -46,19 +46,20 @@ INTENT = Schema(number=17, name="intent", version=2, kind="document", event=Inte
 DECISION = Schema(number=18, name="decision", version=1, kind="document", event=Decision)
 ORDER = Schema(number=19, name="order", version=2, kind="document", event=Order)
 EXECUTION = Schema(number=20, name="execution", version=1, kind="document", event=Execution)
-RUN = Schema(number=21, name="run", version=2, kind="document", event=RunOpened)
+RUN = Schema(number=21, name="run", version=3, kind="document", event=RunOpened)
 END = Schema(number=22, name="end", version=1, kind="document", event=End)
 CLOCK = Schema(number=23, name="clock", version=1, kind="document", event=Clock)
 DEAD_LETTER = Schema(number=24, name="dead_letter", version=2, kind="document", event=DeadLetter)
 HALT = Schema(number=25, name="halt", version=1, kind="document", event=Halt)
 RESUME = Schema(number=26, name="resume", version=1, kind="document", event=Resume)
 LIMITS = Schema(number=27, name="limits", version=1, kind="document", event=LimitsChanged)
+RELEASE = Schema(number=28, name="release", version=1, kind="document", event=ReleaseCut)
 RETRY = Schema(number=30, name="retry", version=1, kind="document", event=Retry)
 RETRIED = Schema(number=31, name="retried", version=1, kind="document", event=Retried)
 
 CATALOG: tuple[Schema, ...] = (
     RAW, SNAPSHOT, TICK_SCHEMA, FEATURE_SCHEMA, SCORE_SCHEMA, DEFINITION, INTENT, DECISION, ORDER, EXECUTION, RUN, END,
-    CLOCK, DEAD_LETTER, HALT, RESUME, LIMITS, RETRY, RETRIED,
+    CLOCK, DEAD_LETTER, HALT, RESUME, LIMITS, RELEASE, RETRY, RETRIED,
 )  # fmt: skip
 
 BY_NUMBER: dict[int, Schema] = {s.number: s for s in CATALOG}

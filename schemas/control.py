@@ -8,6 +8,7 @@ import msgspec
 from msgspec import Meta
 
 from schemas.columns import U16, U64, Nanos, Positive
+from schemas.definition import Definition
 from schemas.document import Document, Text
 
 Scope = Literal["all", "account", "strategy", "instrument"]
@@ -15,6 +16,14 @@ Scope = Literal["all", "account", "strategy", "instrument"]
 
 TradingState = Literal["ACTIVE", "REDUCING", "HALTED"]
 """ACTIVE: limits alone decide. REDUCING: only what brings a position nearer to zero. HALTED: nothing but cancels."""
+
+
+class TaskStart(msgspec.Struct, frozen=True, kw_only=True):
+    """Where a task of a run begins: all that its forerunner had committed when it ended."""
+
+    offset: Annotated[U64, Meta(description="offset of the next record of its primary input")]
+    inputs: Annotated[U64, Meta(description="inputs consumed before, over all lives and runs")]
+    seqs: Annotated[dict[str, U64], Meta(description="next seq of each output, by table name")]
 
 
 class RunOpened(Document, frozen=True, kw_only=True, tag="run"):
@@ -40,6 +49,28 @@ class RunOpened(Document, frozen=True, kw_only=True, tag="run"):
         Meta(description="the desk's own code: kind (strategy, feature), load (path or entry point), sha256"),
     ] = msgspec.field(default_factory=list)
     split: Annotated[bool, Meta(description="a task and a topic for every hop")] = False
+    build: Annotated[str, Meta(description="hash of Tapedeck's own code; empty: from before it was named")] = ""
+    starts: Annotated[
+        dict[str, TaskStart], Meta(description="live: where each task takes over from the run before")
+    ] = msgspec.field(default_factory=dict)
+
+
+class ReleaseCut(Document, frozen=True, kw_only=True, tag="release"):
+    """A person cuts over to another release: every task of the run before commits, ends, and is succeeded.
+
+    From this record on the successor is certain: its opening stands here whole, and whoever sees that all tasks have
+    ended writes it. The first cut after an opening that names that opening's run counts; others of that run are void.
+    """
+
+    release: Annotated[Text, Meta(description="hash of code, model, view, strategy and parameters")]
+    from_run: Text
+    opening: Annotated[RunOpened, Meta(description="the run that succeeds")]
+    definitions: Annotated[list[Definition], Meta(description="instruments that are not defined yet, as they shall be")]
+    topology: Annotated[str, Meta(max_length=4_096, description="its topology file, where it was given")] = ""
+    commit: Annotated[str, Meta(max_length=128, description="the code's commit, where it is known")] = ""
+    author: Text
+    reason: Text
+    ts: Annotated[Nanos, Meta(description="wall time at which it was given")]
 
 
 class End(Document, frozen=True, kw_only=True, tag="end"):

@@ -87,6 +87,18 @@ STATE_DIVERGED = {
 SNAPSHOT = {
     "": ("A snapshot cannot be used; the code that says so gives no closer reason.", RECOVERY_CHAPTER),
     "torn": ("A snapshot's checksum does not hold, or its index cannot be read.", RECOVERY_CHAPTER),
+    "not_carried": (
+        "A release cannot use what a task holds, and it must not be begun afresh: positions, or what is unanswered.",
+        "Cut back to the release before, or write a migration: `docs/releases.md`.",
+    ),
+    "other_code": (
+        "A task left records uncommitted that only the code of the run before can regenerate.",
+        "Bring that release back, let it end, and cut again.",
+    ),
+    "other_build": (
+        "A snapshot was taken within this run by other code.",
+        "Go on with the build that took it, or cut over: `tapedeck release cut`.",
+    ),
     "foreign": ("A snapshot is of another agent, version or view.", RECOVERY_CHAPTER),
     "other_instruments": (
         "A snapshot of books is of other instruments than are defined.",

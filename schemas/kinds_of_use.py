@@ -75,6 +75,26 @@ CONFIG = {
         "Another live run may only follow one whose tasks committed all that they wrote.",
         "Bring the former topology and files back, `tapedeck up`, end it with ctrl-C; then change them.",
     ),
+    "other_build": (
+        "Tapedeck's own code is not what the run was opened with: builds never mix on one run.",
+        "Start the build that is at work, or cut over to this one: `tapedeck release cut`.",
+    ),
+    "other_release": (
+        "Another release is at work on the live topics, or has succeeded the run that this process belongs to.",
+        "`tapedeck release show` names it; cut over with `tapedeck release cut`, or end it first.",
+    ),
+    "same_release": (
+        "The release to cut over to is at work already.",
+        "Change code, model, view or parameters first.",
+    ),
+    "cut_pending": (
+        "A cut to a release is under way, and it is not the one asked for, or tasks have yet to leave.",
+        "Let it end (`tapedeck release show`). Where tasks died, bring the topology before it up: they leave then.",
+    ),
+    "release_elsewhere": (
+        "A release has taken over that this process cannot run: it is of another build, or its files are not here.",
+        "Start it with its own build and files: `tapedeck up TOPOLOGY.toml`.",
+    ),
     "folder_unwritable": ("A run's folder cannot be made.", "Set `TAPEDECK_HOME` to a folder that can be written."),
     "no_run": ("There is no such run.", "`tapedeck topics list --all` shows all."),
     "no_topic": ("There is no such topic.", "`tapedeck topics list` shows all."),
@@ -88,7 +108,7 @@ CONFIG = {
         "Write e.g. `default.notional_max=5`.",
     ),
     "no_change": ("All the limits named have these values already.", "`tapedeck risk limits show` lists them."),
-    "no_live_run": ("No live run was ever opened, so there are no limits to change.", "Open one: `tapedeck up`."),
+    "no_live_run": ("No live run was ever opened, so there is nothing to change.", "Open one: `tapedeck up`."),
     "bad_scope": (
         "A scope without its name, or `all` with one.",
         "Write e.g. `--scope account NAME`, or `--scope all`.",

@@ -78,6 +78,13 @@ class Batch:
             carried, self.passed,
         )  # fmt: skip
 
+    def behind(self, made: RowsOut) -> tuple[Any, Any, Any]:
+        """Stamps, origins and carried rows of the items that rows came from."""
+        if made.index is None and len(made.rows) == len(self):
+            return self.stamps, self.origins, self.carried
+        index: Any = slice(0, len(made.rows)) if made.index is None else made.index
+        return self.stamps[index], self.origins[index], None if self.carried is None else self.carried[index]
+
 
 def frozen(rows: Any) -> Any:
     """A read-only view: kernels are compiled once, for arrays from bytes (read-only) and for any others."""

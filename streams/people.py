@@ -9,6 +9,7 @@ again. Readers read committed: what was cut off half-way was never said.
 from __future__ import annotations
 
 import random
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from schemas.catalog import BY_EVENT
@@ -47,7 +48,9 @@ class Written:
         return f"{self.topic}[{self.partition}]@{self.offset}"
 
 
-def append(log: Log, document: Document, *, namespace: str = "", ts: int = 0) -> Written:
+def append(
+    log: Log, document: Document, *, namespace: str = "", ts: int = 0, confirm: Callable[[], None] = lambda: None
+) -> Written:  # fmt: skip
     """Append a document to ``control``, which is created where it is not there; returns when it is committed.
 
     Args:
@@ -55,6 +58,8 @@ def append(log: Log, document: Document, *, namespace: str = "", ts: int = 0) ->
         document: Halt, resume, change of limits, opening of a run.
         namespace: Topic prefix of the run; none for live.
         ts: Log time for the record's header, ns.
+        confirm: Called when the place to write is held, before each attempt: what it raises ends the attempts. Whatever
+            it found still holds when the document is committed: whoever writes meanwhile shuts this writer out.
 
     Raises:
         BadFrame: The document breaks its own declaration.
@@ -79,6 +84,7 @@ def append(log: Log, document: Document, *, namespace: str = "", ts: int = 0) ->
                 if unsure and (found := _find(log, topic, since, value)) is not None:
                     return found
                 unsure = False
+                confirm()
                 seq = _next_seq(log, topic)
                 writer.begin()
                 writer.append(topic, PARTITION, b"", value, _header(document, seq, ts))

@@ -12,14 +12,11 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from schemas.control import End
 from schemas.dead_letter import DeadLetter
-from schemas.errors import SnapshotError
 from schemas.header import HOP_NUMBER
 from streams.admission import schemas_of
-from streams.agent import Agent, Batch, DocumentOut, Out, RowsOut
+from streams.agent import Agent, Batch, DocumentOut, Out
 from streams.breaker import Breaker
 from streams.clock import monotonic_s, sleep_s, wall_ns
 from streams.dead_letters import Letters
@@ -27,8 +24,10 @@ from streams.failpoints import Failpoint, nothing
 from streams.inputs import BadRecord, Input
 from streams.log import Log, Writer
 from streams.recovery import Recovery
-from streams.sides import COMMITTED, Sides
-from streams.snapshot import TaskState, fitting, newest, record_header, to_bytes
+from streams.sampling import kept
+from streams.sides import Sides
+from streams.snapshot import TaskState, check_build, fitting, newest, record_header, to_bytes
+from streams.succession import Succession, carried_over, check_left, rewarm
 from streams.task_outputs import TaskOutputs
 from streams.task_plan import TaskPlan
 from streams.vitals import Vitals
@@ -37,34 +36,27 @@ STATE = "state"
 NANOS = 1_000_000_000
 HOLD_NAP_S = 0.02
 """Pause while a stale clock holds the input: how late its next record may be noticed."""
-FEATURE_SAMPLE = 64
-"""Of feature rows that led to no intent, one in this many (by root_seq) is published where the three hops are fused.
-
-A power of two."""
-
-FOREIGN = f"{SnapshotError.code}.foreign"
-LASTING = frozenset({"strategy", "risk"})
-"""Hops whose state is the desk's, positions and what is open: it never begins afresh, whatever else was changed."""
-
-FEW = 32
-"""Of no more rows a Python list is sooner looked through than an array."""
 
 
 class Task:
     """A running task: call :meth:`turn` until :attr:`done`; live, that is never.
 
+    ``confirm`` is called when the place is held, before anything is restored: it raises where this task is not wanted.
+
     Attributes:
-        fresh: Hops whose former state did not fit a run that was opened since, and that began afresh.
+        succession: How it took over from another run's task; None where it goes on with its own run.
+        left_to: Run that succeeds this one here: the task has committed all that it will, and is done. Else empty.
         recovery, vitals: How far this life is in working off what it found on its input; what it counts, for metrics.
     """
 
     def __init__(
         self, plan: TaskPlan, stages: Sequence[Agent], log: Log, *, failpoint: Failpoint | None = None,
         on_reject: Callable[[DeadLetter], None] | None = None, monotonic: Callable[[], float] = monotonic_s,
-        wall: Callable[[], int] = wall_ns,
+        wall: Callable[[], int] = wall_ns, confirm: Callable[[], None] = lambda: None,
     ) -> None:  # fmt: skip
         self.plan = plan
-        self.fresh: tuple[str, ...] = ()
+        self.succession: Succession | None = None
+        self.left_to = ""
         self.done = False
         self.vitals = Vitals()
         self.stages = tuple(stages)
@@ -87,27 +79,42 @@ class Task:
         self._held_since: float | None = None
         raw_source = plan.source if stages[0].reads.startswith("raw.") else ""
         primary = plan.topic(stages[0].reads)
-        self._input = Input(
-            log, primary, plan.partition, source=raw_source, gapless=not raw_source, records_max=plan.records_max,
-            accepts=schemas_of(stages[0].reads), writer=plan.writers.get(stages[0].reads),
+        self._new_input = partial(
+            Input, log, primary, plan.partition, source=raw_source, gapless=not raw_source,
+            records_max=plan.records_max, accepts=schemas_of(stages[0].reads), writer=plan.writers.get(stages[0].reads),
         )  # fmt: skip
+        self._input = self._new_input()
         self._letters = Letters(plan.name, primary, plan.partition)
         self._breaker = Breaker(plan.name, f"{primary}[{plan.partition}]", plan.bad_share_max, plan.bad_min)
         self._sides = Sides(log, plan, self.stages)
         self._failpoint("takeover", 0)
         self._writer: Writer = log.writer(plan.namespace + plan.name)
+        confirm()
         self._outputs = TaskOutputs(plan, self.stages, self._writer, self._sides, monotonic, self._before_record)
         self._failpoint("recovering", 0)
         self._recover()
         self.recovery = Recovery(log, self._input, plan.writers.get(stages[0].reads), monotonic, wall)
         self._failpoint("recovered", self.inputs)
+        if self.left_to:
+            return
         self._input.open()
         self._sides.open()
+        if self.succession is not None:
+            self.commit()  # before any output: what is compared in a recovery was never written by two builds
 
     @property
     def inputs(self) -> int:
         """Inputs consumed since the task began, over all its lives."""
         return self._input.ordinal
+
+    @property
+    def recovered(self) -> bool:
+        """Whether all that former lives left uncommitted has been regenerated."""
+        return self.inputs > self._cause_max and not self._outputs.recalling
+
+    def consumed(self, writer: str) -> int:
+        """Rows or documents of a writer that have been taken in from the primary input."""
+        return self._input.seqs.get(writer, 0)
 
     def turn(self, wait_s: float) -> bool:
         """Do one piece of work, waiting up to ``wait_s`` for input; False when there was none.
@@ -130,12 +137,20 @@ class Task:
         self._failpoint("snapshot", self.inputs)
         data = to_bytes(self._task_state())
         header = record_header(self.plan.name, self._snapshots, 0)
-        state = self.plan.topic(STATE)
         self._failpoint("committing", self.inputs)
-        self._outputs.commit(state, self.plan.state_partition, self.plan.name.encode(), data, header)
+        self._outputs.commit(self.plan.topic(STATE), self.plan.state_partition, self.plan.name.encode(), data, header)
         self._dirty, self._committed_at = False, self._monotonic()
         self.vitals.committed(self._committed_at - began_s, len(data))
         self._failpoint("committed", self.inputs)
+
+    def leave(self, successor: str) -> bool:
+        """Commit here and end for good, as another run succeeds. False while recovery is not through: ask again."""
+        if not self.recovered or self._sides.recalling:
+            return False
+        self.left_to = successor
+        self.commit()
+        self.done = True
+        return True
 
     def close(self) -> None:
         """Release readers and the writer; what is uncommitted is left for the next life."""
@@ -266,7 +281,7 @@ class Task:
         for rows_out in out.rows:
             if not len(rows_out.rows):
                 continue
-            stamps, origins, carried = _behind(batch, rows_out)
+            stamps, origins, carried = batch.behind(rows_out)
             passed = (*batch.passed, batch.arrived_ns, left_ns)
             if rows_out.topic == fused_next:
                 carried = rows_out.rows if self._sampled(i) else carried
@@ -289,12 +304,12 @@ class Task:
         if batch.carried is None or not out.consumed:
             return
         rows = batch.carried[: out.consumed]
-        kept = _kept(rows["root_seq"], [document.index for document in out.documents])
-        if len(kept):
-            ordinals = batch.origins["ordinal"][kept]
+        some = kept(rows["root_seq"], [document.index for document in out.documents])
+        if len(some):
+            ordinals = batch.origins["ordinal"][some]
             hops = batch.hops[: batch.hops.index(HOP_NUMBER["feature"]) + 1]
             passed = batch.passed[: 1 + 2 * len(hops) - batch.stamps.shape[1]]
-            late.append(partial(self._outputs.rows, "features", rows[kept], batch.stamps[kept], ordinals, hops, passed))
+            late.append(partial(self._outputs.rows, "features", rows[some], batch.stamps[some], ordinals, hops, passed))
 
     def _emit_document(self, document: DocumentOut, batch: Batch, hops: tuple[int, ...], left_ns: int) -> None:
         at = document.index
@@ -325,6 +340,9 @@ class Task:
         values = {
             "task": self.plan.name,
             "run": self.plan.run,
+            "build": self.plan.build,
+            "left_to": self.left_to,
+            "succession": None if self.succession is None else self.succession.document(),
             "stages": [s.name for s in self.stages],
             "input": {name: getattr(self._input, name) for name in ("offset", "ordinal", "seqs")},
             "sides": self._sides.positions(),
@@ -351,16 +369,25 @@ class Task:
         if not self.done:
             sides, self._cause_max = self._outputs.recall(self._log)
             self._sides.recall(sides, self._cause_max, self.inputs)
+        if self.succession is not None:
+            check_left(self.recovered, self.plan, self.succession)
+            rewarm(self._log, self.plan, self._new_input(), self.stages, self._states, self.succession, self._input)
 
     def _restore(self, snapshot: TaskState) -> None:
         values = snapshot.values
-        self._states = self._restored(snapshot)
+        if values.get("run", self.plan.run) == self.plan.run:
+            check_build(values, self.plan.build, self.plan.name)
+            self.left_to = str(values.get("left_to", ""))
+            if self.left_to:
+                self.done = True
+                return
+            self._states = [s.restore(data) for s, data in zip(self.stages, snapshot.agents, strict=True)]
+        else:
+            self._states, self.succession = carried_over(self.stages, snapshot)
         self._queues = snapshot.queues
         self._input.offset, self._input.ordinal = values["input"]["offset"], values["input"]["ordinal"]
         self._input.seqs = dict(values["input"]["seqs"])
-        # A stage that begins afresh must hear again all that people have ever said.
-        again = COMMITTED if self.fresh else frozenset()
-        self._sides.restore({name: at for name, at in values["sides"].items() if name not in again})
+        self._sides.restore(values["sides"])
         self._outputs.restore(values["outputs"])
         self._breaker.restore(values.get("breaker"))
         self._snapshots = values["snapshots"]
@@ -369,41 +396,5 @@ class Task:
         self._finished = values["finished"]
         self.done = values["done"]
 
-    def _restored(self, snapshot: TaskState) -> list[Any]:
-        """The agents' states. Where a new run was opened since the snapshot, one that no longer fits begins afresh.
-
-        Raises:
-            SnapshotError: A state does not fit, and no new run explains it.
-        """
-        states = []
-        for stage, data in zip(self.stages, snapshot.agents, strict=True):
-            try:
-                states.append(stage.restore(data))
-            except SnapshotError as error:
-                another_run = snapshot.values.get("run", self.plan.run) != self.plan.run
-                if not another_run or error.kind != FOREIGN or stage.name in LASTING:
-                    raise
-                states.append(stage.start())
-                self.fresh += (stage.name,)
-        return states
-
 
 _END_BATCH = Batch.of([None])
-
-
-def _kept(root_seqs: Any, wanted: list[int]) -> Any:
-    """Indices of the sample and of those ``wanted``, ascending."""
-    if len(root_seqs) <= FEW:
-        return [i for i, seq in enumerate(root_seqs.tolist()) if not seq % FEATURE_SAMPLE or i in wanted]
-    keep = root_seqs & np.uint64(FEATURE_SAMPLE - 1) == 0
-    if wanted:
-        keep[wanted] = True
-    return keep.nonzero()[0]
-
-
-def _behind(batch: Batch, made: RowsOut) -> tuple[Any, Any, Any]:
-    """Stamps, origins and carried rows of the items that made rows came from."""
-    if made.index is None and len(made.rows) == len(batch):
-        return batch.stamps, batch.origins, batch.carried
-    index: Any = slice(0, len(made.rows)) if made.index is None else made.index
-    return batch.stamps[index], batch.origins[index], None if batch.carried is None else batch.carried[index]

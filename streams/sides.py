@@ -69,6 +69,11 @@ class Sides:
         """Whether the clock is among the sides: then the task's now is data, and can be too old."""
         return "clock" in self._inputs
 
+    @property
+    def recalling(self) -> bool:
+        """Whether places that a former life recorded are still to be followed."""
+        return bool(self._recorded)
+
     def open(self) -> None:
         """Start fetching ahead, from where the snapshot stands."""
         if self._readers:

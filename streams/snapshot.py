@@ -82,6 +82,20 @@ def fitting(owner: str) -> Iterator[None]:
         ) from error  # fmt: skip
 
 
+def check_build(values: dict[str, Any], build: str, task: str) -> None:
+    """Hold a snapshot to the code that goes on with it, where both are named: within a run it is one.
+
+    Raises:
+        SnapshotError: Other code took it.
+    """
+    taken_by = str(values.get("build", ""))
+    if build and taken_by and taken_by != build:
+        raise SnapshotError(
+            "a snapshot of this run was taken by other code", kind="other_build", got=taken_by[:12], allowed=build[:12],
+            where=task, fix="go on with the build that took it, or cut over: tapedeck release cut",
+        )  # fmt: skip
+
+
 def record_header(writer: str, seq: int, time_ns: int) -> bytes:
     """Packed header of a snapshot record."""
     return pack(Header(schema=SNAPSHOT.number, version=SNAPSHOT.version, seq=seq, time=time_ns, writer=writer))

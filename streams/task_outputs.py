@@ -138,6 +138,11 @@ class TaskOutputs:
 
     # ---- recovery -------------------------------------------------------------------------------------------------
 
+    @property
+    def recalling(self) -> bool:
+        """Whether anything that was read back is still to be regenerated."""
+        return any(output.recalls for output in self.outputs.values())
+
     def recall(self, log: Log) -> tuple[set[Side], int]:
         """Read back what forerunners left uncommitted: places of sides that they told, and the highest cause."""
         sides: set[Side] = set()
@@ -159,7 +164,7 @@ class TaskOutputs:
         While this life has not passed all that its forerunners left uncommitted, those records, which readers have
         seen, must stay in reach: a commit in mid-recovery does not move the mark.
         """
-        recovering = recovering or any(output.recalls for output in self.outputs.values())
+        recovering = recovering or self.recalling
         return {name: [o.seq, o.since if recovering else self._since(o)] for name, o in self.outputs.items()}
 
     def _since(self, output: Output) -> int:

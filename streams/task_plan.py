@@ -49,6 +49,7 @@ class TaskPlan:
         bad_min: So many must be refused before their share counts.
         writers: Who writes each topic, by table name; what anybody else has put there is refused. A topic that is not
             named takes records of any writer.
+        build: Hash of the code, for the snapshots to name; empty where nobody asks.
     """
 
     name: str
@@ -69,6 +70,7 @@ class TaskPlan:
     bad_share_max: float = BAD_SHARE_MAX
     bad_min: int = BAD_MIN
     writers: Mapping[str, str] = field(default_factory=dict)
+    build: str = ""
 
     def topic(self, table_name: str) -> str:
         """Full topic name of a table name in this run."""

@@ -7,7 +7,7 @@ new one. Files hold what stands on the wire: hex for packed bytes, 32 to a line;
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import pytest
@@ -16,7 +16,7 @@ from schemas import catalog
 from schemas.catalog import CATALOG, Schema
 from schemas.clock import Clock
 from schemas.codec import decode, decode_any, encode
-from schemas.control import End, Halt, LimitChange, LimitsChanged, Resume, RunOpened
+from schemas.control import End, Halt, LimitChange, LimitsChanged, ReleaseCut, Resume, RunOpened, TaskStart
 from schemas.dead_letter import DeadLetter
 from schemas.decision import Check, Decision
 from schemas.definition import Definition
@@ -79,6 +79,7 @@ DOCUMENTS: dict[str, Document] = {
         limits={"price_collar": {"bps": 50}}, model={"weights": [0.5, -1e-300]},
         view=[{"family": "volatility", "half_life_ns": 10_000_000_000, "name": "slow"}],
         code=[{"kind": "strategy", "load": "strategy.py:STRATEGY", "sha256": "c" * 64}], split=True,
+        build="b" * 64, starts={"hot": TaskStart(offset=2**40, inputs=217_091, seqs={"scores": 2**53 + 1})},
     ),
     "end": End(run="20240809t000000-ab12", ts=TS, inputs=217_091),
     "clock": Clock(ts=TS),
@@ -105,6 +106,10 @@ DOCUMENTS: dict[str, Document] = {
     ),
     "retried": Retried(retry=9, first_seq=2**46 + 5, copies=1, gone=1, ts=TS),
 }  # fmt: skip
+DOCUMENTS["release"] = ReleaseCut(
+    release="rel-0123456789ab", from_run="live-0123456789ab", opening=cast("RunOpened", DOCUMENTS["run"]),
+    definitions=[], topology="desk/topology.toml", commit="d" * 40, author="j.doe", reason="model 14", ts=TS,
+)  # fmt: skip
 
 
 def some_rows(dtype: np.dtype[Any]) -> Rows:

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import itertools
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
+from agents.builds import check_build
 from agents.context import context_of
 from agents.live import LiveSession
 from agents.live_plan import LivePlan, load_topology
 from agents.opening import open_live
 from agents.plugins import strategy_of
+from agents.release_cut import announce
+from agents.release_watch import ReleaseWatch
+from agents.risk import Risk
 from agents.settled import check_settled
 from agents.strategy import Strategy
+from agents.successor import Successor
 from agents.target import Target
 from agents.touch_pressure import STRATEGY
 from agents.warm import warm
@@ -21,6 +29,11 @@ from schemas.header import Header, pack
 from streams.clock import wall_ns
 from streams.memory import MemoryLog
 from streams.metrics_server import Endpoint
+from streams.snapshot import TaskState
+from streams.snapshot import check_build as check_taken_by
+from streams.state_bytes import dump
+from streams.succession import Succession, carried_over, check_left
+from streams.task_plan import TaskPlan
 from streams.ticker import WRITER
 from tests.golden.test_golden_bytes import DOCUMENTS
 from tests.kinds.log_kinds import waited
@@ -98,10 +111,12 @@ def opened() -> tuple[Any, LivePlan]:
 
 
 @trigger("config.live_already")
-def a_clock_that_still_ticks(_: Desk) -> Any:
+def a_clock_that_still_ticks(desk: Desk) -> Any:
     log, plan = opened()
-    head = Header(schema=CLOCK.number, version=1, seq=0, time=wall_ns(), writer=WRITER)
-    log.appender().append("clock", 0, b"", b"{}", pack(head))
+    ticks = itertools.count()
+    desk.patch.setattr("agents.handover.last_header", lambda *_: Header(
+        schema=CLOCK.number, version=1, seq=next(ticks), time=wall_ns(), writer=WRITER
+    ))  # fmt: skip
     return LiveSession(log, plan, None, lambda _event: None).open()
 
 
@@ -138,3 +153,61 @@ def two_who_run_one_task(_: Desk) -> Any:
 
 
 trigger("config.simulation")(lambda _: list(simulate(1.0, 1, activity=0)))
+
+
+# ---- releases
+
+
+@trigger("config.other_build")
+def a_process_of_another_build(_: Desk) -> Any:
+    return check_build(load_topology(None).opening("r"), "f" * 64)
+
+
+@trigger("config.other_release")
+def another_topology_where_one_is_at_work(desk: Desk) -> Any:
+    log, _ = opened()
+    ticks = itertools.count()
+    desk.patch.setattr("agents.handover.last_header", lambda *_: Header(
+        schema=CLOCK.number, version=1, seq=next(ticks), time=wall_ns(), writer=WRITER
+    ))  # fmt: skip
+    return open_live(log, slower(desk, 20))
+
+
+@trigger("config.same_release")
+def a_cut_to_what_runs(_: Desk) -> Any:
+    log, plan = opened()
+    return announce(log, ReleaseWatch(log), plan, "a", "b")
+
+
+@trigger("config.cut_pending")
+def a_cut_while_another_is_under_way(desk: Desk) -> Any:
+    log, _ = opened()
+    announce(log, ReleaseWatch(log), slower(desk, 20), "a", "b")
+    return announce(log, ReleaseWatch(log), slower(desk, 30), "a", "b")
+
+
+@trigger("config.release_elsewhere")
+def a_release_whose_files_are_elsewhere(_: Desk) -> Any:
+    log, plan = opened()
+    return Successor(log, None).plan_of(msgspec.structs.replace(plan.opening("r"), build="f" * 64))
+
+
+@trigger("snapshot.not_carried")
+def positions_of_a_kind_that_nobody_knows(_: Desk) -> Any:
+    plan = load_topology(None)
+    risk = Risk(context_of(plan.opening("r"), plan.definitions, plan.folder))
+    return carried_over([risk], TaskState({"run": "before"}, [dump("risk/0", {}, {})], [None]))
+
+
+@trigger("snapshot.other_code")
+def records_that_only_other_code_makes_again(_: Desk) -> Any:
+    return check_left(False, TaskPlan(name="risk", namespace="", source="s", run="r"), Succession("before", ""))
+
+
+@trigger("snapshot.other_build")
+def a_snapshot_that_other_code_took_within_the_run(_: Desk) -> Any:
+    return check_taken_by({"build": "e" * 64}, "f" * 64, "risk")
+
+
+def slower(desk: Desk, latency_ms: int) -> LivePlan:
+    return load_topology(desk.file(f"[venue]\nlatency_ms = {latency_ms}\n", "topology.toml"))

@@ -162,3 +162,14 @@ def test_every_key_of_the_json_is_documented() -> None:
     nested = (document["tasks"][0], document["hops"]["risk"], document["instruments"][0], document["halts"][0])
     expected = {*document, *document["pnl"]["BTC"], *document["ticks"], *(key for part in nested for key in part)}
     assert expected <= keys
+
+
+def test_builds_are_named_where_they_differ_and_only_there() -> None:
+    def at_work(*builds: str) -> RunFigures:
+        tasks = (TaskFigures(name=f"task{n}", build=build) for n, build in enumerate(builds))
+        return msgspec.structs.replace(CALM, tasks=tuple(tasks))
+
+    mixed = at_work("a" * 64, "", "b" * 64)
+    assert f"builds differ: task0 {'a' * 8}, task2 {'b' * 8}" in "\n".join(shown(mixed, width=120))
+    assert f"BUILDS DIFFER (task0 {'a' * 8}, task2 {'b' * 8})" in as_line(mixed)
+    assert "differ" not in "\n".join(shown(at_work("a" * 64, "a" * 64, ""), width=120)).lower()

@@ -1,0 +1,75 @@
+"""What follows a live run under its supervisor: the run that a release cut leads to, and the files it is made of."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agents.handover import complete
+from agents.live_plan import LivePlan, load_topology, same_but_for_the_run
+from agents.release_watch import ReleaseWatch, release_of
+from schemas.control import RunOpened
+from schemas.errors import ConfigError
+from streams.clock import monotonic_s
+from streams.log import Log
+
+LOOK_S = 0.25
+"""How often a supervisor looks at ``control``."""
+
+
+class Successor:
+    """Follows ``control`` for a supervisor.
+
+    Args:
+        log: Where.
+        file: The topology file that the supervisor was given; None for what ships.
+    """
+
+    def __init__(self, log: Log, file: Path | None) -> None:
+        self._log = log
+        self._file = file
+        self._watch = ReleaseWatch(log)
+        self._look_at = 0.0
+
+    def look(self, run: str, all_left: bool) -> RunOpened | None:
+        """The opening of the run that has succeeded ``run``; None while none has.
+
+        Args:
+            run: The run at work here.
+            all_left: Every task of it that is supervised here has left: the opening may be due, and is written then.
+        """
+        now = monotonic_s()
+        if now < self._look_at:
+            return None
+        self._look_at = now + LOOK_S
+        self._watch.look()
+        if all_left and self._watch.cut is not None:
+            complete(self._log, self._watch)
+        return self._watch.opening if self._watch.run != run else None
+
+    def plan_of(self, opening: RunOpened) -> LivePlan:
+        """What the run that succeeds is made of here.
+
+        Raises:
+            ConfigError: No topology file here makes it: another build, or files that this host does not have.
+        """
+        cut = self._watch.history[-1].cut
+        named = None if cut is None or not cut.topology else Path(cut.topology)
+        found = []
+        for file in dict.fromkeys((named, self._file)):
+            try:
+                plan = load_topology(file)
+            except ConfigError as error:
+                found.append(str(error))
+                continue
+            if same_but_for_the_run(plan.opening("r"), opening):
+                return plan
+            found.append(f"{file or 'what ships'} makes {release_of(plan.opening('r'))}")
+        raise ConfigError(
+            "another release succeeds, and this process cannot run it", kind="release_elsewhere",
+            got="; ".join(found), allowed=release_of(opening), where=f"run {opening.run}",
+            fix="start it with its own build and files: tapedeck up TOPOLOGY.toml",
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Stop following."""
+        self._watch.close()
