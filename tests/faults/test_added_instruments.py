@@ -56,7 +56,9 @@ def test_positions_open_intents_and_touches_go_on_in_their_instruments_slots(tmp
     hot, venue = life(log, "hot"), life(log, "venue")
     slots = [instruments.index(definition) for definition in before[:3]]
     assert len(instruments) > len(before)
-    assert hot.fresh == venue.fresh == ()
+    for task in (hot, venue):
+        assert task.succession is not None
+        assert (task.succession.rewarmed, task.succession.migrated) == ([], {})
     strategy = hot._states[2]
     assert strategy.position[slots].tolist() == [10, 20, 30]
     assert int(strategy.position.sum()) == 60
