@@ -69,7 +69,7 @@ class Draining:
     @property
     def recovery(self) -> Recovery:
         """The task's."""
-        return self._task.recovery
+        return self.task.recovery
 
     def stop(self) -> None:
         """Take what is there, then end."""

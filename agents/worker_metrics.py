@@ -26,7 +26,7 @@ def listen(spec: WorkerSpec, work: Any) -> int | None:
 
 def readings_of(work: Any) -> list[Readings]:
     """What a process tells, by what it does."""
-    if isinstance(work, Draining):
+    if isinstance(work, Draining) and not work.done:  # one that has left holds nothing
         from agents import desk_metrics
 
         return desk_metrics.of_task(work.task, work.context)
