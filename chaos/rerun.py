@@ -28,7 +28,7 @@ from streams.agent import Agent, Batch, Out, RowsOut
 from streams.dead_letters import Letters
 from streams.inputs import ITEMS_MAX, BadRecord, Input
 from streams.log import Record
-from streams.runner import FEATURE_SAMPLE
+from streams.sample import FEATURE_SAMPLE
 from streams.sides import CLOCK_STOPPED, COMMITTED
 
 DLQ = "dlq"

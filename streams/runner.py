@@ -12,14 +12,12 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from schemas.control import End
 from schemas.dead_letter import DeadLetter
 from schemas.errors import SnapshotError
 from schemas.header import HOP_NUMBER
 from streams.admission import schemas_of
-from streams.agent import Agent, Batch, DocumentOut, Out, RowsOut
+from streams.agent import Agent, Batch, DocumentOut, Out
 from streams.breaker import Breaker
 from streams.clock import monotonic_s, sleep_s, wall_ns
 from streams.dead_letters import Letters
@@ -27,6 +25,7 @@ from streams.failpoints import Failpoint, nothing
 from streams.inputs import BadRecord, Input
 from streams.log import Log, Writer
 from streams.recovery import Recovery
+from streams.sample import behind, kept_rows
 from streams.sides import COMMITTED, Sides
 from streams.snapshot import TaskState, fitting, newest, record_header, to_bytes
 from streams.task_outputs import TaskOutputs
@@ -37,17 +36,9 @@ STATE = "state"
 NANOS = 1_000_000_000
 HOLD_NAP_S = 0.02
 """Pause while a stale clock holds the input: how late its next record may be noticed."""
-FEATURE_SAMPLE = 64
-"""Of feature rows that led to no intent, one in this many (by root_seq) is published where the three hops are fused.
-
-A power of two."""
-
 FOREIGN = f"{SnapshotError.code}.foreign"
 LASTING = frozenset({"strategy", "risk"})
 """Hops whose state is the desk's, positions and what is open: it never begins afresh, whatever else was changed."""
-
-FEW = 32
-"""Of no more rows a Python list is sooner looked through than an array."""
 
 
 class Task:
@@ -266,7 +257,7 @@ class Task:
         for rows_out in out.rows:
             if not len(rows_out.rows):
                 continue
-            stamps, origins, carried = _behind(batch, rows_out)
+            stamps, origins, carried = behind(batch, rows_out)
             passed = (*batch.passed, batch.arrived_ns, left_ns)
             if rows_out.topic == fused_next:
                 carried = rows_out.rows if self._sampled(i) else carried
@@ -289,7 +280,7 @@ class Task:
         if batch.carried is None or not out.consumed:
             return
         rows = batch.carried[: out.consumed]
-        kept = _kept(rows["root_seq"], [document.index for document in out.documents])
+        kept = kept_rows(rows["root_seq"], [document.index for document in out.documents])
         if len(kept):
             ordinals = batch.origins["ordinal"][kept]
             hops = batch.hops[: batch.hops.index(HOP_NUMBER["feature"]) + 1]
@@ -389,21 +380,3 @@ class Task:
 
 
 _END_BATCH = Batch.of([None])
-
-
-def _kept(root_seqs: Any, wanted: list[int]) -> Any:
-    """Indices of the sample and of those ``wanted``, ascending."""
-    if len(root_seqs) <= FEW:
-        return [i for i, seq in enumerate(root_seqs.tolist()) if not seq % FEATURE_SAMPLE or i in wanted]
-    keep = root_seqs & np.uint64(FEATURE_SAMPLE - 1) == 0
-    if wanted:
-        keep[wanted] = True
-    return keep.nonzero()[0]
-
-
-def _behind(batch: Batch, made: RowsOut) -> tuple[Any, Any, Any]:
-    """Stamps, origins and carried rows of the items that made rows came from."""
-    if made.index is None and len(made.rows) == len(batch):
-        return batch.stamps, batch.origins, batch.carried
-    index: Any = slice(0, len(made.rows)) if made.index is None else made.index
-    return batch.stamps[index], batch.origins[index], None if batch.carried is None else batch.carried[index]
