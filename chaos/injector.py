@@ -39,6 +39,11 @@ class Injector:
         self._threads: list[threading.Thread] = []
 
     @property
+    def begun_looking(self) -> bool:
+        """Whether time counts already."""
+        return self._began_s is not None
+
+    @property
     def begun(self) -> int:
         """Faults begun so far."""
         return len(self._threads)

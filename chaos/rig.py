@@ -95,6 +95,10 @@ def _play(stage: Stage) -> Report:
 
 
 def _look(stage: Stage, injector: Injector) -> None:
+    """Begin what is due, counted from when every process was up for the first time, and what was acknowledged flows."""
+    if not injector.begun_looking and not (stage.supervisor.ready and stage.flows()):
+        stage.watcher.stage("starting", 0.0)
+        return
     injector.look()
     elapsed_s, seconds = injector.elapsed_s, stage.plan.seconds
     stage.watcher.stage(

@@ -109,6 +109,10 @@ class Stage:
             found.update(np.frombuffer(data[: len(data) // 8 * 8], dtype="<u8").tolist())
         return found
 
+    def flows(self) -> bool:
+        """Whether anything was acknowledged yet."""
+        return any(path.stat().st_size for path in self.folder.glob(f"{self._ledger.name}.*"))
+
     def end_faults(self) -> None:
         """Let no fault wait any longer."""
         if self._scene is not None:
