@@ -16,6 +16,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
+from chaos.keeper import note
 from chaos.proxy import Proxy
 from schemas.errors import BrokerError
 from streams.broker_archive import archive_options
@@ -108,6 +109,7 @@ class Node:
         options = (*self._options, logged)
         command = java_command(self._jars, options, "kafka.Kafka", str(self.place.server_properties))
         self._process = spawn(command, self.place.java_output)
+        note(self.place.folder.parent, self._process)
 
     def wait(self) -> None:
         """Wait until it answers.

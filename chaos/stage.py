@@ -16,6 +16,7 @@ from agents.supervisor import Supervisor
 from agents.worker_spec import WorkerSpec
 from chaos.cluster import Cluster, remove
 from chaos.injector import Injector
+from chaos.keeper import dismiss, keep
 from chaos.orders import Orders
 from chaos.plan import ChaosPlan
 from chaos.report import Recoveries
@@ -48,6 +49,7 @@ class Stage:
         self.watcher = watcher
         self.recoveries = Recoveries()
         self.folder = Path(tempfile.mkdtemp(prefix="tapedeck-chaos-"))
+        self._keeper = keep(self.folder)
         self.cluster = Cluster(self.folder, plan.brokers)
         self.orders = Orders(self.folder / "orders")
         self.supervisor = Supervisor(
@@ -128,6 +130,7 @@ class Stage:
         self._logs.clear()
         self.cluster.down()
         remove(self.folder)
+        dismiss(self._keeper)
 
     @property
     def _ledger(self) -> Path:

@@ -7,6 +7,7 @@ imported: modules take the clock by name.
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import sys
@@ -18,6 +19,8 @@ from typing import Any
 from chaos.orders import CLOCK, FAILPOINT, HOLD, PUBLISH, Orders
 
 HOLD_NAP_S = 0.05
+PR_SET_PDEATHSIG = 1
+"""From Linux's sys/prctl.h."""
 CLOCK_LOOK_S = 0.05
 """How old what is known of an order to the clock may be."""
 REGENERATED = ("recovered", "committed")
@@ -29,6 +32,7 @@ def main(argv: list[str]) -> int:
     from streams.home import use_kernel_cache
 
     use_kernel_cache()
+    _end_with_rig()
     spec_json, folder, acknowledged, plant = argv
     orders = Orders(Path(folder))
     task = _task_named(spec_json)
@@ -51,6 +55,15 @@ def _task_named(spec_json: str) -> str:
     from agents.worker_spec import WorkerSpec
 
     return msgspec.json.decode(spec_json, type=WorkerSpec).task
+
+
+def _end_with_rig() -> None:
+    """Have the kernel kill this process with the one that started it, be it stopped or not.
+
+    Elsewhere than on Linux the end of its standard input does, unless it is stopped.
+    """
+    if sys.platform == "linux":
+        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 def _hold(orders: Orders, task: str) -> None:
