@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from schemas.errors import ConfigError
+from streams.failpoints import FAILPOINTS
 
 Arguments = Mapping[str, Any]
 """What was drawn of one fault: plain values, so that a schedule can be printed and compared."""
@@ -29,13 +30,6 @@ HOUR_NS = 3_600_000_000_000
 
 TASKS = ("normalise", "hot", "risk", "venue")
 """Tasks that are chains of hops: those with state and a transactional id."""
-FAILPOINTS = (
-    "takeover", "recovering", "recovered", "poll", "step", "produce", "produced", "snapshot", "committing", "committed",
-)  # fmt: skip
-"""Where the runner lets itself be killed (``streams/runner.py``)."""
-STARTING = frozenset({"takeover", "recovering", "recovered"})
-"""Failpoints that a task passes once a life: it is killed first, so that its next life meets them."""
-
 Draw = Callable[[random.Random, float], dict[str, Any]]
 
 

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import signal
 
-from chaos.kinds import STARTING, Arguments
+from chaos.kinds import Arguments
 from chaos.orders import FAILPOINT, HOLD
 from chaos.scene import BACK_S_MAX, Scene
+from streams.failpoints import STARTING
 
 PASSED_S_MAX = 8.0
 """A failpoint that is not passed within this long is given up."""

@@ -8,10 +8,11 @@ from pathlib import Path
 import pytest
 
 from chaos.faults import RUN
-from chaos.kinds import FAILPOINTS, KINDS, LONG_S, OUTAGE_S, kinds_for
+from chaos.kinds import KINDS, LONG_S, OUTAGE_S, kinds_for
 from chaos.plan import plan_of
 from chaos.schedule import FAULTS_MIN, schedule
 from schemas.errors import ConfigError
+from streams.failpoints import FAILPOINTS
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 ALL = kinds_for((), 120.0, 1, live=True)
