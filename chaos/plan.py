@@ -41,6 +41,18 @@ class ChaosPlan:
         return schedule(self.seed, self.seconds, self.kinds)
 
 
+def check_plant(plant: str) -> None:
+    """Refuse a bug that is not known; empty is none.
+
+    Raises:
+        ConfigError: There is no such plant.
+    """
+    from chaos.plants import PLANTS
+
+    if plant and plant not in PLANTS:
+        raise ConfigError("no such plant", kind="no_plant", got=plant, allowed=", ".join(PLANTS), where="--plant")
+
+
 def plan_of(
     seconds: float, seed: int, faults: Sequence[str], brokers: int, captures: Sequence[Path], plant: str
 ) -> ChaosPlan:
@@ -60,5 +72,6 @@ def plan_of(
         from feeds.captures import open_captures
 
         open_captures(captures)
+    check_plant(plant)
     kinds = kinds_for(tuple(faults), seconds, brokers, live=not captures)
     return ChaosPlan(seconds, seed, kinds, brokers, tuple(captures), plant)

@@ -6,9 +6,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from statistics import median
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from streams.clock import monotonic_s
+
+if TYPE_CHECKING:
+    from chaos.simulation import Simulated
 
 SOUND, BROKEN = "ok", "breach"
 COLUMNS = ("lost", "duplicated", "torn", "diverged", "limit_breaches", "late_orders")
@@ -91,3 +94,25 @@ class Report:
             "recovery_ms": {"p50": round(median(took), 1) if took else 0.0, "max": round(took[-1], 1) if took else 0.0},
             "verdict": SOUND if self.sound else BROKEN,
         }
+
+
+def simulated_document(seed: int, found: Simulated) -> dict[str, Any]:
+    """As ``tapedeck chaos --simulate N --json`` prints it: the same keys, and how much was simulated.
+
+    A simulated life recovers in no time of its own, so there are recoveries and no milliseconds.
+    """
+    return {
+        "seed": seed,
+        "faults": dict(sorted(found.faults.items())),
+        "acknowledged": found.acknowledged,
+        **{column: found.findings[column] for column in COLUMNS},
+        "fenced_writers": found.fenced,
+        "recoveries": found.deaths,
+        "recovery_ms": {"p50": 0.0, "max": 0.0},
+        "verdict": SOUND if found.sound else BROKEN,
+        "schedules": found.schedules,
+        "steps": found.steps,
+        "orders": found.orders,
+        "elapsed_s": round(found.elapsed_s, 3),
+        "failures": [{"seed": f.seed, "step": f.step, "messages": list(f.messages)} for f in found.failures],
+    }

@@ -33,7 +33,7 @@ def main(argv: list[str]) -> int:
 
     use_kernel_cache()
     _end_with_rig()
-    spec_json, folder, acknowledged, plant = argv
+    spec_json, folder, acknowledged, bug = argv
     orders = Orders(Path(folder))
     task = _task_named(spec_json)
     _hold(orders, task)
@@ -42,10 +42,10 @@ def main(argv: list[str]) -> int:
 
     _install_failpoint(worker, orders, task)
     _install_publisher(orders, task, f"{acknowledged}.{os.getpid()}")
-    if plant:
-        from chaos.plants import install
+    if bug:
+        from chaos.plants import plant
 
-        install(plant, task)
+        plant(bug)
     return worker.main([spec_json])
 
 

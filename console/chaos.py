@@ -58,6 +58,10 @@ def chaos(
     from streams.home import use_kernel_cache
 
     use_kernel_cache()  # before anything imports numba
+    if simulate is not None:
+        from console.chaos_simulated import run_simulated
+
+        raise typer.Exit(run_simulated(simulate, seed, plant or "", json=json))
     from chaos.plan import plan_of
 
     names = tuple(name.strip() for name in (faults or "").split(",") if name.strip())
