@@ -125,7 +125,13 @@ def _report(stage: Stage, injector: Injector) -> Report:
 
 
 def _broken(stage: Stage, injector: Injector, error: TapedeckError) -> Report:
-    """A task could not be kept alive: that alone is a breach, and what it left half done would only be noise."""
+    """A task could not be kept alive: that alone is a breach, and what it left half done would only be noise.
+
+    Raises:
+        TapedeckError: Nothing was tried yet: what did not come up says nothing about what was to be proved.
+    """
+    if not injector.begun_looking:
+        raise error
     stage.end_faults()
     report = _report(stage, injector)
     report.messages.append(error.told)
