@@ -23,6 +23,8 @@ PR_SET_PDEATHSIG = 1
 """From Linux's sys/prctl.h."""
 CLOCK_LOOK_S = 0.05
 """How old what is known of an order to the clock may be."""
+DOCUMENTS_EVERY = 20
+"""A planted duplicate strikes one document in so many: a short run has some hundreds."""
 REGENERATED = ("recovered", "committed")
 """Failpoints that say that a life has recovered: the first of them that is passed."""
 
@@ -43,9 +45,9 @@ def main(argv: list[str]) -> int:
     _install_failpoint(worker, orders, task)
     _install_publisher(orders, task, f"{acknowledged}.{os.getpid()}")
     if bug:
-        from chaos.plants import plant
+        from chaos.plants import EVERY, plant
 
-        plant(bug)
+        plant(bug, DOCUMENTS_EVERY if bug == "duplicate" else EVERY)
     return worker.main([spec_json])
 
 
