@@ -42,7 +42,7 @@ def test_a_run_with_tasks_killed_doubled_and_fenced_holds() -> None:
     assert report["verdict"] == "ok"
     assert sum(report["faults"].values()) >= 4, "those that could be done"
     assert report["acknowledged"] > 1_000
-    assert report["recoveries"] >= 3
+    assert report["recoveries"] >= 2
     assert report["fenced_writers"] >= 1
 
 
