@@ -39,6 +39,10 @@ bench-baseline:
     uv run python -m benchmarks --all --baseline --no-bounds --commit "$(git rev-parse --short HEAD)"
     uv run --group plots python -m benchmarks --docs
 
+# An hour of faults under load, on Kafka, of another seed each time: just chaos [SECONDS] [more flags]
+chaos SECONDS="3600" *ARGUMENTS:
+    uv run tapedeck chaos --seconds {{SECONDS}} --seed "$(date +%s)" {{ARGUMENTS}}
+
 # Everything that must hold before a change is taken: lint, tests, a short run on the embedded broker.
 ci:
     .ci/run

@@ -48,16 +48,20 @@ class LiveSession:
         plan: What it is.
         only: Names of the processes to run here; None for all. The others run elsewhere.
         on_event: Hears of what workers say, of deaths and of stalls.
+        supervisor: Of its processes; None for one of its own.
     """
 
-    def __init__(self, log: KafkaLog, plan: LivePlan, only: Collection[str] | None, on_event: OnEvent) -> None:
+    def __init__(
+        self, log: KafkaLog, plan: LivePlan, only: Collection[str] | None, on_event: OnEvent,
+        supervisor: Supervisor | None = None,
+    ) -> None:  # fmt: skip
         self.plan = plan
         self.opened: RunOpened | None = None
         self.names = tuple(name for name in plan.names if only is None or name in only)
         self._only = only
         self._log = log
         self._on_event = on_event
-        self._supervisor = Supervisor(on_event, backoff_s=BACKOFF_S, deaths_max=DEATHS_MAX)
+        self._supervisor = supervisor or Supervisor(on_event, backoff_s=BACKOFF_S, deaths_max=DEATHS_MAX)
         self._started: list[str] = []
         self._stalled: Counter[str] = Counter()
         self._endpoint: Endpoint | None = None
@@ -96,7 +100,7 @@ class LiveSession:
                 self._supervisor.wait_ready(lambda: self._stopping)
             if self._stopping:
                 return
-            self._supervisor.start(self._spec(name))
+            self._supervisor.start(self.spec(name))
             self._started.append(name)
         while not self._stopping:
             self._supervisor.poll(POLL_S)
@@ -146,7 +150,8 @@ class LiveSession:
         base = self.plan.settings.metrics.port
         return base if not base else base + 1 + self.plan.names.index(name)
 
-    def _spec(self, name: str) -> WorkerSpec:
+    def spec(self, name: str) -> WorkerSpec:
+        """What a process of this run is told, by its name."""
         if self.opened is None:
             raise AssertionError("start before open")
         feed = self.plan.settings.feed

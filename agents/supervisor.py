@@ -77,12 +77,13 @@ class Supervisor:
         command: The command line of a worker's process.
         backoff_s: Seconds before a worker is brought back, by its deaths in a row; the last one serves for all more.
         deaths_max: Deaths in a row, none of them after a steady life, after which no worker is brought back.
+        fenced_max: Times that one worker may be fenced.
     """
 
     def __init__(
         self, on_event: Callable[[dict[str, Any]], None] = lambda _event: None, *,
         command: Callable[[WorkerSpec], list[str]] = worker_command,
-        backoff_s: Sequence[float] = BACKOFF_S, deaths_max: int = DEATHS_MAX,
+        backoff_s: Sequence[float] = BACKOFF_S, deaths_max: int = DEATHS_MAX, fenced_max: int = FENCED_MAX,
     ) -> None:  # fmt: skip
         self._workers: dict[str, _Worker] = {}
         self._events: Queue[dict[str, Any]] = Queue(EVENTS_MAX)
@@ -90,6 +91,7 @@ class Supervisor:
         self._command = command
         self._backoff_s = backoff_s
         self._deaths_max = deaths_max
+        self._fenced_max = fenced_max
 
     @property
     def done(self) -> bool:
@@ -261,7 +263,7 @@ class Supervisor:
             worker.deaths_in_a_row = 1 if steady else worker.deaths_in_a_row + 1
         # Once it is ready it may have printed what it read, which is not for a log.
         why = worker.error or (worker.stderr[-1] if worker.stderr and not worker.ready else f"exit {code}")
-        if sum(at > monotonic_s() - FENCED_WITHIN_S for at in worker.fenced) > FENCED_MAX:
+        if sum(at > monotonic_s() - FENCED_WITHIN_S for at in worker.fenced) > self._fenced_max:
             raise TaskFailed(
                 f"another process runs the task {worker.spec.task}", kind="twin", got=why,
                 fix="end one of the two: the same tasks are supervised twice (tapedeck top shows who commits)",
