@@ -29,7 +29,7 @@ from streams.dead_letters import Letters
 from streams.inputs import ITEMS_MAX, BadRecord, Input
 from streams.log import Record
 from streams.sample import FEATURE_SAMPLE
-from streams.sides import CLOCK_STOPPED, COMMITTED
+from streams.sides import CLOCK_STOPPED, COMMITTED, in_order
 
 DLQ = "dlq"
 
@@ -129,7 +129,7 @@ class Rerun:
             self._sides[name] = side
         # The paper venue goes by log time in live runs too: it has no places.
         placed = shape.mode == "live" and "venue" not in hops.hops
-        found = sorted(places(tape, hops, self._names, partition)) if placed else []
+        found = in_order(places(tape, hops, self._names, partition)) if placed else []
         self._places = deque(side for side in found if self._until is None or side.place < self._until)
 
     @property

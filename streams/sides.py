@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from schemas.clock import Clock
@@ -41,6 +41,14 @@ COMMITTED = frozenset({"control"})
 """Table names of the side topics that are read as committed."""
 
 logger = logging.getLogger(__name__)
+
+
+def in_order(sides: Iterable[Side]) -> list[Side]:
+    """Places in the order in which they took effect; of one place, a stop of the clock is the last.
+
+    A record of the clock that comes behind a stop at the same place takes the stop back before anybody is told of it.
+    """
+    return sorted(sides, key=lambda side: (side.place, side.seq == CLOCK_STOPPED, side))
 
 
 class Sides:
@@ -171,7 +179,7 @@ class Sides:
             cause_max: Highest cause that its outputs show.
             ordinal: Where the snapshot stands: what was placed before that input has taken effect in it.
         """
-        self._recorded = sorted(sides)
+        self._recorded = in_order(sides)
         self._cause_max = cause_max
         self._begun = ordinal
 
