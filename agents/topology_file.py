@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from schemas.errors import ConfigError
+from schemas.partitions import PARTITIONS_MAX
 
 FILE_BYTES_MAX = 1_048_576
 """Largest topology, view or model file."""
@@ -78,9 +79,16 @@ class VenueTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_onl
 
 
 class TasksTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """``[tasks]``: ``split`` gives every hop a process of its own."""
+    """``[tasks]``: how the work is shared out.
+
+    Attributes:
+        split: Every hop has a process of its own.
+        partitions: Partitions by instrument; each has a normalise, a hot path and a paper venue of its own. It cannot
+            be changed once a live run was opened.
+    """
 
     split: bool = False
+    partitions: Annotated[int, Meta(ge=1, le=PARTITIONS_MAX)] = 1
 
 
 class TopologyFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

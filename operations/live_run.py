@@ -39,12 +39,14 @@ class TaskFacts:
         committed_ms: Kafka's time of its newest snapshot, ms since the epoch; None where it never committed.
         lag: Input records that are not yet behind a commit.
         torn: Whether that snapshot cannot be read.
+        owner: Who ran it then: host and process.
     """
 
     name: str
     committed_ms: int | None
     lag: int
     torn: bool = False
+    owner: str = ""
 
 
 def opened(log: Log) -> Opened | None:
@@ -74,7 +76,7 @@ def tasks(log: Log, run: RunOpened) -> list[TaskFacts]:
         BrokerError: The log cannot be read.
     """
     state = topic_name("", "state")
-    return [_facts(log, state, task, run.source) for task in deployment(run.split)]
+    return [_facts(log, state, task, run.source) for task in deployment(run.split, run.partitions)]
 
 
 def ended_in_order(log: Log, run: RunOpened) -> bool:
@@ -117,10 +119,15 @@ def _facts(log: Log, state: str, task: TaskHops, source: str) -> TaskFacts:
         return TaskFacts(task.name, None, 0)
     try:
         found = progress(
-            log, state_topic=state, state_partition=task.state_partition, task=task.name, input_topic=topic
+            log,
+            state_topic=state,
+            state_partition=task.state_partition,
+            task=task.name,
+            input_topic=topic,
+            input_partition=task.input_partition,
         )
     except SnapshotError:
         return TaskFacts(task.name, None, 0, torn=True)
     if found is None:
-        return TaskFacts(task.name, None, log.bounds(topic, 0)[1])
-    return TaskFacts(task.name, found.committed_ns // 1_000_000, found.lag)
+        return TaskFacts(task.name, None, log.bounds(topic, task.input_partition)[1])
+    return TaskFacts(task.name, found.committed_ns // 1_000_000, found.lag, owner=found.owner)

@@ -25,6 +25,9 @@ TS_MAX = 4_102_444_800_000_000_000
 JUMP_MAX = 1_000_000
 """Largest step in a publisher's ``seq``: one forged number must not make all that follow look like repeats."""
 
+Writers = str | tuple[str, ...]
+"""Who may write: one name, or several that write to one partition."""
+
 WRITERS_MAX = 1_024
 """Writers told apart on one partition. What further ones write is refused."""
 
@@ -52,13 +55,13 @@ class Admission:
     Args:
         accepts: Schemas that belong there. Documents grow by appended fields with defaults, so that their older
             versions are read as they are; rows are of one version.
-        writer: The only one whose records count; None: anybody's do.
+        writer: The only one, or ones, whose records count; None: anybody's do.
         gapless: Whether writers are transactional; others' numbers may jump, up to a bound.
         source: Of a raw topic, the writer that is never one too many.
     """
 
-    def __init__(self, accepts: tuple[Schema, ...], writer: str | None, *, gapless: bool, source: str) -> None:
-        self._writer = writer
+    def __init__(self, accepts: tuple[Schema, ...], writer: Writers | None, *, gapless: bool, source: str) -> None:
+        self._known = (writer,) if isinstance(writer, str) else writer
         self._gapless = gapless
         self._source = source
         self._accepts = {
@@ -92,8 +95,9 @@ class Admission:
         if header.hops and (len(header.hops) > len(HOPS) or max(header.hops) >= len(HOPS)):
             known = f"numbers of {', '.join(HOPS)}"
             raise BadFrame("unknown hops", kind="unknown_hops", got=str(header.hops), allowed=known)
-        if self._writer is not None and header.writer != self._writer:
-            raise BadFrame("a record by a stranger", kind="stranger", got=header.writer, allowed=self._writer)
+        if self._known is not None and header.writer not in self._known:
+            allowed = ", ".join(self._known)
+            raise BadFrame("a record by a stranger", kind="stranger", got=header.writer, allowed=allowed)
         if not self._gapless and header.seq > seqs.get(header.writer, header.seq) + JUMP_MAX:
             step = f"a step of at most {JUMP_MAX}"
             raise BadFrame("a seq far beyond the last", kind="seq_jump", got=str(header.seq), allowed=step)

@@ -26,6 +26,7 @@ class Progress:
         end: Offset after the last input record, uncommitted ones and markers included.
         snapshots: Snapshots committed so far.
         committed_ns: Wall time of the newest, ns UTC; 0 where the log keeps none (memory).
+        owner: Who ran the task then: host and process; empty where its snapshot does not say.
     """
 
     inputs: int
@@ -33,6 +34,7 @@ class Progress:
     end: int
     snapshots: int
     committed_ns: int
+    owner: str = ""
 
     @property
     def lag(self) -> int:
@@ -40,18 +42,23 @@ class Progress:
         return max(0, self.end - self.offset)
 
 
-def progress(log: Log, *, state_topic: str, state_partition: int, task: str, input_topic: str) -> Progress | None:
-    """Progress of a task on partition 0 of its input; None where it has never committed.
+def progress(
+    log: Log, *, state_topic: str, state_partition: int, task: str, input_topic: str, input_partition: int = 0
+) -> Progress | None:  # fmt: skip
+    """Progress of a task on a partition of its input; None where it has never committed.
 
     Raises:
         BrokerError: There is no such topic, or no broker answers.
         SnapshotError: The newest snapshot is torn.
     """
     record = newest_record(log, state_topic, state_partition, task)
-    return None if record is None else _progress(record, log.bounds(input_topic, 0)[1])
+    return None if record is None else _progress(record, log.bounds(input_topic, input_partition)[1])
 
 
 def _progress(record: Record, end: int) -> Progress:
     values = load_values(record.value)
     place = values["input"]
-    return Progress(place["ordinal"], place["offset"], end, values["snapshots"], record.timestamp_ms * NANOS_PER_MS)
+    return Progress(
+        place["ordinal"], place["offset"], end, values["snapshots"], record.timestamp_ms * NANOS_PER_MS,
+        values.get("owner", ""),
+    )  # fmt: skip

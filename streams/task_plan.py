@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from schemas.topics import topic_name
+from schemas.topics import is_spread, topic_name
+from streams.admission import Writers
 from streams.frame import FRAME_ROWS_DEFAULT
 from streams.held_rows import HOLD_S
 from streams.inputs import FRAMES_MAX
@@ -36,7 +37,7 @@ class TaskPlan:
             and the place of each is recorded.
         lasting: Part of a live run, which has no end: the task commits every ``heartbeat_s`` at the least, whatever its
             ``mode``. A live run's paper venue goes by log time, as in play.
-        partition: Partition of the primary input and of every output.
+        partition: Its own, of the topics that have several (``schemas/partitions.py``); of all others it is 0.
         state_partition: Partition of ``state`` that is this task's alone.
         commit_every_batch: Commit after every batch instead of every ``commit_interval_s``.
         heartbeat_s: Longest time between commits of a lasting task.
@@ -46,6 +47,7 @@ class TaskPlan:
         hold_s: Longest time for which rows for the record wait for more of them (``streams/held_rows.py``).
         writers: Who writes each topic, by table name; what anybody else has put there is refused. A topic that is not
             named takes records of any writer.
+        owner: Who runs it, as its snapshots tell: host and process.
     """
 
     name: str
@@ -63,8 +65,13 @@ class TaskPlan:
     records_max: int = FRAMES_MAX
     frame_rows: int = FRAME_ROWS_DEFAULT
     hold_s: float = HOLD_S
-    writers: Mapping[str, str] = field(default_factory=dict)
+    writers: Mapping[str, Writers] = field(default_factory=dict)
+    owner: str = ""
 
     def topic(self, table_name: str) -> str:
         """Full topic name of a table name in this run."""
         return topic_name(self.namespace, table_name, self.source)
+
+    def partition_of(self, table_name: str) -> int:
+        """Partition of a topic that this task reads or writes; of ``state`` see ``state_partition``."""
+        return self.partition if is_spread(table_name) else 0
