@@ -51,7 +51,7 @@ _FIXED: tuple[tuple[str, str, str], ...] = (
     ("group.consumer.min.session.timeout.ms", "5000", "lets the next line stand (45 s by default)"),
     ("group.consumer.session.timeout.ms", "10000", "a dead worker's partitions have others within 10 s"),
     ("group.consumer.min.heartbeat.interval.ms", "1000", "lets the next line stand (5 s by default)"),
-    ("group.consumer.heartbeat.interval.ms", "2000", "several heartbeats a session; how soon a member hears of a change"),
+    ("group.consumer.heartbeat.interval.ms", "2000", "several heartbeats a session"),
     ("offsets.retention.minutes", str(_YEAR_MINUTES), "a stock reader resumes where it was after a month's pause"),
     # The log.
     ("message.max.bytes", str(MESSAGE_BYTES_MAX), "a snapshot is one record"),
