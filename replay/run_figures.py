@@ -35,6 +35,7 @@ class TaskFigures(msgspec.Struct, frozen=True, kw_only=True):
             or nothing was committed.
         restarts: How often it was brought back; None where nobody who knows was asked.
         stalled: It has lag and does not move, or (live) commits no more.
+        owner: Who ran it at its newest commit: host and process; empty where that is not told.
     """
 
     name: str
@@ -46,6 +47,7 @@ class TaskFigures(msgspec.Struct, frozen=True, kw_only=True):
     commit_age_s: float | None = None
     restarts: int | None = None
     stalled: bool = False
+    owner: str = ""
 
 
 class HopFigures(msgspec.Struct, frozen=True):

@@ -46,6 +46,7 @@ class _Task:
     inputs: int = 0
     offset: int = 0
     done: bool = False
+    owner: str = ""
     reached: int = 0
     moved_s: float = 0.0
 
@@ -135,7 +136,7 @@ class TaskWatch:
         return TaskFigures(
             name=task.hops.name, hops=task.hops.hops, inputs=inputs, per_s=task.meter.rate(now_s, inputs),
             lag=0 if over else lag, lag_is_bound=not answers, commit_age_s=age_s,
-            stalled=not over and self._stalled(task, lag, age_s, now_s),
+            stalled=not over and self._stalled(task, lag, age_s, now_s), owner=task.owner,
         )  # fmt: skip
 
     def _lag(self, task: _Task, inputs: int, counted: Counted) -> int:
@@ -182,4 +183,4 @@ class TaskWatch:
             return  # what is torn is for the task that recovers to judge
         if inputs != task.inputs or task.snapshot is None:
             task.moved_s = now_s
-        task.inputs, task.snapshot = inputs, record
+        task.inputs, task.snapshot, task.owner = inputs, record, str(values.get("owner", ""))

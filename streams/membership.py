@@ -20,7 +20,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Literal
 
 import confluent_kafka
-from confluent_kafka import OFFSET_END, Consumer, KafkaException, TopicPartition
+from confluent_kafka import OFFSET_END, Consumer, KafkaError, KafkaException, TopicPartition
 
 from schemas.errors import BrokerError
 from streams.broker_features import feature_levels
@@ -42,6 +42,11 @@ CLIENT_MIN = (2, 12)
 """First client version whose KIP-848 is not a preview."""
 FEATURE = "group.version"
 ANSWER_S_MAX = 5.0
+REFUSALS = frozenset({
+    KafkaError.GROUP_AUTHORIZATION_FAILED, KafkaError.TOPIC_AUTHORIZATION_FAILED,
+    KafkaError.INCONSISTENT_GROUP_PROTOCOL,
+})  # fmt: skip
+"""What waiting does not mend."""
 
 logger = logging.getLogger(__name__)
 
@@ -99,6 +104,8 @@ class Membership:
         self._changes: SimpleQueue[Change] = SimpleQueue()
         self._released = threading.Event()
         self._stopping = False
+        self._failed: BrokerError | None = None
+        self._bootstrap = bootstrap
         self._consumer: Any = Consumer(_settings(bootstrap, group, protocol), logger=LOGGER)
         self._thread = threading.Thread(target=self._serve, daemon=True, name="membership")
 
@@ -107,7 +114,13 @@ class Membership:
         self._thread.start()
 
     def changes(self) -> Iterator[Change]:
-        """What has changed since the last call. After ``revoked`` the group waits for ``released``."""
+        """What has changed since the last call. After ``revoked`` the group waits for ``released``.
+
+        Raises:
+            BrokerError: The group does not take this member.
+        """
+        if self._failed is not None:
+            raise self._failed
         while True:
             try:
                 yield self._changes.get_nowait()
@@ -133,9 +146,14 @@ class Membership:
             while not self._stopping:
                 message = self._consumer.poll(POLL_S)
                 if message is not None and message.error() is not None:
+                    if message.error().fatal() or message.error().code() in REFUSALS:
+                        raise KafkaException(message.error())
                     logger.warning("group: %s", described(message.error()))
         except KafkaException as error:
-            logger.error("group: %s", described(kafka_error(error)))
+            self._failed = BrokerError(
+                "the group does not take this worker", kind="unanswered", got=described(kafka_error(error)),
+                where=self._bootstrap, fix="it needs the right to read the group and the topic: " + self._topic,
+            )  # fmt: skip
         finally:
             self._consumer.close()
 

@@ -24,6 +24,7 @@ from streams.frame import decode_rows
 from streams.kafka import KafkaLog, connect
 from streams.progress import progress
 from tests.kafka.live_desk import LiveDesk, until
+from tests.partitioned_desk import PartitionedDesk
 
 PARTITIONS = 4
 TOPOLOGY = f"[tasks]\npartitions = {PARTITIONS}\n[feed]\ninstruments = 6\n[strategy]\nrest_ms = 100\n"
@@ -32,6 +33,8 @@ Up = subprocess.Popen[str]
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDesk]:
+    # Fifteen processes that compile the same kernels at once would take minutes on a cold machine: once is enough.
+    PartitionedDesk(tmp_path_factory.mktemp("warm"), seed=1, partitions=1)
     desk = LiveDesk(tmp_path_factory.mktemp("desk"))
     (desk.home / "topology.toml").write_text(TOPOLOGY)
     yield desk
