@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -28,6 +30,7 @@ def wait():
         pass
 """
 PATIENCE_S = 20.0
+REPOSITORY = Path(__file__).resolve().parents[2]
 QUICK = (0.0, 0.01)
 
 Make = Callable[..., Supervisor]
@@ -328,3 +331,18 @@ def test_a_lease_is_renewed_on_standard_input_for_those_who_have_one(make: Make,
         supervisor.beat()
         supervisor.poll(0.02)
     assert {"event": "beat", "n": 1, "task": "risk"} in events
+
+
+def test_a_worker_with_a_lease_ends_when_its_supervisor_falls_silent() -> None:
+    code = "from agents.worker import _end_with_supervisor as end; end({})"
+    silent = subprocess.Popen([sys.executable, "-c", code.format(0.2)], stdin=subprocess.PIPE, cwd=REPOSITORY)
+    patient = subprocess.Popen([sys.executable, "-c", code.format(None)], stdin=subprocess.PIPE, cwd=REPOSITORY)
+    try:
+        assert silent.wait(PATIENCE_S) == 0
+        assert patient.poll() is None
+        patient.communicate(b"")
+        assert patient.returncode == 0
+    finally:
+        silent.kill()
+        patient.kill()
+        silent.communicate()
