@@ -62,7 +62,7 @@ class PartitionedDesk:
             warm(hops.build(self.context), self.context)
         self.makers: dict[str, Callable[[], Any]] = {t.name: partial(self.task, t) for t in self.plan.tasks}
         self.makers["clock"] = lambda: Ticker(self.log, "clock", wall=self.wall, monotonic=lambda: self.now_s)
-        self.at_work = {name: make() for name, make in self.makers.items()}
+        self.at_work = {name: self.born(name) for name in self.makers}
         self.at_work["feed"] = LiveFeed(
             iter(simulate(seconds, seed, start_ns=START_NS, instruments=INSTRUMENTS)), Publisher(self.log, SOURCE),
             origin_ns=START_NS, first_ns=START_NS, wall=self.wall,
@@ -85,8 +85,9 @@ class PartitionedDesk:
         )  # fmt: skip
 
     def failpoint(self, name: str) -> Callable[[str, int], None]:
-        def crash(_point: str, _inputs: int) -> None:
-            if self.rng.random() < self.kills:
+        def crash(point: str, _inputs: int) -> None:
+            # Not where there is nothing to do: it would never come to rest.
+            if point != "poll" and self.rng.random() < self.kills:
                 raise SimulatedCrash(name)
 
         return crash
@@ -94,7 +95,24 @@ class PartitionedDesk:
     def take_over(self, name: str) -> None:
         """Another worker starts a task that is at work here: this one goes on until it is told."""
         self.zombies.append((name, self.at_work[name]))
-        self.at_work[name] = self.makers[name]()
+        self.at_work[name] = self.born(name)
+
+    def born(self, name: str) -> Any:
+        """A task that has come up, however often it died on its way."""
+        while True:
+            try:
+                return self.makers[name]()
+            except SimulatedCrash:
+                self.deaths[name] += 1
+
+    def turn(self, name: str) -> bool:
+        """One turn, or a death and another life; whether anything moved."""
+        try:
+            return bool(self.at_work[name].turn(0.0))
+        except SimulatedCrash:
+            self.deaths[name] += 1
+            self.at_work[name] = self.born(name)
+            return True
 
     def run(self, on_round: Callable[[int], None] = lambda _round: None) -> None:
         """To the end of the feed, and until nothing has moved for a while but the clock."""
@@ -106,12 +124,7 @@ class PartitionedDesk:
             self.now_s += STEP_S
             moved = False
             for name in self.rng.sample(sorted(self.at_work), len(self.at_work)):
-                try:
-                    moved |= self.at_work[name].turn(0.0) and name != "clock"
-                except SimulatedCrash:
-                    self.deaths[name] += 1
-                    self.at_work[name] = self.makers[name]()
-                    moved = True
+                moved |= self.turn(name) and name != "clock"
             self._turn_zombies()
             quiet = 0 if moved or not self.at_work["feed"].done else quiet + 1
         self.kills = 0.0

@@ -88,7 +88,7 @@ def test_taken_over_in_mid_transaction_and_in_mid_recovery_nothing_is_doubled(se
             for name in desk.rng.sample(names, 3):
                 desk.take_over(name)
                 if desk.rng.random() < 0.5:  # and again, while the first successor still recovers
-                    desk.at_work[name].turn(0.0)
+                    desk.turn(name)
                     desk.take_over(name)
 
     desk.run(rebalance)
