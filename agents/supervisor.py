@@ -185,7 +185,8 @@ class Supervisor:
     def hand_over(self, tasks: Sequence[str], timeout_s: float) -> bool:
         """Have workers commit and end, all at once, for others elsewhere to go on; False where one had to be killed.
 
-        One that is not ready is killed: it has done nothing that its successor does not do again.
+        One that is not ready, or dead and about to be brought back, has done nothing that its successor does not do
+        again.
         """
         workers = [self._workers[task] for task in tasks]
         for worker in workers:
@@ -197,12 +198,12 @@ class Supervisor:
         until = monotonic_s() + timeout_s
         while any(w.process is not None for w in workers) and monotonic_s() < until:
             self.poll(0.02)
-        in_order = all(w.done or not w.ready for w in workers)
-        for worker in workers:
-            self.kill(worker.spec.task)
+        late = [worker.spec.task for worker in workers if worker.process is not None]
+        for task in late:
+            self.kill(task)
         while any(w.process is not None for w in workers):
             self.poll(0.02)
-        return in_order
+        return not late
 
     def beat(self) -> None:
         """Renew every worker's lease: one byte on its standard input. May be called from another thread."""

@@ -147,12 +147,12 @@ def test_workers_join_die_and_leave_and_nothing_is_lost_or_doubled(desk: LiveDes
     flows(log, active)
 
     code, told, errors = desk.end(third, signal.SIGINT)
-    assert code == 0, errors
+    assert code == 0, (told, errors)
     assert told["in_order"] is True
     until(lambda: hot(desk, second) == every, "the second has all")
     flows(log, active)
     code, told, errors = desk.end(second, signal.SIGTERM)
-    assert code == 0, errors
+    assert code == 0, (told, errors)
     assert told["in_order"] is True
 
     static = worker(desk, "--partitions", f"0-{PARTITIONS - 1}", "--seconds", "3")
