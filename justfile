@@ -20,9 +20,10 @@ fix:
 test *ARGUMENTS:
     uv run pytest {{ARGUMENTS}}
 
-# docs/errors.md, from the table of every kind of error.
+# docs/errors.md and docs/metrics.md, from the tables of every kind of error and every metric.
 docs:
     uv run python -m schemas.errors > docs/errors.md
+    uv run python -m streams.metrics > docs/metrics.md
 
 # The long fuzz: more examples of every property, then atheris, coverage-guided: just fuzz 300 (seconds a harness)
 fuzz SECONDS="120":

@@ -12,8 +12,9 @@ does not work off its input, which its successor reads on.
 from __future__ import annotations
 
 import threading
+from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from agents.live_plan import LivePlan
 from agents.opening import open_live
@@ -28,6 +29,11 @@ from streams.kafka import KafkaLog
 from streams.log import Log
 from streams.membership import GIVE_UP_S_MAX, SESSION_S, Membership
 
+if TYPE_CHECKING:
+    from streams.metrics_server import Endpoint
+
+UP = "up"
+"""What the supervisor calls itself in metrics."""
 POLL_S = 0.05
 BACKOFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 """Seconds before a task is brought back, by its deaths in a row."""
@@ -81,6 +87,8 @@ class LiveSession:
             on_event, backoff_s=BACKOFF_S, deaths_max=DEATHS_MAX, fenced_s=None if member is None else FENCED_S
         )
         self._started: list[str] = []
+        self._stalled: Counter[str] = Counter()
+        self._endpoint: Endpoint | None = None
         self._stalls = Stalls(log, {task.name: task for task in plan.tasks})
         self._stopping = False
         self._ended = threading.Event()
@@ -111,6 +119,7 @@ class LiveSession:
             TaskFailed: A task cannot be kept alive, or another process runs it too.
             BrokerError: The same, and Kafka is the cause.
         """
+        self._listen()
         if self._member is not None:
             threading.Thread(target=self._beat, daemon=True, name="beat").start()
             self._member.join()
@@ -120,6 +129,7 @@ class LiveSession:
             self._follow()
             for task in self._stalls.look(self._supervisor.is_ready):
                 self._on_event({"event": "stalled", "task": task.name, "message": task.why})
+                self._stalled[task.name] += 1
                 self._supervisor.kill(task.name)
             on_progress()
 
@@ -145,6 +155,8 @@ class LiveSession:
         """End every process that is still there, at once."""
         self._ended.set()
         self._supervisor.close()
+        if self._endpoint is not None:
+            self._endpoint.close()
         if self._member is not None:
             self._member.leave()
 
@@ -187,6 +199,30 @@ class LiveSession:
         while not self._ended.wait(BEAT_S):
             self._supervisor.beat()
 
+    def _listen(self) -> None:
+        """Tell how the processes are, where that was asked for; where it cannot be, that is said and all goes on."""
+        metrics = self.plan.settings.metrics
+        if metrics.port is None or self.opened is None:
+            return
+        from agents.process_metrics import of_supervisor
+        from streams.metrics_server import Endpoint, info
+
+        readings = [
+            info(self.opened.run),
+            *of_supervisor(self._supervisor, self.names or self.plan.names, self._stalled),
+        ]
+        try:
+            self._endpoint = Endpoint(UP, readings, host=metrics.host, port=metrics.port)
+        except ConfigError as error:
+            self._on_event({"event": "no_metrics", "task": UP, "code": error.kind, "message": error.told})
+        else:
+            self._on_event({"event": "metrics", "task": UP, "metrics_port": self._endpoint.port})
+
+    def _metrics_port(self, name: str) -> int | None:
+        """Behind the supervisor's own, each name at one place, whichever of them run here."""
+        base = self.plan.settings.metrics.port
+        return base if not base else base + 1 + self.plan.names.index(name)
+
     def _spec(self, name: str) -> WorkerSpec:
         if self.opened is None:
             raise AssertionError("start before open")
@@ -198,6 +234,8 @@ class LiveSession:
             hops=list(hops), mode="live", writers=writers(self.plan.tasks, self.plan.source, partition),
             partition=partition, partitions=self.plan.partitions,
             folder=str(self.plan.folder), lease_s=0.0 if self._member is None else LEASE_S,
+            bad_share_max=self.plan.settings.tasks.bad_share_max, bad_min=self.plan.settings.tasks.bad_min,
+            metrics_host=self.plan.settings.metrics.host, metrics_port=self._metrics_port(name),
             feed=None if name != FEED else FeedSpec(
                 captures=[str(path) for path in self.plan.captures], seed=feed.seed, speed=feed.speed,
                 instruments=feed.instruments,

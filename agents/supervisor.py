@@ -13,7 +13,7 @@ import threading
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
-from queue import Empty, SimpleQueue
+from queue import Empty, Queue
 from typing import Any
 
 import msgspec
@@ -31,7 +31,14 @@ READY_S_MAX = 120.0
 """A cold start compiles kernels; a warm one takes a second or two."""
 END_S_MAX = 5.0
 """How long a process is given to end by itself before it is killed."""
-FATAL_EXITS = frozenset({ConfigError.exit_code, StateDiverged.exit_code, SnapshotError.exit_code})
+FATAL_EXITS = frozenset(error.exit_code for error in (ConfigError, StateDiverged, SnapshotError, TaskFailed))
+TOO_MUCH_BAD = "task_failed.too_much_bad"
+"""Code of a task that halts because too much of its input is refused: another life would halt likewise."""
+EVENTS_MAX = 10_000
+"""What workers have said and nobody has heard yet; then whoever says more waits."""
+DRAIN_S = 0.01
+LINE_BYTES_MAX = 1_048_576
+"""A longer line of a worker's is cut there."""
 STDERR_LINES_KEPT = 20
 FENCED_MAX = 1
 """Times that one worker may be fenced ``FENCED_WITHIN_S``. More often means that another supervisor brings its own one
@@ -58,6 +65,7 @@ class _Worker:
     restarts: int = 0
     start_at: float = 0.0
     error: str = ""
+    code: str = ""
     stderr: list[str] = field(default_factory=list)
     drains: list[threading.Thread] = field(default_factory=list)
 
@@ -80,7 +88,7 @@ class Supervisor:
         backoff_s: Sequence[float] = BACKOFF_S, deaths_max: int = DEATHS_MAX, fenced_s: float | None = None,
     ) -> None:  # fmt: skip
         self._workers: dict[str, _Worker] = {}
-        self._events: SimpleQueue[dict[str, Any]] = SimpleQueue()
+        self._events: Queue[dict[str, Any]] = Queue(EVENTS_MAX)
         self._on_event = on_event
         self._command = command
         self._backoff_s = backoff_s
@@ -99,6 +107,11 @@ class Supervisor:
 
     def is_ready(self, task: str) -> bool:
         """Whether one worker is up and at work."""
+        worker = self._workers.get(task)
+        return worker is not None and worker.process is not None and worker.ready and not worker.done
+
+    def runs(self, task: str) -> bool:
+        """The same of any task, started or not."""
         worker = self._workers.get(task)
         return worker is not None and worker.process is not None and worker.ready and not worker.done
 
@@ -148,8 +161,8 @@ class Supervisor:
         self._take_events(timeout_s)
         for worker in self._workers.values():
             if worker.process is not None and worker.process.poll() is not None:
-                for drain in worker.drains:
-                    drain.join()
+                while any(drain.is_alive() for drain in worker.drains):
+                    self._take_events(DRAIN_S)  # what it said last: a drain may wait for room
                 self._take_events(0.0)
                 self._ended(worker, worker.process.returncode)
             waits = worker.process is None and not worker.done and not worker.ending
@@ -268,7 +281,8 @@ class Supervisor:
             worker.done = True
         elif event["event"] == "error":
             worker.error = str(event.get("message", ""))
-            if str(event.get("code", "")).startswith(Fenced.code):
+            worker.code = str(event.get("code", ""))
+            if worker.code.startswith(Fenced.code):
                 worker.fenced.append(monotonic_s())
         self._on_event(event)
 
@@ -292,6 +306,8 @@ class Supervisor:
                 f"another process runs the task {worker.spec.task}", kind="twin", got=why,
                 fix="end one of the two: the same tasks are supervised twice (tapedeck top shows who commits)",
             )  # fmt: skip
+        if worker.code == TOO_MUCH_BAD:
+            raise TaskFailed(why, kind="too_much_bad")
         if code in FATAL_EXITS or worker.deaths_in_a_row > self._deaths_max:
             error = BrokerError if code == BrokerError.exit_code else TaskFailed
             raise error(f"task {worker.spec.task} cannot go on", kind="task_ended", got=why, where=f"exit {code}")
@@ -302,7 +318,7 @@ class Supervisor:
             worker.deaths_in_a_row = 0
             worker.start_at = monotonic_s() + self._fenced_s
         self._on_event({"event": "died", "task": worker.spec.task, "code": code, "message": why})
-        worker.error = ""
+        worker.error = worker.code = ""
 
     def _heard(self, worker: _Worker, line: bytes) -> None:
         try:
@@ -320,5 +336,5 @@ class Supervisor:
 
 def _drain(stream: Any, handle: Callable[[_Worker, bytes], None], worker: _Worker) -> None:
     with stream:
-        for line in stream:
+        while line := stream.readline(LINE_BYTES_MAX):
             handle(worker, line)

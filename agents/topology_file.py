@@ -14,12 +14,16 @@ from msgspec import Meta
 
 from schemas.errors import ConfigError
 from schemas.partitions import PARTITIONS_MAX
+from streams.breaker import BAD_MIN, BAD_SHARE_MAX, BAD_WINDOW
 
 FILE_BYTES_MAX = 1_048_576
 """Largest topology, view or model file."""
 
 INSTRUMENTS_MAX = 5_000
 """Most simulated instruments."""
+
+METRICS_PORT_MAX = 65_000
+"""Largest port at which metrics begin: those of all processes lie behind it."""
 
 
 class FeedTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -79,16 +83,32 @@ class VenueTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_onl
 
 
 class TasksTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """``[tasks]``: how the work is shared out.
+    """``[tasks]``: how the work is shared out, and what holds for every task.
 
     Attributes:
-        split: Every hop has a process of its own.
+        split: Gives every hop a process of its own.
         partitions: Partitions by instrument; each has a normalise, a hot path and a paper venue of its own. It cannot
             be changed once a live run was opened.
+        bad_share_max: Largest share of refused inputs among a task's last ``BAD_WINDOW``; with more it halts. 1: any.
+        bad_min: So many must be refused before their share counts.
     """
 
     split: bool = False
     partitions: Annotated[int, Meta(ge=1, le=PARTITIONS_MAX)] = 1
+    bad_share_max: Annotated[float, Meta(gt=0, le=1)] = BAD_SHARE_MAX
+    bad_min: Annotated[int, Meta(ge=1, le=BAD_WINDOW)] = BAD_MIN
+
+
+class MetricsTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """``[metrics]``: where Prometheus finds ``/metrics``.
+
+    Attributes:
+        port: Of the supervisor; its processes listen at those after it. 0: each at a free one. None: no metrics.
+        host: Address to listen on.
+    """
+
+    port: Annotated[int, Meta(ge=0, le=METRICS_PORT_MAX)] | None = None
+    host: str = "127.0.0.1"
 
 
 class TopologyFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -102,6 +122,7 @@ class TopologyFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
     risk: RiskTable = RiskTable()
     venue: VenueTable = VenueTable()
     tasks: TasksTable = TasksTable()
+    metrics: MetricsTable = MetricsTable()
 
 
 class ViewColumn(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

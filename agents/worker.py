@@ -45,12 +45,17 @@ def main(argv: list[str]) -> int:
 
 
 def _run(spec: WorkerSpec) -> int:
+    from agents.recovering import Telling
     from agents.warm import settle  # numba is behind it
 
     try:
         work = _work(spec)
+        told = {} if spec.metrics_port is None else _metrics(spec, work)
         settle()
-        say("ready", task=spec.task)
+        say("ready", task=spec.task, **told)
+        telling = Telling(spec.task, getattr(work, "recovery", None))
+        while not work.done and telling.look():
+            work.turn(WAIT_S)
         while not work.done:
             work.turn(WAIT_S)
         say("done", task=spec.task)
@@ -62,6 +67,12 @@ def _run(spec: WorkerSpec) -> int:
         say("error", task=spec.task, code="crash", message=report_crash(error))
         return CRASH_EXIT
     return 0
+
+
+def _metrics(spec: WorkerSpec, work: Any) -> dict[str, Any]:
+    from agents.worker_metrics import listen  # the Prometheus library is behind it
+
+    return {"metrics_port": listen(spec, work)}
 
 
 def _work(spec: WorkerSpec) -> Any:
@@ -91,19 +102,24 @@ def _task(spec: WorkerSpec) -> Any:
     context = read_context(log, spec.namespace, Path(spec.folder))
     stages = hops.build(context)
     warm(stages, context)
+    if spec.metrics_port is not None:
+        from agents.desk_metrics import counted
+
+        stages = counted(stages)
     # The venue goes by log time in every run: driven by orders, it waits for the tick that answers each.
     mode = "play" if "venue" in spec.hops else spec.mode
     plan = TaskPlan(
         name=spec.task, namespace=spec.namespace, source=spec.source, run=context.run.run, mode=mode, lasting=live,
         partition=hops.partition, state_partition=hops.state_partition, commit_every_batch=hops.commit_every_batch,
         writers=spec.writers, owner=f"{socket.gethostname()}/{os.getppid()}",
+        bad_share_max=spec.bad_share_max, bad_min=spec.bad_min,
     )  # fmt: skip
     task = Task(plan, stages, log, failpoint=_die_after(spec.die_after), on_reject=_say_reject)
     if not live:
         return task
     from agents.worker_live import Draining
 
-    return Draining(task)
+    return Draining(task, context)
 
 
 def _feed(spec: WorkerSpec) -> Any:

@@ -6,9 +6,11 @@ import signal
 from pathlib import Path
 from typing import Any
 
+from agents.context import Context
 from agents.worker_spec import FeedSpec, WorkerSpec, say
 from streams.clock import monotonic_s, wall_ns
 from streams.kafka import KafkaLog
+from streams.recovery import Recovery
 from streams.runner import Task
 
 NOW = -1.0
@@ -23,11 +25,17 @@ NANOS = 1_000_000_000
 
 
 class Draining:
-    """A live task that works off its input and commits when SIGTERM comes."""
+    """A live task that works off its input and commits when SIGTERM comes.
 
-    def __init__(self, task: Task) -> None:
+    Attributes:
+        task: The task.
+        context: What its hops were made of.
+    """
+
+    def __init__(self, task: Task, context: Context) -> None:
         self.done = False
-        self._task = task
+        self.task = self._task = task
+        self.context = context
         self._quiet_since = 0.0
         self._until = 0.0
         if task.fresh:
@@ -38,6 +46,11 @@ class Draining:
     def hand_over(self) -> None:
         """Commit at the end of this turn, then end: another process goes on from there."""
         self._until = self._quiet_since = NOW
+
+    @property
+    def recovery(self) -> Recovery:
+        """The task's."""
+        return self._task.recovery
 
     def stop(self) -> None:
         """Take what is there, then end."""

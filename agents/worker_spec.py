@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 import msgspec
 
+from streams.breaker import BAD_MIN, BAD_SHARE_MAX
+
 
 class FeedSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What the feed process plays: capture files, or the simulator.
@@ -34,8 +36,12 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
         partitions: How many there are.
         lease_s: Ends itself when its supervisor says nothing for so long; 0: only when it is gone.
         die_after: Inputs after which it kills itself, for drills.
+        bad_share_max: Largest share of refused inputs among the last ones, of a chain of hops.
+        bad_min: So many must be refused before their share counts.
         feed: Of the feed.
         folder: Where the paths of the desk's own code begin.
+        metrics_host: Where its metrics listen.
+        metrics_port: At which port; 0 for a free one, None for no metrics.
     """
 
     bootstrap: str
@@ -50,8 +56,12 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     lease_s: float = 0.0
     mode: Literal["live", "play"] = "play"
     die_after: int | None = None
+    bad_share_max: float = BAD_SHARE_MAX
+    bad_min: int = BAD_MIN
     feed: FeedSpec | None = None
     folder: str = "."
+    metrics_host: str = ""
+    metrics_port: int | None = None
 
 
 def say(event: str, **fields: Any) -> None:

@@ -22,6 +22,11 @@ US_PER_MS, SECONDS_PER_DAY = 1_000, 86_400
 DESK = "desk-10k"
 RATES = {"tick-to-intent-1k": "1,000", "tick-to-intent-10k": "10,000", "tick-to-intent-50k": "50,000"}
 FLAT = {"flat-kafka-256": "256", "flat-kafka-1": "1"}
+COMMITS = {
+    "as it is": "as it is: every 2 s, with its snapshot", "plain": "plain: no transaction, no snapshot",
+    "each batch": "a transaction for each batch",
+}  # fmt: skip
+"""Ways to commit, and what the page calls them."""
 
 Found = Mapping[str, Any]
 """``benchmarks`` of a results file."""
@@ -255,9 +260,42 @@ def _header_bytes(rows: float) -> float:
     return 66 + 8 * rows if rows > 1 else 74
 
 
+def commits(results: Mapping[str, Any]) -> str:
+    """What transactions and snapshots cost."""
+    found, paced, rows = results["benchmarks"], "commits-10k", []
+    for way, called in COMMITS.items():
+        latencies = [_ms(figure(found, paced, f"{p} {way}")["median"]) for p in ("p50", "p99", "p99.9")]
+        against = [
+            "" if way == "plain" else _with_range(figure(found, *place))
+            for place in (
+                ("commits", f"{way} to plain"), ("commits", f"CPU {way} to plain"), (paced, f"p50 {way} to plain"),
+                (paced, f"p99 {way} to plain"),
+            )
+        ]  # fmt: skip
+        rows.append((called, _millions(figure(found, "commits", way)), *against[:2], *latencies, *against[2:]))
+    headings = ("the hot task", "M ticks/s", "to plain (range)", "CPU to plain", "p50 ms", "p99 ms", "p99.9 ms",
+                "p50 to plain", "p99 to plain")  # fmt: skip
+    return _table(headings, rows)
+
+
+def recovery(results: Mapping[str, Any]) -> str:
+    """A life that is killed, and the next."""
+    found = results["benchmarks"]
+    detail = found["recovery"]["detail"]
+    rows = [
+        ("ticks ahead, instruments", f"{detail['ticks']:,} / {detail['instruments']:,}"),
+        ("snapshot, MB", number(detail["snapshot_bytes"] / 1e6)),
+        ("from the start of the process to ready, s", _with_range(figure(found, "recovery", "ready"))),
+        ("from the same to caught up, s", _with_range(figure(found, "recovery", "caught up"))),
+        ("ticks a second while it caught up", _with_range(figure(found, "recovery", "inputs a second"))),
+    ]  # fmt: skip
+    return _table(("figure", "median (range)"), rows)
+
+
 TABLES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "machine": machine, "gates": gates, "throughput": throughput, "latency": latency, "tail": tail, "way": way,
     "burst": burst, "startup": startup, "memory": memory, "kernels": kernels, "sizing": sizing, "paced": paced,
+    "commits": commits, "recovery": recovery,
 }  # fmt: skip
 
 

@@ -6,6 +6,8 @@ from benchmarks.declare import Benchmark, Figure, Limit
 
 DESK = ("hot", "risk", "venue")
 """Tasks of a whole desk. Elsewhere the hot task is alone, and a stand-in answers its intents."""
+WAYS = ("as it is", "plain", "each batch")
+"""How a task commits in the benchmarks of what that costs."""
 
 
 def _flat(frame_rows: int, ticks: int, budget_s: float) -> Benchmark:
@@ -115,6 +117,45 @@ BENCHMARKS: tuple[Benchmark, ...] = (
             Figure("p99.9 hot to echo", "ratio"),
         ),
         {"rate": 10_000},
+    ),
+    Benchmark(
+        "commits",
+        "the hot task flat out as it is, without transactions and snapshots, and with a transaction for every batch",
+        "benchmarks.transactions",
+        90,
+        (
+            Figure("as it is to plain", "ratio", goal=Limit(at_least=0.95), higher_is_better=True),
+            Figure("each batch to plain", "ratio", higher_is_better=True),
+            Figure("CPU as it is to plain", "ratio", goal=Limit(at_most=1.05)),
+            Figure("CPU each batch to plain", "ratio"),
+            *(Figure(way, "ticks/s", higher_is_better=True) for way in WAYS),
+        ),
+        {"measure": "throughput", "ticks": 3_000_000, "frame_rows": 256},
+    ),
+    Benchmark(
+        "commits-10k",
+        "the same three, tick to intent at 10,000 ticks/s, open loop",
+        "benchmarks.transactions",
+        120,
+        (
+            Figure("p50 as it is to plain", "ratio", goal=Limit(at_most=1.05)),
+            Figure("p50 each batch to plain", "ratio"),
+            *(Figure(f"{p} {way} to plain", "ratio") for p in ("p99", "p99.9") for way in ("as it is", "each batch")),
+            *(Figure(f"{p} {way}", "us") for p in ("p50", "p99", "p99.9") for way in WAYS),
+        ),
+        {"measure": "latency", "rate": 10_000},
+    ),
+    Benchmark(
+        "recovery",
+        "the hot task with 500 instruments, killed, 1,000,000 ticks ahead: until it has caught up",
+        "benchmarks.recovery",
+        100,
+        (
+            Figure("ready", "s"),
+            Figure("caught up", "s"),
+            Figure("inputs a second", "inputs/s", higher_is_better=True),
+        ),
+        {"ticks": 1_000_000, "instruments": 500},
     ),
     Benchmark(
         "demo",

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from agents.live import LiveSession
 from agents.live_plan import LivePlan
 from agents.topology import CLOCK
+from agents.topology_file import METRICS_PORT_MAX
 from console.cluster import started
 from console.figures import count, duration
 from console.interrupts import Interrupted, Interrupts
@@ -81,6 +84,23 @@ def numbers(text: str, count: int) -> set[int]:
             where="--partitions",
         )  # fmt: skip
     return found
+
+
+def with_metrics(plan: LivePlan, port: int | None) -> LivePlan:
+    """The plan with metrics at the port of the flag; None: as the topology file says.
+
+    Raises:
+        ConfigError: No such port.
+    """
+    if port is None:
+        return plan
+    if not 0 <= port <= METRICS_PORT_MAX:
+        raise ConfigError(
+            "out of range", kind="out_of_range", got=str(port), allowed=f"0 to {METRICS_PORT_MAX}",
+            where="--metrics-port",
+        )  # fmt: skip
+    metrics = msgspec.structs.replace(plan.settings.metrics, port=port)
+    return replace(plan, settings=msgspec.structs.replace(plan.settings, metrics=metrics))
 
 
 def run_live(plan: LivePlan, choices: Choices, named: str | None) -> int:
@@ -185,7 +205,8 @@ class _Lived:
 
             told = {
                 "run": run, "opened": fresh, "tasks": list(self._session.names), "elapsed_s": round(elapsed_s, 3),
-                "in_order": in_order, "restarts": dict(self._session.restarts), "figures": figures.document(),
+                "in_order": in_order, "restarts": dict(self._session.restarts),
+                "metrics": dict(self._reporter.metrics), "figures": figures.document(),
             }  # fmt: skip
             emit(orjson.dumps(told).decode())
             return

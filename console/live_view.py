@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from console.figures import age, count, duration, latency, money, rate, time_of_day
 from console.panel import draw
+from console.panel_tables import recovering
 from console.terminal import complain, is_screen
 from streams.clock import monotonic_s
 
@@ -194,7 +195,11 @@ def as_line(figures: RunFigures) -> str:
         parts.append(f"gaps {count(figures.gaps)}")
     if figures.dead_letters:
         parts.append(f"dead letters {count(sum(figures.dead_letters.values()))}")
-    parts += [f"{task.name} STALLED ({age(task.commit_age_s)})" for task in figures.tasks if task.stalled]
+    parts += [f"{task.name} HALTED: too much is refused" for task in figures.tasks if task.halted]
+    parts += [
+        f"{task.name} STALLED ({age(task.commit_age_s)})" for task in figures.tasks if task.stalled and not task.halted
+    ]
+    parts += [f"{task.name} {recovering(task.recovery)}" for task in figures.tasks if task.recovery is not None]
     if figures.trading_state != "ACTIVE" or figures.halts:
         parts.append(f"{figures.trading_state} ({len(figures.halts)} halts)")
     if figures.left_s is not None and not figures.ended:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from console.figures import age, latency, money, short, time_of_day
+from console.figures import age, duration, latency, money, short, time_of_day
 from console.panel_partitions import folded, owners
 
 if TYPE_CHECKING:
-    from replay.run_figures import HaltFigures, InstrumentFigures, RunFigures, TaskFigures
+    from replay.run_figures import HaltFigures, InstrumentFigures, RecoveryFigures, RunFigures, TaskFigures
 
 TASK_WIDTHS = (10, 8, 8, 8, 5)
 HOP_WIDTHS = (20, 8, 8)
@@ -24,17 +24,33 @@ STATE_STYLES = {"ACTIVE": "", "REDUCING": YELLOW, "HALTED": RED}
 def task_lines(figures: RunFigures) -> list[Any]:
     """The feed and the tasks, a line each: how fast, how far behind, how lively; then who has which partitions."""
     lines = [_row(("task", "in/s", "lag", "commit", "died"), TASK_WIDTHS, DIM)]
-    lines += [_task(task) for task in folded(figures.tasks)]
+    for task in folded(figures.tasks):
+        lines.append(_task(task))
+        if task.recovery is not None:
+            lines.append(text(f" {_cut(recovering(task.recovery), sum(TASK_WIDTHS) - 1)}", YELLOW))
     told = owners(figures.tasks)
     if told:
         lines.append(_row(("worker", "partitions", "lag"), OWNER_WIDTHS, DIM))
     return lines + [_row((who, which, "-" if lag is None else short(lag)), OWNER_WIDTHS) for who, which, lag in told]
 
 
+def recovering(recovery: RecoveryFigures) -> str:
+    """How far a recovery is, in few words.
+
+    >>> from replay.run_figures import RecoveryFigures
+    >>> recovering(RecoveryFigures(120_000, 1_000_000, 3.0, 22.0))
+    'recovering 120,000 of 1.00M, 0:22 left'
+    """
+    left = "" if recovery.left_s is None else f", {duration(recovery.left_s)} left"
+    return f"recovering {short(recovery.done)} of {short(recovery.to_do)}{left}"
+
+
 def _task(task: TaskFigures) -> Any:
     lag = "-" if task.lag is None else ("<" if task.lag_is_bound and task.lag else "") + short(task.lag)
     back = "-" if task.restarts is None else str(task.restarts)
     per_s = short(round(task.per_s)) if task.per_s >= 10 or not task.per_s else f"{task.per_s:.1f}"
+    if task.halted:
+        return _row((task.name, "HALTED", lag, age(task.commit_age_s), back), TASK_WIDTHS, RED)
     if task.stalled:
         return _row((task.name, "STALLED", lag, age(task.commit_age_s), back), TASK_WIDTHS, RED)
     line = _row((task.name, per_s, lag, age(task.commit_age_s)), TASK_WIDTHS[:-1])

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from console.figures import count
+from console.figures import count, duration
 from streams import logs
 from streams.clock import monotonic_s
 
@@ -29,10 +29,12 @@ class Reporter:
 
     Attributes:
         ready: Tasks that have come up, by name.
+        metrics: At which port each process serves its metrics.
     """
 
     def __init__(self, say: Callable[[str], None], kills: Mapping[str, Sequence[int]]) -> None:
         self.ready: set[str] = set()
+        self.metrics: dict[str, int] = {}
         self._say = say
         self._kills = {task: sorted(after) for task, after in kills.items()}
         self._killed: Counter[str] = Counter()
@@ -40,6 +42,7 @@ class Reporter:
         self._died: dict[str, tuple[float, str]] = {}
         self._rejected: Counter[str] = Counter()
         self._known: set[tuple[str, int, int, str]] = set()
+        self._recovering: set[str] = set()
 
     def event(self, event: Mapping[str, Any]) -> None:
         """One event of the session: what people and machines are told of is told; ``ready`` is remembered."""
@@ -62,8 +65,16 @@ class Reporter:
             self._tell(
                 f"{task}: {hops} begins afresh, as the new run's code keeps another state", "fresh", "info", task=task
             )
+        elif name in ("recovering", "recovered"):
+            self._recovery(name, task, event)
+        elif name == "no_metrics":
+            self.metrics.pop(task, None)
+            self._tell(str(event["message"]), name, "warning", task=task, code=event["code"])
+        elif name == "metrics":
+            self._metrics(task, event)
         elif name == "ready":
             self.ready.add(task)
+            self._metrics(task, event)
             since, how = self._died.pop(task, (0.0, ""))
             if how:
                 self._told[task] += 1
@@ -104,6 +115,26 @@ class Reporter:
             self._tell(
                 line, "reject", "warning", code=kind, task=event.get("task", ""), topic=topic, offset=offset, seq=seq
             )
+
+    def _metrics(self, task: str, event: Mapping[str, Any]) -> None:
+        """Where a process serves them, where that is new."""
+        port = event.get("metrics_port")
+        if isinstance(port, int) and self.metrics.get(task) != port:
+            self.metrics[task] = port
+            self._tell(f"{task}: metrics at port {port}", "metrics", "info", task=task, port=port)
+
+    def _recovery(self, name: str, task: str, event: Mapping[str, Any]) -> None:
+        done, to_do, elapsed_s = int(event["done"]), int(event["to_do"]), float(event["elapsed_s"])
+        figures = {"task": task, "done": done, "to_do": to_do, "elapsed_s": elapsed_s}
+        if name == "recovering":
+            left_s = event.get("left_s")
+            left = "" if left_s is None else f", about {duration(left_s)} left"
+            so_far = f"recovering {count(done)} of {count(to_do)} inputs, {duration(elapsed_s)} so far{left}"
+            self._recovering.add(task)
+            self._tell(f"{task}: {so_far}", name, "info", left_s=left_s, **figures)
+        elif task in self._recovering:
+            self._recovering.discard(task)
+            self._tell(f"{task}: recovered, {count(done)} inputs in {elapsed_s:.1f} s", name, "info", **figures)
 
     def _tell(self, message: str, event: str, level: str, **fields: Any) -> None:
         """One line: to machines with all that is known, else to people where the view shows it."""

@@ -11,7 +11,7 @@ from console.cluster import bootstrap_flag
 from schemas.errors import ConfigError
 
 EXAMPLES = (
-    "", "topology.toml", "topology.toml --only hot --only risk", "topology.toml --partitions 0-3",
+    "", "topology.toml --metrics-port 9400", "topology.toml --only hot --only risk", "topology.toml --partitions 0-3",
     "topology.toml --worker", "--seconds 60 --json",
 )  # fmt: skip
 """Shown by ``--help``."""
@@ -51,6 +51,13 @@ def up(
     seconds: Annotated[
         float | None, typer.Option(metavar="S", show_default=False, help="End in order after S seconds of being up.")
     ] = None,
+    metrics_port: Annotated[
+        int | None,
+        typer.Option(
+            metavar="PORT", show_default=False,
+            help="Serve /metrics for Prometheus here, and of each process at the ports after it; 0: at free ones.",
+        ),
+    ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Quiet; at the end what came of it as one JSON object.")
     ] = False,
@@ -66,12 +73,13 @@ def up(
 
     use_kernel_cache()  # before anything imports numba
     from agents.live_plan import load_topology
-    from console.live_run import Choices, chosen, run_live
+    from console.live_run import Choices, chosen, run_live, with_metrics
     from streams.config import named_bootstrap
 
     named = named_bootstrap(bootstrap_flag(context))
     file = topology or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
     plan = load_topology(file)
+    plan = with_metrics(plan, metrics_port)
     if worker and (only or partitions is not None):
         raise ConfigError(
             "flags contradict each other", kind="flags_conflict", got="--worker with --only or --partitions",

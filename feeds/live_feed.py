@@ -27,6 +27,7 @@ class LiveFeed:
 
     Attributes:
         sent: Payloads published by this life.
+        publisher: Where they go.
     """
 
     def __init__(
@@ -36,7 +37,7 @@ class LiveFeed:
         self.done = False
         self.sent = 0
         self._events = events
-        self._publisher = publisher
+        self.publisher = self._publisher = publisher
         self._speed = speed
         self._wall = wall
         self._origin = origin_ns

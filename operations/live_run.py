@@ -12,6 +12,7 @@ from schemas.errors import BadInput, ConfigError, SnapshotError
 from schemas.topics import topic_name
 from streams.log import Log, Record
 from streams.progress import progress
+from streams.recovery import RecoveryProgress
 
 LOOK_BACK_OFFSETS = 16
 """First look back for a topic's newest record; four times as far each time that none is found."""
@@ -39,6 +40,8 @@ class TaskFacts:
         committed_ms: Kafka's time of its newest snapshot, ms since the epoch; None where it never committed.
         lag: Input records that are not yet behind a commit.
         torn: Whether that snapshot cannot be read.
+        halted: It has halted, since so many of so many inputs were refused; None where it has not.
+        recovery: How far it was, at that snapshot, in working off what lay there when it began; None: that is over.
         owner: Who ran it then: host and process.
     """
 
@@ -46,6 +49,8 @@ class TaskFacts:
     committed_ms: int | None
     lag: int
     torn: bool = False
+    halted: tuple[int, int] | None = None
+    recovery: RecoveryProgress | None = None
     owner: str = ""
 
 
@@ -130,4 +135,7 @@ def _facts(log: Log, state: str, task: TaskHops, source: str) -> TaskFacts:
         return TaskFacts(task.name, None, 0, torn=True)
     if found is None:
         return TaskFacts(task.name, None, log.bounds(topic, task.input_partition)[1])
-    return TaskFacts(task.name, found.committed_ns // 1_000_000, found.lag, owner=found.owner)
+    return TaskFacts(
+        task.name, found.committed_ns // 1_000_000, found.lag, halted=found.halted, recovery=found.recovery,
+        owner=found.owner,
+    )  # fmt: skip

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from agents.stalls import STALL_S_MAX
 from operations.finding import Finding, span
 from operations.live_run import TaskFacts
+from streams.recovery import RecoveryProgress
 
 STALLED_S = STALL_S_MAX
 """A live task commits every few seconds even when idle: one that is silent for longer is stalled or dead."""
@@ -46,6 +47,9 @@ def judge(
     open_s = (now_ms - opened_ms) / 1_000
     heard = [ms for ms in (clock_ms, *(task.committed_ms for task in tasks)) if ms is not None]
     silent_s = (now_ms - max(heard)) / 1_000 if heard else open_s
+    halted = [_task(task, now_ms, open_s, program) for task in tasks if task.halted is not None]
+    if silent_s > STALLED_S and open_s > STALLED_S and halted:
+        return halted
     if silent_s > STALLED_S and open_s > STALLED_S:
         said = f"opened {span(open_s)} ago, silent for {span(silent_s)}"
         if in_order():
@@ -90,13 +94,25 @@ def _task(task: TaskFacts, now_ms: int, open_s: float, program: str) -> Finding:
                        "starting" if starting else f"has never committed; {task.lag:,} records wait for it",
                        wanted, restart)  # fmt: skip
     age_s = (now_ms - task.committed_ms) / 1_000
+    if task.halted is not None:
+        bad, among = task.halted
+        return Finding(check, "fail", f"halted: {bad:,} of {among:,} inputs were refused", "a feed that can be used",
+                       f"{program} dlq list shows them; then docs/operations.md, Too much is refused")  # fmt: skip
     if age_s > STALLED_S:
         return Finding(check, "fail", f"stalled: lag {task.lag:,} records, last commit {span(age_s)} ago", wanted,
                        f"{restart} (takes its place: Kafka shuts the stalled process out)")  # fmt: skip
+    if task.recovery is not None:
+        return Finding(check, "warn", _recovering(task.recovery), "a task that has caught up",
+                       "wait; tapedeck top shows how far it is")  # fmt: skip
     if task.lag > LAG_RECORDS_WARN:
         return Finding(check, "warn", f"behind by {task.lag:,} records", f"at most {LAG_RECORDS_WARN:,}",
                        "give it a core of its own, or take load off the machine: top -o %CPU")  # fmt: skip
     return Finding(check, "ok", f"lag {task.lag:,} records, last commit {span(age_s)} ago")
+
+
+def _recovering(recovery: RecoveryProgress) -> str:
+    left = "" if recovery.left_s is None else f", about {span(recovery.left_s)} left"
+    return f"recovering: {recovery.done:,} of {recovery.to_do:,} inputs, {span(recovery.elapsed_s)} so far{left}"
 
 
 def _sources(

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from base64 import b64decode
 from collections import Counter
-from collections.abc import Iterator, Set
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -87,12 +87,7 @@ class Auditor:
         orders = self._documents("orders", Order)
         executions = self._documents("executions", Execution)
         self._chain(intents, decisions, orders, executions)
-        digest = sha256()
-        for record, _ in intents:
-            digest.update(record.key or b"")
-            digest.update(len(record.value).to_bytes(8, "little"))
-            digest.update(record.value)
-        audit.order_hash = digest.hexdigest()
+        audit.order_hash = order_hash((record.key or b"", record.value) for record, _ in intents)
         for _, document in executions:
             audit.pnl.execution(document)
         return audit
@@ -230,6 +225,16 @@ class Auditor:
             except BadInput:
                 header = None
             yield record, header
+
+
+def order_hash(intents: Iterable[tuple[bytes, bytes]]) -> str:
+    """Hash of all intents of a run, by key and value, in their order: two runs with the same one wanted the same."""
+    digest = sha256()
+    for key, value in intents:
+        digest.update(key)
+        digest.update(len(value).to_bytes(8, "little"))
+        digest.update(value)
+    return digest.hexdigest()
 
 
 def _roots(rows: Any) -> list[int]:

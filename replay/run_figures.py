@@ -23,6 +23,22 @@ class Tally(msgspec.Struct, frozen=True):
     per_s: float = 0.0
 
 
+class RecoveryFigures(msgspec.Struct, frozen=True):
+    """How far a task is in working off what lay on its input when its life began.
+
+    Attributes:
+        done: Inputs worked off by this life.
+        to_do: Inputs that lay there.
+        elapsed_s: Since it began.
+        left_s: At the mean speed so far; None before anything was done.
+    """
+
+    done: int
+    to_do: int
+    elapsed_s: float
+    left_s: float | None
+
+
 class TaskFigures(msgspec.Struct, frozen=True, kw_only=True):
     """One task, or the feed, or the clock of a live run.
 
@@ -35,6 +51,8 @@ class TaskFigures(msgspec.Struct, frozen=True, kw_only=True):
             or nothing was committed.
         restarts: How often it was brought back; None where nobody who knows was asked.
         stalled: It has lag and does not move, or (live) commits no more.
+        halted: It ended since too much of its input was refused, and will not go on by itself.
+        recovery: How far it is in its recovery; None where that is over, or the task has not committed since it began.
         owner: Who ran it at its newest commit: host and process; empty where that is not told.
     """
 
@@ -47,6 +65,8 @@ class TaskFigures(msgspec.Struct, frozen=True, kw_only=True):
     commit_age_s: float | None = None
     restarts: int | None = None
     stalled: bool = False
+    halted: bool = False
+    recovery: RecoveryFigures | None = None
     owner: str = ""
 
 

@@ -8,18 +8,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
 from agents.topology import CLOCK, FEED, HOP_FACTORIES, PRIMARY, TaskHops, writers
 from replay.counted import Counted
 from replay.meter import Meter
-from replay.run_figures import TaskFigures
+from replay.run_figures import RecoveryFigures, TaskFigures
 from replay.watched import NANOS_PER_MS, Watched
 from schemas.errors import SnapshotError
 from schemas.header import HOP_NUMBER
 from schemas.topics import is_spread
+from streams.breaker import tripped
 from streams.log import Log, Reader, Record
+from streams.recovery import RecoveryProgress
 from streams.state_bytes import load_values
 
 NANOS = 1_000_000_000
@@ -46,6 +49,8 @@ class _Task:
     inputs: int = 0
     offset: int = 0
     done: bool = False
+    halted: bool = False
+    recovery: Any = None
     owner: str = ""
     reached: int = 0
     moved_s: float = 0.0
@@ -136,7 +141,8 @@ class TaskWatch:
         return TaskFigures(
             name=task.hops.name, hops=task.hops.hops, inputs=inputs, per_s=task.meter.rate(now_s, inputs),
             lag=0 if over else lag, lag_is_bound=not answers, commit_age_s=age_s,
-            stalled=not over and self._stalled(task, lag, age_s, now_s), owner=task.owner,
+            stalled=not over and self._stalled(task, lag, age_s, now_s), halted=task.halted,
+            recovery=None if over else _recovery(task, inputs, wall_ns), owner=task.owner,
         )  # fmt: skip
 
     def _lag(self, task: _Task, inputs: int, counted: Counted) -> int:
@@ -179,8 +185,15 @@ class TaskWatch:
             values = load_values(record.value)
             place = values["input"]
             inputs, task.offset, task.done = int(place["ordinal"]), int(place["offset"]), bool(values["done"])
+            task.halted = tripped(values.get("breaker")) is not None
+            task.recovery = values.get("recovery")
         except (SnapshotError, KeyError, TypeError, ValueError):
             return  # what is torn is for the task that recovers to judge
         if inputs != task.inputs or task.snapshot is None:
             task.moved_s = now_s
         task.inputs, task.snapshot, task.owner = inputs, record, str(values.get("owner", ""))
+
+
+def _recovery(task: _Task, inputs: int, wall_ns: int) -> RecoveryFigures | None:
+    found = RecoveryProgress.told(task.recovery, inputs, wall_ns)
+    return None if found is None else RecoveryFigures(found.done, found.to_do, found.elapsed_s, found.left_s)

@@ -19,6 +19,7 @@ from schemas.execution import Execution
 from schemas.feature import Feature
 from schemas.intent import Intent
 from schemas.order import Order
+from schemas.retry import Retried, Retry
 from schemas.score import Score
 from schemas.tick import Tick
 
@@ -52,10 +53,12 @@ DEAD_LETTER = Schema(number=24, name="dead_letter", version=2, kind="document", 
 HALT = Schema(number=25, name="halt", version=1, kind="document", event=Halt)
 RESUME = Schema(number=26, name="resume", version=1, kind="document", event=Resume)
 LIMITS = Schema(number=27, name="limits", version=1, kind="document", event=LimitsChanged)
+RETRY = Schema(number=30, name="retry", version=1, kind="document", event=Retry)
+RETRIED = Schema(number=31, name="retried", version=1, kind="document", event=Retried)
 
 CATALOG: tuple[Schema, ...] = (
     RAW, SNAPSHOT, TICK_SCHEMA, FEATURE_SCHEMA, SCORE_SCHEMA, DEFINITION, INTENT, DECISION, ORDER, EXECUTION, RUN, END,
-    CLOCK, DEAD_LETTER, HALT, RESUME, LIMITS,
+    CLOCK, DEAD_LETTER, HALT, RESUME, LIMITS, RETRY, RETRIED,
 )  # fmt: skip
 
 BY_NUMBER: dict[int, Schema] = {s.number: s for s in CATALOG}

@@ -122,5 +122,9 @@ TASK_FAILED = {
         "Another process runs the same task: each takes it over from the other.",
         "End one of the two; `tapedeck top` shows who commits.",
     ),
+    "too_much_bad": (
+        "So much of a task's input is refused that it halts, rather than empty its feed into `dlq`.",
+        "`tapedeck dlq list` shows what and why. Mend the cause, or allow more in the topology; start again.",
+    ),
     "stuck": ("In a run in memory every task waits for another.", "A fault of an agent: report it with the seed."),
 }

@@ -40,6 +40,10 @@ CONFIG = {
     "out_of_range": ("A number lies outside of what a flag allows.", "Give one within."),
     "flags_conflict": ("Two flags contradict each other.", "Leave one of them out."),
     "bad_port": ("A port is not within 1 and 65535.", "Give another, or leave it out: a free one is chosen."),
+    "metrics_port": (
+        "The port for a process's metrics is taken, or may not be listened on. The desk goes on without.",
+        "Give another with `--metrics-port`, or 0 for a free one.",
+    ),
     "folder_name": (
         "A folder's path holds a character at which Kafka or Java would split it.",
         "Set `TAPEDECK_HOME` or `TAPEDECK_JARS` to another folder.",
@@ -97,6 +101,16 @@ CONFIG = {
     "no_such_name": ("Nobody trades under the name to be halted.", "Use one that is allowed; `--force` takes any."),
     "not_halted": ("Nothing is halted in the scope to be resumed.", "`tapedeck risk show` lists the halts in force."),
     "bad_text": ("A reason or an author is empty, too long or cannot be printed.", "Write 1 to 512 characters."),
+    "no_letter": ("There is no dead letter of that number or kind.", "`tapedeck dlq list` shows those there are."),
+    "not_retriable": (
+        "A dead letter cannot be put back: it is no raw payload as its publisher sent it, or not of the live run.",
+        "Mend what its reason names; the line says how the input comes again.",
+    ),
+    "retried_already": ("A dead letter has been put back before.", "If it is meant once more, say `--again`."),
+    "bad_moment": (
+        "A moment is neither a span before now nor a time.",
+        "Write e.g. `30m`, `2h` or `2026-11-24T09:30`.",
+    ),
     "run_ended": ("A payload was published after the run's end record.", "Open another run."),
 }
 

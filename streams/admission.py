@@ -19,6 +19,12 @@ UNNUMBERED_FROM = 1 << 47
 SEQ_MAX = UNNUMBERED_FROM - 1
 """Highest ``seq`` of a writer: at a million a second, four years of them."""
 
+RETRY = "retry"
+"""Writer of what people put back from ``dlq`` into a raw topic (``operations/retries.py``)."""
+
+RETRIED_FROM = 1 << 46
+"""Its numbers begin here: they are source_seqs like no publisher's, so that nothing takes a copy for a repeat."""
+
 TS_MAX = 4_102_444_800_000_000_000
 """2100-01-01 UTC, ns. A later ``ts_recv`` is a mistake, and one would stop log time for good."""
 
@@ -95,7 +101,11 @@ class Admission:
         if header.hops and (len(header.hops) > len(HOPS) or max(header.hops) >= len(HOPS)):
             known = f"numbers of {', '.join(HOPS)}"
             raise BadFrame("unknown hops", kind="unknown_hops", got=str(header.hops), allowed=known)
-        if self._known is not None and header.writer not in self._known:
+        retried = self._source != "" and header.writer == RETRY
+        if self._source and retried != (header.seq >= RETRIED_FROM):
+            allowed = f"from {RETRIED_FROM} for {RETRY}, below for all others"
+            raise BadFrame("a seq of another writer's", kind="absurd_seq", got=str(header.seq), allowed=allowed)
+        if self._known is not None and header.writer not in self._known and not retried:
             allowed = ", ".join(self._known)
             raise BadFrame("a record by a stranger", kind="stranger", got=header.writer, allowed=allowed)
         if not self._gapless and header.seq > seqs.get(header.writer, header.seq) + JUMP_MAX:

@@ -108,6 +108,11 @@ class Input:
         return self._count > 0
 
     @property
+    def reader(self) -> Reader | None:
+        """What fetches for it; None before it was opened."""
+        return self._reader
+
+    @property
     def buffered(self) -> bool:
         """Whether records are at hand that have not been handed out."""
         return self._at < self._count

@@ -60,10 +60,12 @@ class KafkaReader:
 
     Attributes:
         ended: Partitions whose end has been reached; kept only where ``ends`` was asked for.
+        errors: Errors of the client as a whole that it has told of: connections lost, above all.
     """
 
     def __init__(self, bootstrap: str, start: Mapping[Place, int], committed: bool, *, ends: bool = False) -> None:
         self.ended: set[Place] = set()
+        self.errors = 0
         self._bootstrap = bootstrap
         self._one_partition = len(start) == 1
         self._failure: TapedeckError | None = None
@@ -141,6 +143,18 @@ class KafkaReader:
             self._check_away(self._away_since)
         return []
 
+    def end(self, topic: str, partition: int) -> int | None:
+        """Offset after a partition's last record, as told with the newest fetch; None before any. Asks nobody.
+
+        May be called from any thread.
+        """
+        consumer = self._consumer
+        try:
+            known = consumer and consumer.get_watermark_offsets(TopicPartition(topic, partition), cached=True)
+        except (KafkaException, RuntimeError):  # closed meanwhile
+            return None
+        return int(known[1]) if known and known[1] >= 0 else None
+
     def close(self) -> None:
         """Release the consumer and its threads; takes milliseconds, whether the broker is there or not."""
         consumer, self._consumer = self._consumer, None
@@ -149,6 +163,7 @@ class KafkaReader:
 
     def _on_error(self, error: KafkaError) -> None:
         """Errors of the client as a whole; called from within poll and consume."""
+        self.errors += 1
         if error.code() in TRANSIENT:
             self._away = error
             if self._away_since is None:

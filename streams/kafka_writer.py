@@ -81,6 +81,17 @@ def producer_settings(bootstrap: str) -> dict[str, Any]:
     }
 
 
+class _Told:
+    """Counts errors of a client, which goes on by itself or fails at the next call. Holds no sender alive."""
+
+    def __init__(self) -> None:
+        self.errors = 0
+
+    def take(self, _error: KafkaError) -> None:
+        """Called within poll."""
+        self.errors += 1
+
+
 class _Sender:
     """A producer, the failure that ended it, and the wait for room in its queue."""
 
@@ -89,7 +100,20 @@ class _Sender:
         self._bootstrap = bootstrap
         self._broken: BrokerError | None = None
         self._failed: KafkaError | None = None
-        self._producer: Any = Producer({**producer_settings(bootstrap), **settings}, logger=LOGGER)
+        self._told = _Told()
+        told = {"error_cb": self._told.take}
+        self._producer: Any = Producer({**producer_settings(bootstrap), **settings, **told}, logger=LOGGER)
+
+    @property
+    def errors(self) -> int:
+        """Errors of the client as a whole that it has told of: connections lost, above all."""
+        return self._told.errors
+
+    @property
+    def queued(self) -> int:
+        """Records handed over and not acknowledged. May be asked for from any thread."""
+        producer = self._producer
+        return 0 if producer is None else len(producer)
 
     def serve(self) -> None:
         """Handle delivery reports without waiting.

@@ -9,7 +9,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from streams.breaker import tripped
 from streams.log import Log, Record
+from streams.recovery import RecoveryProgress
 from streams.snapshot import newest_record
 from streams.state_bytes import load_values
 
@@ -26,6 +28,8 @@ class Progress:
         end: Offset after the last input record, uncommitted ones and markers included.
         snapshots: Snapshots committed so far.
         committed_ns: Wall time of the newest, ns UTC; 0 where the log keeps none (memory).
+        halted: It has halted, since so many of so many inputs were refused; None where it has not.
+        recovery: How far it was in working off what lay there when its life began; None where that is over.
         owner: Who ran the task then: host and process; empty where its snapshot does not say.
     """
 
@@ -34,6 +38,8 @@ class Progress:
     end: int
     snapshots: int
     committed_ns: int
+    halted: tuple[int, int] | None = None
+    recovery: RecoveryProgress | None = None
     owner: str = ""
 
     @property
@@ -57,8 +63,10 @@ def progress(
 
 def _progress(record: Record, end: int) -> Progress:
     values = load_values(record.value)
-    place = values["input"]
+    place, committed_ns = values["input"], record.timestamp_ms * NANOS_PER_MS
+    found = tripped(values.get("breaker"))
     return Progress(
-        place["ordinal"], place["offset"], end, values["snapshots"], record.timestamp_ms * NANOS_PER_MS,
-        values.get("owner", ""),
+        place["ordinal"], place["offset"], end, values["snapshots"], committed_ns,
+        None if found is None else found[:2],
+        RecoveryProgress.told(values.get("recovery"), place["ordinal"], committed_ns), values.get("owner", ""),
     )  # fmt: skip

@@ -101,6 +101,16 @@ class Publisher:
         return tuple(self._next)
 
     @property
+    def queued(self) -> int:
+        """Payloads handed over and not acknowledged."""
+        return sum(self._next) - sum(self._durable)
+
+    @property
+    def errors(self) -> int:
+        """Errors that the Kafka client told of."""
+        return int(getattr(self._appender, "errors", 0))
+
+    @property
     def durable(self) -> tuple[int, ...]:
         """How many payloads of each partition are acknowledged, those of former publishers included."""
         return tuple(self._durable)

@@ -20,15 +20,18 @@ from schemas.errors import SnapshotError
 from schemas.header import HOP_NUMBER
 from streams.admission import schemas_of
 from streams.agent import Agent, Batch, DocumentOut, Out, RowsOut
+from streams.breaker import Breaker
 from streams.clock import monotonic_s, sleep_s, wall_ns
 from streams.dead_letters import Letters
 from streams.failpoints import Failpoint, nothing
 from streams.inputs import BadRecord, Input
 from streams.log import Log, Writer
+from streams.recovery import Recovery
 from streams.sides import COMMITTED, Sides
 from streams.snapshot import TaskState, fitting, newest, record_header, to_bytes
 from streams.task_outputs import TaskOutputs
 from streams.task_plan import TaskPlan
+from streams.vitals import Vitals
 
 STATE = "state"
 NANOS = 1_000_000_000
@@ -52,6 +55,7 @@ class Task:
 
     Attributes:
         fresh: Hops whose former state did not fit a run that was opened since, and that began afresh.
+        recovery, vitals: How far this life is in working off what it found on its input; what it counts, for metrics.
     """
 
     def __init__(
@@ -62,6 +66,7 @@ class Task:
         self.plan = plan
         self.fresh: tuple[str, ...] = ()
         self.done = False
+        self.vitals = Vitals()
         self.stages = tuple(stages)
         self._log = log
         self._failpoint = failpoint or nothing
@@ -87,12 +92,15 @@ class Task:
             records_max=plan.records_max, accepts=schemas_of(stages[0].reads), writer=plan.writers.get(stages[0].reads),
         )  # fmt: skip
         self._letters = Letters(plan.name, primary, self._input.partition)
+        self._breaker = Breaker(plan.name, f"{primary}[{self._input.partition}]", plan.bad_share_max, plan.bad_min)
         self._sides = Sides(log, plan, self.stages)
         self._failpoint("takeover", 0)
         self._writer: Writer = log.writer(plan.namespace + plan.name)
         self._outputs = TaskOutputs(plan, self.stages, self._writer, self._sides, monotonic, self._before_record)
         self._failpoint("recovering", 0)
         self._recover()
+        numbers = plan.writers.get(stages[0].reads)
+        self.recovery = Recovery(log, self._input, numbers if isinstance(numbers, str) else None, monotonic, wall)
         self._failpoint("recovered", self.inputs)
         self._input.open()
         self._sides.open()
@@ -103,15 +111,22 @@ class Task:
         return self._input.ordinal
 
     def turn(self, wait_s: float) -> bool:
-        """Do one piece of work, waiting up to ``wait_s`` for input; False when there was none."""
+        """Do one piece of work, waiting up to ``wait_s`` for input; False when there was none.
+
+        Raises:
+            TaskFailed: Too much of the input is refused; what there is is committed.
+        """
+        self._breaker.check()
         wait_s = self._outputs.serve(wait_s)
         progressed = self._step_queues() or self._read_sides(wait_s) or self._read(wait_s)
-        if not self.done and self._commit_due():
+        self.recovery.look(self._input)
+        if not self.done and (self._breaker.tripped or self._commit_due()):
             self.commit()
         return progressed
 
     def commit(self) -> None:
         """Commit outputs, positions and state in one transaction."""
+        began_s = self._monotonic()
         self._outputs.prepare()
         self._failpoint("snapshot", self.inputs)
         data = to_bytes(self._task_state())
@@ -119,8 +134,8 @@ class Task:
         state = self.plan.topic(STATE)
         self._failpoint("committing", self.inputs)
         self._outputs.commit(state, self.plan.state_partition, self.plan.name.encode(), data, header)
-        self._dirty = False
-        self._committed_at = self._monotonic()
+        self._dirty, self._committed_at = False, self._monotonic()
+        self.vitals.committed(self._committed_at - began_s, len(data))
         self._failpoint("committed", self.inputs)
 
     def close(self) -> None:
@@ -138,11 +153,12 @@ class Task:
         came = self._input.fill(wait_s)
         if self._sides.apply_live(self.stages, self._states, self._input.ordinal):
             self._dirty = True
-        if not came or self._holds():
+        self.vitals.held = came and self._holds(wait_s)
+        if not came or self.vitals.held:
             return False
         arrival = self._input.take(self._sides.room(self._input.ordinal))
-        if arrival is None:
-            return False
+        if arrival is None:  # repeats alone: whoever waits for a task to run dry must not think that it has
+            return True
         self._dirty = True
         if isinstance(arrival, End):
             self._end = arrival
@@ -151,11 +167,11 @@ class Task:
             self._dead_letter(*self._letters.of_record(arrival), arrival.ordinal)
         else:
             arrival.arrived_ns = wall_ns()
-            self._queues[0] = arrival
+            self._queues[0] = self.vitals.newest = arrival
             self._step_queues()
         return True
 
-    def _holds(self) -> bool:
+    def _holds(self, wait_s: float) -> bool:
         """Live: whether to wait for the clock, whose newest record is too old by the wall.
 
         Once it has waited as long again, agents are told that the clock has stopped, and go on: they let nothing
@@ -173,7 +189,7 @@ class Task:
         if now - self._held_since >= self.plan.clock_age_s_max:
             self._sides.stop_clock(self.stages, self._states, self._input.ordinal)
             return False
-        sleep_s(HOLD_NAP_S)
+        sleep_s(min(HOLD_NAP_S, wait_s))
         return True
 
     def _read_sides(self, wait_s: float) -> bool:
@@ -290,6 +306,8 @@ class Task:
 
     def _dead_letter(self, key: bytes, letter: DeadLetter, ordinal: int) -> None:
         self._outputs.letter(key, letter, ordinal)
+        self._breaker.refused(ordinal)
+        self.vitals.dead_letters[letter.kind or letter.code] += 1
         self._on_reject(letter)
 
     def _before_record(self) -> None:
@@ -313,6 +331,8 @@ class Task:
             "input": {name: getattr(self._input, name) for name in ("offset", "ordinal", "seqs")},
             "sides": self._sides.positions(),
             "outputs": self._outputs.marks(recovering=self.inputs <= self._cause_max),
+            "breaker": self._breaker.dump(),
+            "recovery": self.recovery.told(),
             "snapshots": self._snapshots,
             "waits": list(self._waits),
             "end": None if self._end is None else self._end.ts,
@@ -332,7 +352,7 @@ class Task:
                 self._restore(snapshot)
         if not self.done:
             sides, self._cause_max = self._outputs.recall(self._log)
-            self._sides.recall(sides, self._cause_max)
+            self._sides.recall(sides, self._cause_max, self.inputs)
 
     def _restore(self, snapshot: TaskState) -> None:
         values = snapshot.values
@@ -344,6 +364,7 @@ class Task:
         again = COMMITTED if self.fresh else frozenset()
         self._sides.restore({name: at for name, at in values["sides"].items() if name not in again})
         self._outputs.restore(values["outputs"])
+        self._breaker.restore(values.get("breaker"))
         self._snapshots = values["snapshots"]
         self._waits = tuple(values["waits"])
         self._end = None if values["end"] is None else End(run=self.plan.run, ts=values["end"], inputs=0)

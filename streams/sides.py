@@ -62,6 +62,7 @@ class Sides:
         self._placed: list[Side] = []
         self._recorded: list[Side] = []
         self._cause_max = -1
+        self._begun = 0
         self.clock_ns = 0
         self.clock_stopped = False
 
@@ -164,10 +165,17 @@ class Sides:
         """The snapshot now holds what the places stood for."""
         self._placed.clear()
 
-    def recall(self, sides: set[Side], cause_max: int) -> None:
-        """The order that a former life recorded, to be followed before anything is placed freely."""
+    def recall(self, sides: set[Side], cause_max: int, ordinal: int = 0) -> None:
+        """The order that a former life recorded, to be followed before anything is placed freely.
+
+        Args:
+            sides: Places that it told.
+            cause_max: Highest cause that its outputs show.
+            ordinal: Where the snapshot stands: what was placed before that input has taken effect in it.
+        """
         self._recorded = sorted(sides)
         self._cause_max = cause_max
+        self._begun = ordinal
 
     def positions(self) -> dict[str, Any]:
         """Positions by table name, for the snapshot."""
@@ -262,7 +270,11 @@ class Sides:
     def _apply_recorded(self, side: Side, stages: Sequence[Agent], states: Sequence[Any]) -> None:
         """Read forward on the named side up to and including the recorded record."""
         if side.seq == CLOCK_STOPPED:
-            self._apply_stop(side, stages, states)
+            if side.place < self._begun:
+                # A record that was heard before is told by its number; a stop has none, and the clock may have gone on.
+                self._placed.append(side)
+            else:
+                self._apply_stop(side, stages, states)
             return
         name = next(n for n, i in self._numbers.items() if i == side.input)
         source = self._inputs[name]

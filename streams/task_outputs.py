@@ -33,6 +33,8 @@ class TaskOutputs:
 
     Attributes:
         begun: Whether a transaction is open.
+        begun_s: When the newest one was begun, by the clock that was given.
+        outputs: Each by its topic's table name.
     """
 
     def __init__(
@@ -40,19 +42,20 @@ class TaskOutputs:
         before_record: Callable[[], None],
     ) -> None:  # fmt: skip
         self.begun = False
+        self.begun_s = 0.0
         self._writer = writer
         self._sides = sides
         self._monotonic = monotonic
         self._before_record = before_record
         names = [*(name for stage in stages for name in stage.writes), DLQ]
-        self._outputs = {
+        self.outputs = {
             name: Output(plan.topic(name), plan.partition_of(name), plan.name, frame_rows=plan.frame_rows)
             for name in names
         }
         passed_on = {name for stage in stages[:-1] for name in stage.writes} & FOR_RECORD
         self._rows = {
             name: HeldRows(output, ROW_SCHEMAS[name], monotonic, plan.hold_s if name in passed_on else 0.0)
-            for name, output in self._outputs.items()
+            for name, output in self.outputs.items()
             if name in ROW_SCHEMAS
         }
         self._held = [self._rows[name] for name in names if name in passed_on]
@@ -80,7 +83,7 @@ class TaskOutputs:
         """Open a transaction, unless one is open."""
         if not self.begun:
             self._writer.begin()
-            self.begun = True
+            self.begun, self.begun_s = True, self._monotonic()
 
     def rows(
         self, topic: str, rows: Any, stamps: Any, ordinals: Any, hops: tuple[int, ...], passed: tuple[int, ...]
@@ -88,7 +91,7 @@ class TaskOutputs:
         """Publish rows, or hold them back a moment."""
         self.begin()
         self._before_record()
-        places = self._places(self._outputs[topic])
+        places = self._places(self.outputs[topic])
         self._rows[topic].add(self._writer, rows, stamps, ordinals, hops, places, passed)
 
     def document(
@@ -98,7 +101,7 @@ class TaskOutputs:
         """Publish a document."""
         self.begin()
         self._before_record()
-        output = self._outputs[topic]
+        output = self.outputs[topic]
         output.append_document(
             self._writer, key, document, stamps, ordinal, hops, self._places(output), passed
         )  # fmt: skip
@@ -115,7 +118,7 @@ class TaskOutputs:
         """
         self.begin()
         self._publish_held()
-        for name, output in self._outputs.items():
+        for name, output in self.outputs.items():
             if name != DLQ:
                 self.document(name, b"", end, no_stamps(), ordinal, (), ())
             output.check_regenerated()
@@ -131,7 +134,7 @@ class TaskOutputs:
         self._writer.commit()
         self.begun = False
         self._sides.committed()
-        for output in self._outputs.values():
+        for output in self.outputs.values():
             output.sides_told = 0
 
     # ---- recovery -------------------------------------------------------------------------------------------------
@@ -140,7 +143,7 @@ class TaskOutputs:
         """Read back what forerunners left uncommitted: places of sides that they told, and the highest cause."""
         sides: set[Side] = set()
         cause_max = -1
-        for output in self._outputs.values():
+        for output in self.outputs.values():
             recorded = output.recall(log)
             sides |= recorded.sides
             cause_max = max(cause_max, recorded.cause_max)
@@ -149,7 +152,7 @@ class TaskOutputs:
     def restore(self, marks: dict[str, tuple[int, int]]) -> None:
         """Numbers from a snapshot."""
         for name, (seq, since) in marks.items():
-            self._outputs[name].seq, self._outputs[name].since = seq, since
+            self.outputs[name].seq, self.outputs[name].since = seq, since
 
     def marks(self, *, recovering: bool) -> dict[str, list[int]]:
         """By table name: the next ``seq``, and from which offset the next life must read this task's records back.
@@ -157,8 +160,8 @@ class TaskOutputs:
         While this life has not passed all that its forerunners left uncommitted, those records, which readers have
         seen, must stay in reach: a commit in mid-recovery does not move the mark.
         """
-        recovering = recovering or any(output.recalls for output in self._outputs.values())
-        return {name: [o.seq, o.since if recovering else self._since(o)] for name, o in self._outputs.items()}
+        recovering = recovering or any(output.recalls for output in self.outputs.values())
+        return {name: [o.seq, o.since if recovering else self._since(o)] for name, o in self.outputs.items()}
 
     def _since(self, output: Output) -> int:
         return max(output.since, self._writer.delivered(output.topic, output.partition) + 1)

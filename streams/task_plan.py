@@ -8,6 +8,7 @@ from typing import Literal
 
 from schemas.topics import is_spread, topic_name
 from streams.admission import Writers
+from streams.breaker import BAD_MIN, BAD_SHARE_MAX
 from streams.frame import FRAME_ROWS_DEFAULT
 from streams.held_rows import HOLD_S
 from streams.inputs import FRAMES_MAX
@@ -45,6 +46,8 @@ class TaskPlan:
         records_max: Records taken from the log in one read, at most: fewer where they are documents or large frames.
         frame_rows: Rows in a frame, at most. Neither changes what is written, only how it is cut.
         hold_s: Longest time for which rows for the record wait for more of them (``streams/held_rows.py``).
+        bad_share_max: Largest share of refused inputs among the last ones (``streams/breaker.py``); 1: any.
+        bad_min: So many must be refused before their share counts.
         writers: Who writes each topic, by table name; what anybody else has put there is refused. A topic that is not
             named takes records of any writer.
         owner: Who runs it, as its snapshots tell: host and process.
@@ -65,6 +68,8 @@ class TaskPlan:
     records_max: int = FRAMES_MAX
     frame_rows: int = FRAME_ROWS_DEFAULT
     hold_s: float = HOLD_S
+    bad_share_max: float = BAD_SHARE_MAX
+    bad_min: int = BAD_MIN
     writers: Mapping[str, Writers] = field(default_factory=dict)
     owner: str = ""
 

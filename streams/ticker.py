@@ -34,6 +34,8 @@ class Ticker:
 
     Attributes:
         done: It was stopped: a live run has no end of its own.
+        written: Records of this life.
+        appender: What writes them.
     """
 
     def __init__(
@@ -46,7 +48,8 @@ class Ticker:
         last = last_header(log, topic, 0, WRITER)
         self._seq = 0 if last is None else last.seq + 1
         self._newest = 0 if last is None else last.time
-        self._appender = log.appender()
+        self.written = 0
+        self.appender = self._appender = log.appender()
         self._due = monotonic()
 
     def stop(self) -> None:
@@ -68,6 +71,7 @@ class Ticker:
         )  # fmt: skip
         self._appender.append(self._topic, 0, None, encode(Clock(ts=self._newest)), pack(header))
         self._seq += 1
+        self.written += 1
         return True
 
     def close(self) -> None:

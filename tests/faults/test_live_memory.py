@@ -4,122 +4,91 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
 
-from agents.context import read_context
+from agents.context import context_of
 from agents.live_plan import load_topology
-from agents.topology import FUSED, TaskHops, topic_specs, writers
+from agents.topology import FUSED
 from agents.warm import warm
+from chaos.checks import check
+from chaos.desk import START_NS, Actor
+from chaos.desk import Desk as SimulatedDesk
+from chaos.tape import Shape
 from feeds.live_feed import LiveFeed
 from feeds.simulator import simulate
-from schemas.catalog import DEFINITION
-from schemas.codec import decode_any, encode
+from schemas.codec import decode_any
 from schemas.control import Halt, Resume
 from schemas.decision import Decision
 from schemas.execution import Execution
-from schemas.header import Header, no_stamps, pack, unpack
-from schemas.intent import Intent
+from schemas.header import unpack
 from schemas.order import Order
-from streams.failpoints import STARTING
 from streams.frame import decode_rows
 from streams.memory import MemoryLog
-from streams.people import PEOPLE, append
+from streams.people import append
 from streams.publisher import Publisher
-from streams.runner import Task
 from streams.scheduler import SimulatedCrash
-from streams.task_plan import TaskPlan
-from streams.ticker import Ticker
 
 SOURCE = "simulator"
-START_NS = 1_795_557_600_000_000_000
 SECONDS = 5.0
 STEP_S = 0.004
 QUIET_ROUNDS = 400
-MS = 1_000_000
+ROUNDS_MAX = 50_000
+READERS = 20
 
 
-class Desk:
-    """Clock, feed and tasks in one thread, turned in an order drawn from a seed."""
+class Desk(SimulatedDesk):
+    """The shipped live topology, fed by the simulator; tasks are killed at failpoints drawn from a seed."""
 
     def __init__(self, seed: int, kill_share: float) -> None:
-        self.rng = random.Random(seed)
         self.kill_share = kill_share
-        self.now_s = 0.0
-        self.deaths: Counter[str] = Counter()
-        self.log = MemoryLog()
         self.plan = load_topology(None)
-        self.log.create(topic_specs("", SOURCE))
-        appender = self.log.appender()
-        for seq, definition in enumerate(self.plan.definitions):
-            header = Header(schema=DEFINITION.number, version=1, seq=seq, time=0, writer=PEOPLE, stamps=no_stamps())
-            appender.append("definitions", 0, definition.instrument.encode(), encode(definition), pack(header))
-        append(self.log, self.plan.opening("r"))
-        self.context = read_context(self.log, "")
-        for hops in FUSED:
-            warm(hops.build(self.context), self.context)
-        makers: dict[str, Callable[[], Any]] = {hops.name: partial(self.task, hops) for hops in FUSED}
-        makers["clock"] = lambda: Ticker(self.log, "clock", wall=self.wall, monotonic=self.monotonic)
-        self.makers = makers
-        self.at_work = {name: make() for name, make in makers.items()}
+        self.acknowledged: set[tuple[str, int]] = set()
+        opening = self.plan.opening("r")
+        context = context_of(opening, self.plan.definitions)
+        stages = {hops.name: hops.build(context) for hops in FUSED}
+        for agents in stages.values():
+            warm(agents, context)
+        rng = random.Random(seed)
+        super().__init__(
+            MemoryLog(), opening, self.plan.definitions, context, FUSED, stages, rng,
+            cut=lambda: {
+                "commit_interval_s": 0.1, "records_max": rng.randrange(20, 80), "frame_rows": rng.randrange(1, 60),
+            },
+            failpoint=self.killed_at,
+        )  # fmt: skip
+        publisher = Publisher(self.log, SOURCE, on_ack=lambda seq: self.acknowledged.add((SOURCE, seq)))
         events = simulate(SECONDS, seed, start_ns=START_NS)
-        self.at_work["feed"] = LiveFeed(
-            iter(events), Publisher(self.log, SOURCE), origin_ns=START_NS, first_ns=START_NS, wall=self.wall
-        )
+        self.feed = LiveFeed(iter(events), publisher, origin_ns=START_NS, first_ns=START_NS, wall=self.wall)
+        self.actors["feed"] = Actor(lambda: self.feed)
 
-    def wall(self) -> int:
-        return START_NS + int(self.now_s * 1e9)
-
-    def monotonic(self) -> float:
-        return self.now_s
-
-    def task(self, hops: TaskHops) -> Task:
-        plan = TaskPlan(
-            name=hops.name, namespace="", source=SOURCE, run="r", mode="play" if hops.name == "venue" else "live",
-            lasting=True, state_partition=hops.state_partition, commit_every_batch=hops.commit_every_batch,
-            commit_interval_s=0.1, records_max=self.rng.randrange(20, 80), frame_rows=self.rng.randrange(1, 60),
-            writers=writers(FUSED, SOURCE),
-        )  # fmt: skip
-        return Task(
-            plan, hops.build(self.context), self.log, failpoint=self.failpoint(hops.name), monotonic=self.monotonic,
-            wall=self.wall,
-        )  # fmt: skip
-
-    def failpoint(self, name: str) -> Callable[[str, int], None]:
+    def killed_at(self, name: str) -> Callable[[str, int], None]:
         def crash(point: str, _inputs: int) -> None:
             # Not where there is nothing to do: it would never come to rest.
-            if point not in (*STARTING, "poll") and self.rng.random() < self.kill_share:
+            if point != "poll" and self.rng.random() < self.kill_share:
                 raise SimulatedCrash(name)
 
         return crash
 
     def run(self, on_round: Callable[[int], None] = lambda _round: None) -> None:
         """To the end of the feed, and until nothing has moved for a while but the clock."""
-        quiet = rounds = 0
-        while quiet < QUIET_ROUNDS:
-            rounds += 1
-            on_round(rounds)
-            self.now_s += STEP_S
-            moved = False
-            for name in self.rng.sample(sorted(self.at_work), len(self.at_work)):
-                try:
-                    moved |= self.at_work[name].turn(0.0) and name != "clock"
-                except SimulatedCrash:
-                    self.deaths[name] += 1
-                    self.at_work[name] = self.makers[name]()
-                    moved = True
-            quiet = 0 if moved or not self.at_work["feed"].done else quiet + 1
-            assert rounds < 50_000, "it never comes to rest"
+        rested = self.settle(QUIET_ROUNDS, STEP_S, ROUNDS_MAX, lambda: self.feed.done, on_round)
+        assert rested, "it never comes to rest"
         self.kill_share = 0.0
         for hops in FUSED:
-            self.at_work[hops.name].commit()
+            self.actors[hops.name].commit()
 
     def documents(self, topic: str, event: type[Any]) -> list[Any]:
         found = [decode_any(record.value) for record in self.log.scan(topic, 0, 0, committed=True)]
         return [document for document in found if isinstance(document, event)]
+
+    def frames(self, topic: str) -> Iterator[Any]:
+        """Rows of a topic as they are committed, frame by frame."""
+        for record in self.log.scan(topic, 0, 0, committed=True):
+            header = unpack(record.header or b"")
+            yield decode_rows(header.schema, header.version, record.value, header.count)
 
     def rows(self, topic: str) -> list[tuple[int, int]]:
         found: list[tuple[int, int]] = []
@@ -135,18 +104,13 @@ class Desk:
 
 
 def assert_sound(desk: Desk) -> None:
-    """Each tick scored once, each intent decided once, each approval ordered once, no order answered twice."""
-    assert desk.rows(f"ticks.{SOURCE}") == desk.rows("scores")
-    intents = [d.client_order_id for d in desk.documents("orders.intent", Intent)]
-    decided = [d.client_order_id for d in desk.documents("orders.decision", Decision)]
-    approved = [d.client_order_id for d in desk.documents("orders.decision", Decision) if d.verdict == "approved"]
-    ordered = [d.client_order_id for d in desk.documents("orders", Order)]
-    final = [d.client_order_id for d in desk.documents("executions", Execution) if d.final]
-    assert intents == decided
-    assert approved == ordered
-    assert len(set(final)) == len(final)
-    assert set(final) <= set(ordered)
-    assert len(ordered) - len(final) <= len(desk.plan.definitions), "what the last ticks did not answer, one each"
+    """All that must hold of any run; and no order but each instrument's last is unanswered."""
+    found = check(desk.log, Shape(source=SOURCE), desk.acknowledged, starts=READERS)
+    assert found.messages == []
+    assert found.sound
+    ordered = {d.client_order_id for d in desk.documents("orders", Order)}
+    final = {d.client_order_id for d in desk.documents("executions", Execution) if d.final}
+    assert len(ordered - final) <= len(desk.plan.definitions), "what the last ticks did not answer, one each"
     assert len(ordered) > 5
 
 
@@ -160,7 +124,7 @@ def position(desk: Desk) -> dict[str, int]:
 
 def known_to(desk: Desk, task: str, stage: int) -> dict[str, int]:
     """Positions as a task's agent knows them."""
-    state = desk.at_work[task]._states[stage]
+    state = desk.actors[task].at_work._states[stage]
     names = [definition.instrument for definition in desk.context.instruments]
     return {name: int(p) for name, p in zip(names, state.position, strict=True) if p}
 
@@ -206,7 +170,7 @@ def test_a_clock_that_stands_still_stops_orders_and_nothing_else() -> None:
     def people(rounds: int) -> None:
         nonlocal approved_at
         if rounds == 300:
-            desk.at_work["clock"].turn = lambda _wait_s: False
+            desk.actors["clock"].at_work.turn = lambda _wait_s: False
         elif rounds == 300 + int(2.5 / STEP_S):
             approved_at = len(desk.documents("orders", Order))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -208,3 +209,18 @@ def test_inputs_that_are_gone_are_refused() -> None:
     log.truncate("ticks.test", 0, 30)
     with pytest.raises(SnapshotError):
         Task(plan(), [Summing()], log, wall=long_ago).turn(0.0)
+
+
+def test_a_turn_that_reads_repeats_alone_has_worked_so_a_drain_does_not_end_before_what_lies_behind() -> None:
+    log = MemoryLog()
+    log.create([TopicSpec(t, partitions=6 if t == "state" else 1) for t in TOPICS])
+    appender = log.appender()
+    for seq in (0, 0, 0, 1):  # a dead writer's record, written again by its successors
+        rows = np.zeros(1, dtype=TICK)
+        rows["ts_log"] = seq
+        header = Header(schema=TICK_SCHEMA.number, version=1, seq=seq, time=seq, writer="feed")
+        appender.append("ticks.test", 0, None, encode_rows(rows), pack(header))
+    one_by_one = replace(plan(), records_max=1)
+    task = Task(one_by_one, [Summing()], log, wall=long_ago)
+    assert [task.turn(0.0) for _ in range(5)] == [True, True, True, True, False]
+    assert task.inputs == 2

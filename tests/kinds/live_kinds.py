@@ -20,6 +20,7 @@ from schemas.catalog import CLOCK, EXECUTION
 from schemas.header import Header, pack
 from streams.clock import wall_ns
 from streams.memory import MemoryLog
+from streams.metrics_server import Endpoint
 from streams.ticker import WRITER
 from tests.golden.test_golden_bytes import DOCUMENTS
 from tests.kinds.log_kinds import waited
@@ -102,6 +103,15 @@ def a_clock_that_still_ticks(_: Desk) -> Any:
     head = Header(schema=CLOCK.number, version=1, seq=0, time=wall_ns(), writer=WRITER)
     log.appender().append("clock", 0, b"", b"{}", pack(head))
     return LiveSession(log, plan, None, lambda _event: None).open()
+
+
+@trigger("config.metrics_port")
+def two_processes_at_one_port(_: Desk) -> Any:
+    first = Endpoint("one", [])
+    try:
+        return Endpoint("two", [], port=first.port)
+    finally:
+        first.close()
 
 
 @trigger("config.live_taken")

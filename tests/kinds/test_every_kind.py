@@ -14,7 +14,7 @@ from schemas import errors
 from schemas.error_kinds import GROUPS, KINDS
 from schemas.error_page import page
 from schemas.errors import TapedeckError
-from tests.kinds import cluster_kinds, input_kinds, live_kinds, log_kinds, risk_kinds, use_kinds
+from tests.kinds import cluster_kinds, input_kinds, live_kinds, log_kinds, refused_kinds, risk_kinds, use_kinds
 from tests.kinds.registry import ON_KAFKA, TRIGGERS, Desk, came
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -26,7 +26,15 @@ BY_CODE = {getattr(errors, name).code: getattr(errors, name) for name in TREE}
 PARTS = {"got", "allowed", "where", "fix"}
 CHARS_MAX = 1_500
 
-assert {cluster_kinds, input_kinds, use_kinds, log_kinds, live_kinds, risk_kinds}  # imported for what they register
+assert {
+    cluster_kinds,
+    input_kinds,
+    use_kinds,
+    log_kinds,
+    live_kinds,
+    refused_kinds,
+    risk_kinds,
+}  # imported for what they register
 
 
 def test_the_page_is_what_the_table_says() -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 import msgspec
 import pytest
@@ -224,3 +225,12 @@ def test_the_venues_clock_is_judged_by_the_median_tick() -> None:
     assert [f.status for f in clocks.feed_skew([-6 * SECOND_NS], 0, SECOND_NS)] == ["warn"]
     assert [f.status for f in clocks.feed_skew([], 0, SECOND_NS)] == ["unknown"]
     assert [f.check for f in clocks.feed_skew(lags, 9 * SECOND_NS, SECOND_NS)] == ["feed clock", "feed skew"]
+
+
+@pytest.mark.parametrize("age_s", [1.0, 600.0], ids=["just now", "long ago"])
+def test_a_task_that_halted_since_too_much_was_refused_is_told_as_such_however_long_ago(age_s: float) -> None:
+    halted = replace(fact("normalise", age_s, 7), halted=(501, 1_000))
+    others = [fact(name, age_s) for name in NAMES[1:]]
+    found = by_check(judged([halted, *others], clock_s=age_s, feed_s=age_s))["task normalise"]
+    assert (found.status, found.found) == ("fail", "halted: 501 of 1,000 inputs were refused")
+    assert found.fix.startswith("tapedeck dlq list")

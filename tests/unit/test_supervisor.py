@@ -346,3 +346,24 @@ def test_a_worker_with_a_lease_ends_when_its_supervisor_falls_silent() -> None:
         silent.kill()
         patient.kill()
         silent.communicate()
+
+
+def test_a_task_that_halts_since_too_much_is_refused_is_not_brought_back(make: Make, events: Events) -> None:
+    supervisor = make(
+        'say("ready")\nsay("error", code="task_failed.too_much_bad", message="raw.x[0]: too much")\nsys.exit(5)'
+    )
+    supervisor.start(spec())
+    with pytest.raises(TaskFailed, match=r"^raw\.x\[0\]: too much$") as failed:
+        run_to_end(supervisor)
+    assert failed.value.kind == "task_failed.too_much_bad"
+    assert "died" not in events.names()
+
+
+def test_a_worker_that_says_more_than_is_heard_waits_and_all_is_heard(
+    make: Make, events: Events, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "EVENTS_MAX", 4)
+    supervisor = make('say("ready")\nfor i in range(5000): say("note", number=i)\nsay("done")')
+    supervisor.start(spec())
+    run_to_end(supervisor)
+    assert [e["number"] for e in events if e["event"] == "note"] == list(range(5000))

@@ -1,0 +1,143 @@
+"""Numbers: what each writer said in a partition, once and without a hole, whoever reads it.
+
+A committed reader sees each number once, in order. A reader of ours, who takes what is not committed yet and skips what
+it has seen, ends with the same; and a number that is said again says the same bytes.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from chaos.findings import Findings
+from chaos.tape import Strip, Tape
+from schemas.catalog import BY_NUMBER, END
+from schemas.errors import BadFrame
+from schemas.header import Header
+from streams.frame import decode_rows
+from streams.log import Record
+
+SAID_AGAIN = frozenset({"clock", "raw.<source>", "definitions"})
+"""Topics of plain producers: twins say a number twice there, and readers take the first."""
+COMMITTED_ONLY = frozenset({"control", "definitions", "state"})
+"""Topics that nobody reads before they are committed."""
+COMPACTED = frozenset({"state"})
+
+
+@dataclass(slots=True)
+class Said:
+    """What one writer said in one partition, by number: rows as bytes end to end, or documents.
+
+    Attributes:
+        width: Bytes of a row; 0 where documents are said.
+        rows: Rows from number 0 on.
+        documents: Key and value from number 0 on; None where one is missing.
+        ended: Whether an end record stands behind it, which is no row and no document of these.
+    """
+
+    width: int = 0
+    rows: bytearray = field(default_factory=bytearray)
+    documents: list[tuple[bytes, bytes] | None] = field(default_factory=list)
+    ended: bool = False
+
+    def __len__(self) -> int:
+        return len(self.rows) // self.width if self.width else len(self.documents)
+
+    def add(self, record: Record, header: Header, skip: int) -> None:
+        """Append a record's content, but for the first ``skip`` rows."""
+        if _is_rows(header):
+            self.width = len(record.value) // header.count
+            self.rows += record.value[skip * self.width :]
+        elif not skip:
+            self.documents.append((record.key or b"", record.value))
+
+    def pad(self, missing: int) -> None:
+        """Keep the numbers of what follows right."""
+        if self.width:
+            self.rows += bytes(self.width * missing)
+        else:
+            self.documents += [None] * missing
+
+    def same(self, record: Record, header: Header) -> bool:
+        """Whether a record says what stands here under its numbers."""
+        if _is_rows(header):
+            at = header.seq * self.width
+            return bytes(self.rows[at : at + len(record.value)]) == record.value
+        return header.seq < len(self.documents) and self.documents[header.seq] == (record.key or b"", record.value)
+
+
+def check_numbers(tape: Tape, found: Findings) -> dict[tuple[str, int, str], Said]:
+    """Check every writer of every partition; gives what each has said by (table name, partition, writer)."""
+    said: dict[tuple[str, int, str], Said] = {}
+    tasks = [task.name for task in tape.shape.tasks]
+    for (name, partition), strip in tape.strips.items():
+        _check_whole(strip, {*tasks, *tape.shape.writers.values()}, found)
+        known = tape.shape.writers.get(name)
+        for writer in tasks if known is None else [known]:
+            if name == "raw.<source>" or (name == "state" and not any(strip.of(writer))):
+                continue
+            said[(name, partition, writer)] = _committed(strip, writer, found)
+            if name not in COMMITTED_ONLY | SAID_AGAIN:
+                _as_we_read(strip, writer, said[(name, partition, writer)], found)
+    return said
+
+
+def _check_whole(strip: Strip, writers: set[str], found: Findings) -> None:
+    """Records that bear the name of a writer of the run can be read."""
+    for record, header in strip.committed:
+        if header is None or header.writer not in writers:
+            continue
+        try:
+            if _is_rows(header):
+                decode_rows(header.schema, header.version, record.value, header.count)
+        except BadFrame as error:
+            found.tell("torn", f"{strip.place}@{record.offset}", str(error), f"a whole frame of {header.writer}")
+
+
+def _committed(strip: Strip, writer: str, found: Findings) -> Said:
+    said = Said()
+    next_seq = 1 if strip.table_name == "state" else 0
+    for record, header in strip.of(writer):
+        where = f"{strip.place}@{record.offset}"
+        if header.seq > next_seq:
+            if strip.table_name not in COMPACTED:
+                missing = header.seq - next_seq
+                found.tell("lost", where, f"seq {header.seq} of {writer}", f"seq {next_seq}", missing)
+                if header.schema != END.number:
+                    said.pad(missing)
+            next_seq = header.seq
+        again = min(next_seq - header.seq, header.count)
+        if again and strip.table_name not in SAID_AGAIN:
+            found.tell("duplicated", where, f"committed again: seq {header.seq} of {writer}", f"seq {next_seq}", again)
+        if header.schema == END.number:
+            said.ended = said.ended or not again
+        elif again < header.count:
+            said.add(record, header, again)
+        next_seq = max(next_seq, header.seq + header.count)
+    return said
+
+
+def _as_we_read(strip: Strip, writer: str, said: Said, found: Findings) -> None:
+    next_seq = 0
+    for record, header in strip.of(writer, committed=False):
+        where = f"{strip.place}@{record.offset}"
+        if header.schema == END.number:
+            continue
+        if header.seq > next_seq:
+            found.tell(
+                "lost", where, f"readers of ours meet seq {header.seq} of {writer}", f"seq {next_seq}",
+                header.seq - next_seq,
+            )  # fmt: skip
+        next_seq = max(next_seq, header.seq + header.count)
+        if next_seq > len(said):
+            found.tell("lost", where, f"never committed, and read: seq {header.seq} of {writer}", "a commit of it")
+            return
+        if not said.same(record, header):
+            found.tell(
+                "diverged", where, f"other bytes under seq {header.seq} of {writer} than were committed",
+                "the same bytes whenever a number is said again",
+            )  # fmt: skip
+
+
+def _is_rows(header: Header) -> bool:
+    schema = BY_NUMBER.get(header.schema)
+    return schema is not None and schema.kind == "rows"

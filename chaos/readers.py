@@ -1,0 +1,77 @@
+"""Readers that start anywhere: each sees a suffix of what the first reader saw, committed or not."""
+
+from __future__ import annotations
+
+import random
+from itertools import islice
+
+from chaos.findings import Findings
+from chaos.tape import Strip, Tape
+from schemas.catalog import END
+from schemas.header import Header
+from streams.log import Log, Record
+
+STARTS = 1_000
+"""Random offsets that readers start at, over all partitions of a run."""
+READ_RECORDS = 64
+"""Records that such a reader looks at; one in ``WHOLE_EVERY`` reads on to the end."""
+WHOLE_EVERY = 50
+
+
+def check_readers(tape: Tape, starts: int, seed: int, found: Findings) -> None:
+    """Start readers at offsets drawn from the seed, and hold what they see against the first readers' views."""
+    rng = random.Random(seed)
+    strips = [strip for strip in tape.strips.values() if strip.written]
+    if not strips:
+        return
+    for number in range(starts):
+        strip = rng.choice(strips)
+        offset = rng.randrange(strip.written[0].record.offset, strip.written[-1].record.offset + 1)
+        records_max = None if number % WHOLE_EVERY == 0 else READ_RECORDS
+        committed = bool(number % 2)
+        first = [entry.record for entry in (strip.committed if committed else strip.written)]
+        expected = list(islice((r for r in first if r.offset >= offset), records_max))
+        got = _read(tape.log, strip, offset, committed, records_max)
+        if got != expected:
+            _tell(strip, offset, committed, got, expected, found)
+        elif not committed:
+            _check_seqs(tape, strip, got, found)
+
+
+def _read(log: Log, strip: Strip, offset: int, committed: bool, records_max: int | None) -> list[Record]:
+    records = log.scan(strip.topic, strip.partition, offset, committed=committed)
+    try:
+        return list(islice(records, records_max))
+    finally:
+        close = getattr(records, "close", None)
+        if close is not None:
+            close()
+
+
+def _tell(
+    strip: Strip, offset: int, committed: bool, got: list[Record], expected: list[Record], found: Findings
+) -> None:  # fmt: skip
+    """Say the first record in which a late reader's view differs."""
+    who = "a read_committed reader" if committed else "a reader of ours"
+    at = next((i for i, (a, b) in enumerate(zip(got, expected, strict=False)) if a != b), min(len(got), len(expected)))
+    there = f"offset {got[at].offset}" if at < len(got) else "nothing more"
+    wanted = f"offset {expected[at].offset}" if at < len(expected) else "nothing more"
+    kind = "lost" if len(got) < len(expected) else "duplicated" if len(got) > len(expected) else "diverged"
+    found.tell(kind, f"{strip.place}@{offset}", f"{who} that starts there sees {there}", f"{wanted}, as the first did")
+
+
+def _check_seqs(tape: Tape, strip: Strip, records: list[Record], found: Findings) -> None:
+    """What a reader of ours keeps, from wherever it starts, has no hole."""
+    if not tape.shape.writers.get(strip.table_name, "") or strip.table_name in ("raw.<source>", "clock", "control"):
+        return
+    headers = {entry.record.offset: entry.header for entry in strip.written}
+    next_seq: dict[str, int] = {}
+    for record in records:
+        header: Header | None = headers[record.offset]
+        if header is None or header.writer != tape.shape.writers[strip.table_name]:
+            continue
+        known = next_seq.get(header.writer)
+        if known is not None and header.seq > known and header.schema != END.number:
+            found.tell("lost", f"{strip.place}@{record.offset}", f"seq {header.seq} of {header.writer}", f"seq {known}",
+                       header.seq - known)  # fmt: skip
+        next_seq[header.writer] = max(known or 0, header.seq + header.count)
