@@ -14,7 +14,6 @@ from agents.topology import FUSED, TaskHops, writers
 from schemas.errors import BadFrame
 from schemas.header import Header, unpack
 from schemas.topics import TOPICS, topic_name
-from streams.admission import Writers
 from streams.log import Log, Record
 
 
@@ -41,9 +40,9 @@ class Shape:
         return topic_name(self.namespace, table_name, self.source)
 
     @property
-    def writers(self) -> Mapping[str, Writers]:
-        """Who writes each topic, by table name."""
-        return writers(self.tasks, self.source)
+    def writers(self) -> Mapping[str, str]:
+        """Who writes each topic, by table name; of one partition each has one writer."""
+        return {name: known for name, known in writers(self.tasks, self.source).items() if isinstance(known, str)}
 
 
 class Entry(NamedTuple):
