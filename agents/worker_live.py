@@ -13,6 +13,8 @@ from streams.kafka import KafkaLog
 from streams.recovery import Recovery
 from streams.runner import Task
 
+NOW = -1.0
+"""A moment that is over on any clock: what is to end by then ends at the next turn."""
 QUIET_S = 0.5
 """A task that was asked to end has drained when nothing has come for this long."""
 DRAIN_S_MAX = 20.0
@@ -39,6 +41,11 @@ class Draining:
         if task.fresh:
             say("fresh", task=task.plan.name, hops=list(task.fresh))
         signal.signal(signal.SIGTERM, lambda *_: self.stop())
+        signal.signal(signal.SIGUSR1, lambda *_: self.hand_over())
+
+    def hand_over(self) -> None:
+        """Commit at the end of this turn, then end: another process goes on from there."""
+        self._until = self._quiet_since = NOW
 
     @property
     def recovery(self) -> Recovery:

@@ -45,7 +45,7 @@ def _live(stage: Stage) -> Report:
     topology = stage.folder / "topology.toml"
     topology.write_text(f"[feed]\nseed = {plan.seed}\ninstruments = {INSTRUMENTS}\n", encoding="ascii")
     live = load_topology(topology)
-    session = LiveSession(stage.tasks_log, live, None, stage.hear, supervisor)
+    session = LiveSession(stage.tasks_log, live, None, stage.hear, supervisor=supervisor)
     session.open()
     injector = stage.injector(session.spec)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from console.figures import age, duration, latency, money, short, time_of_day
+from console.panel_partitions import folded, owners
 
 if TYPE_CHECKING:
     from replay.run_figures import HaltFigures, InstrumentFigures, RecoveryFigures, RunFigures, TaskFigures
@@ -13,6 +14,7 @@ TASK_WIDTHS = (10, 8, 8, 8, 5)
 HOP_WIDTHS = (20, 8, 8)
 WIDE_HOP_WIDTHS = (20, 10, 8, 8, 9, 9)
 """With the figures since watching began beside those of the last seconds, where there is room."""
+OWNER_WIDTHS = (19, 12, 8)
 MONEY_WIDTHS = (6, 16, 16)
 INSTRUMENT_WIDTHS = (20, 14, 13, 13, 7, 11)
 RED, YELLOW, DIM, BOLD = "bold red", "yellow", "dim", "bold"
@@ -20,13 +22,16 @@ STATE_STYLES = {"ACTIVE": "", "REDUCING": YELLOW, "HALTED": RED}
 
 
 def task_lines(figures: RunFigures) -> list[Any]:
-    """The feed and the tasks, a line each: how fast, how far behind, how lively."""
+    """The feed and the tasks, a line each: how fast, how far behind, how lively; then who has which partitions."""
     lines = [_row(("task", "in/s", "lag", "commit", "died"), TASK_WIDTHS, DIM)]
-    for task in figures.tasks:
+    for task in folded(figures.tasks):
         lines.append(_task(task))
         if task.recovery is not None:
             lines.append(text(f" {_cut(recovering(task.recovery), sum(TASK_WIDTHS) - 1)}", YELLOW))
-    return lines
+    told = owners(figures.tasks)
+    if told:
+        lines.append(_row(("worker", "partitions", "lag"), OWNER_WIDTHS, DIM))
+    return lines + [_row((who, which, "-" if lag is None else short(lag)), OWNER_WIDTHS) for who, which, lag in told]
 
 
 def recovering(recovery: RecoveryFigures) -> str:

@@ -53,6 +53,7 @@ class TaskFigures(msgspec.Struct, frozen=True, kw_only=True):
         stalled: It has lag and does not move, or (live) commits no more.
         halted: It ended since too much of its input was refused, and will not go on by itself.
         recovery: How far it is in its recovery; None where that is over, or the task has not committed since it began.
+        owner: Who ran it at its newest commit: host and process; empty where that is not told.
     """
 
     name: str
@@ -66,6 +67,7 @@ class TaskFigures(msgspec.Struct, frozen=True, kw_only=True):
     stalled: bool = False
     halted: bool = False
     recovery: RecoveryFigures | None = None
+    owner: str = ""
 
 
 class HopFigures(msgspec.Struct, frozen=True):

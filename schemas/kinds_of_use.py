@@ -72,6 +72,11 @@ CONFIG = {
         "End the run and `tapedeck up` again, or bring the former file back.",
     ),
     "live_already": ("A live topology is running on these topics.", "End it first; `tapedeck top` shows it."),
+    "repartition": (
+        "A live topic has another number of partitions than the topology asks for: keys would move.",
+        "Set `tasks.partitions` back; or begin anew on another cluster, or in another `TAPEDECK_HOME`.",
+    ),
+    "bad_partitions": ("`--partitions` names none, or some that are not there.", "Write e.g. `0-3` or `0,2`."),
     "live_taken": (
         "The live topics belong to another source or deployment, which no opening can change.",
         "Use another cluster, or another `TAPEDECK_HOME`.",

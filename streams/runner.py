@@ -79,18 +79,19 @@ class Task:
         raw_source = plan.source if stages[0].reads.startswith("raw.") else ""
         primary = plan.topic(stages[0].reads)
         self._input = Input(
-            log, primary, plan.partition, source=raw_source, gapless=not raw_source, records_max=plan.records_max,
-            accepts=schemas_of(stages[0].reads), writer=plan.writers.get(stages[0].reads),
+            log, primary, plan.partition_of(stages[0].reads), source=raw_source, gapless=not raw_source,
+            records_max=plan.records_max, accepts=schemas_of(stages[0].reads), writer=plan.writers.get(stages[0].reads),
         )  # fmt: skip
-        self._letters = Letters(plan.name, primary, plan.partition)
-        self._breaker = Breaker(plan.name, f"{primary}[{plan.partition}]", plan.bad_share_max, plan.bad_min)
+        self._letters = Letters(plan.name, primary, self._input.partition)
+        self._breaker = Breaker(plan.name, f"{primary}[{self._input.partition}]", plan.bad_share_max, plan.bad_min)
         self._sides = Sides(log, plan, self.stages)
         self._failpoint("takeover", 0)
         self._writer: Writer = log.writer(plan.namespace + plan.name)
         self._outputs = TaskOutputs(plan, self.stages, self._writer, self._sides, monotonic, self._before_record)
         self._failpoint("recovering", 0)
         self._recover()
-        self.recovery = Recovery(log, self._input, plan.writers.get(stages[0].reads), monotonic, wall)
+        numbers = plan.writers.get(stages[0].reads)
+        self.recovery = Recovery(log, self._input, numbers if isinstance(numbers, str) else None, monotonic, wall)
         self._failpoint("recovered", self.inputs)
         self._input.open()
         self._sides.open()
@@ -316,6 +317,7 @@ class Task:
         values = {
             "task": self.plan.name,
             "run": self.plan.run,
+            "owner": self.plan.owner,
             "stages": [s.name for s in self.stages],
             "input": {name: getattr(self._input, name) for name in ("offset", "ordinal", "seqs")},
             "sides": self._sides.positions(),

@@ -58,7 +58,9 @@ class Sides:
         self._plan = plan
         names = sorted({name for stage in stages for name in stage.sides})
         self._inputs = {
-            name: Input(log, plan.topic(name), plan.partition, accepts=schemas_of(name), writer=plan.writers.get(name))
+            name: Input(
+                log, plan.topic(name), plan.partition_of(name), accepts=schemas_of(name), writer=plan.writers.get(name)
+            )
             for name in names
         }
         self._by_topic = {source.topic: source for source in self._inputs.values()}
@@ -261,7 +263,7 @@ class Sides:
         for writer, seq in self._inputs[name].seqs.items():
             if before.get(writer) != seq:
                 side = Side(
-                    place=ordinal, input=self._numbers[name], partition=self._plan.partition,
+                    place=ordinal, input=self._numbers[name], partition=self._inputs[name].partition,
                     writer_crc=zlib.crc32(writer.encode()), seq=seq - 1,
                 )  # fmt: skip
                 self._placed.append(side)

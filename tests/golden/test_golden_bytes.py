@@ -79,6 +79,7 @@ DOCUMENTS: dict[str, Document] = {
         limits={"price_collar": {"bps": 50}}, model={"weights": [0.5, -1e-300]},
         view=[{"family": "volatility", "half_life_ns": 10_000_000_000, "name": "slow"}],
         code=[{"kind": "strategy", "load": "strategy.py:STRATEGY", "sha256": "c" * 64}], split=True,
+        partitions=4,
     ),
     "end": End(run="20240809t000000-ab12", ts=TS, inputs=217_091),
     "clock": Clock(ts=TS),

@@ -121,6 +121,16 @@ def topics_of_another_deployment(desk: Desk) -> Any:
     return open_live(log, load_topology(desk.folder / "topology.toml"))
 
 
+@trigger("config.repartition")
+def more_partitions_than_the_live_topics_have(desk: Desk) -> Any:
+    log, _ = opened()
+    desk.file("[tasks]\npartitions = 4\n", "topology.toml")
+    return open_live(log, load_topology(desk.folder / "topology.toml"))
+
+
+trigger("config.bad_partitions")(lambda desk: ran(desk, "up", "--partitions", "0-3"))
+
+
 @trigger("config.unsettled")
 def a_task_that_left_something_uncommitted(_: Desk) -> Any:
     from schemas.codec import encode

@@ -12,6 +12,8 @@ import pytest
 
 from console.live_view import Lines, Panel, as_line
 from console.panel import draw
+from console.panel_partitions import folded, owners
+from console.panel_tables import task_lines
 from replay.hops import INTERVALS
 from replay.meter import Meter
 from replay.run_figures import (
@@ -162,3 +164,20 @@ def test_every_key_of_the_json_is_documented() -> None:
     nested = (document["tasks"][0], document["hops"]["risk"], document["instruments"][0], document["halts"][0])
     expected = {*document, *document["pnl"]["BTC"], *document["ticks"], *(key for part in nested for key in part)}
     assert expected <= keys
+
+
+def test_tasks_of_several_partitions_are_a_line_a_chain_and_a_line_a_worker() -> None:
+    tasks = [
+        TaskFigures(name=f"hot@{p}", hops=("feature",), per_s=10.0, lag=p, commit_age_s=float(p), restarts=p == 3,
+                    stalled=p == 2, owner=f"desk/{p // 3}")
+        for p in range(4)
+    ]  # fmt: skip
+    (hot,) = folded(tasks)
+    assert (hot.name, hot.per_s, hot.lag, hot.commit_age_s) == ("hot x4", 40.0, 6, 3.0)
+    assert (hot.restarts, hot.stalled) == (1, True)
+    assert owners(tasks) == [("desk/0", "0-2", 3), ("desk/1", "3", 3)]
+    lines = [line.plain for line in task_lines(msgspec.structs.replace(CALM, tasks=tuple(tasks)))]
+    assert [line.split()[0] for line in lines] == ["task", "hot", "worker", "desk/0", "desk/1"]
+    single = (TaskFigures(name="risk", lag=0),)
+    assert folded(single) == list(single)
+    assert owners(single) == []
