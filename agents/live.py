@@ -14,11 +14,12 @@ from __future__ import annotations
 import threading
 from collections import Counter
 from collections.abc import Callable, Collection, Mapping, Sequence
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from agents.live_plan import LivePlan
 from agents.opening import open_live
-from agents.stalls import Stalls
+from agents.stalls import Stalled, Stalls
 from agents.supervisor import Supervisor
 from agents.topology import CLOCK, FEED, writers
 from agents.worker_spec import FeedSpec, WorkerSpec
@@ -91,6 +92,7 @@ class LiveSession:
         self._stalled: Counter[str] = Counter()
         self._endpoint: Endpoint | None = None
         self._stalls = Stalls(log, {task.name: task for task in plan.tasks})
+        self._found: SimpleQueue[Stalled] = SimpleQueue()
         self._stopping = False
         self._ended = threading.Event()
 
@@ -125,10 +127,12 @@ class LiveSession:
             threading.Thread(target=self._beat, daemon=True, name="beat").start()
             self._member.join()
         self._start(self.names)
+        threading.Thread(target=self._watch_stalls, daemon=True, name="stalls").start()
         while not self._stopping:
             self._supervisor.poll(POLL_S)
             self._follow()
-            for task in self._stalls.look(self._supervisor.is_ready):
+            while not self._found.empty():
+                task = self._found.get()
                 self._on_event({"event": "stalled", "task": task.name, "message": task.why})
                 self._stalled[task.name] += 1
                 self._supervisor.kill(task.name)
@@ -195,6 +199,12 @@ class LiveSession:
         changed = ", ".join(map(str, partitions))
         owned = ", ".join(map(str, sorted(self._owned))) or "none"
         self._on_event({"event": "partitions", "task": "", "message": f"{changed} {kind}; here now: {owned}"})
+
+    def _watch_stalls(self) -> None:
+        """In a thread of its own: a broker that is away lets who asks wait, and the dead must be brought back."""
+        while not self._ended.wait(POLL_S):
+            for task in self._stalls.look(self._supervisor.is_ready):
+                self._found.put(task)
 
     def _beat(self) -> None:
         while not self._ended.wait(BEAT_S):

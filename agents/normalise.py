@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from agents.context import Context
 from feeds.binance import BinanceAdapter
 from schemas.errors import BadInput, BadPayload
 from schemas.partitions import partition_of
+from streams.admission import RETRY
 from streams.agent import Batch, Out, Payload, Reject, Rows, RowsOut
 
 TICKS = "ticks.<source>"
@@ -37,7 +39,7 @@ class Normalise:
 
     def step(self, state: Any, batch: Batch) -> Out:
         """Rows for payloads that made any; bad ones refused."""
-        payloads: Any = batch.items
+        payloads: Any = self._named(batch.items)
         strays = self._strays(payloads)
         if strays:
             own = [i for i in range(len(payloads)) if i not in strays]
@@ -50,6 +52,13 @@ class Normalise:
         if len(rows):
             out.rows.append(RowsOut(TICKS, rows, index))
         return out
+
+    def _named(self, payloads: Any) -> Any:
+        """Payloads that were refused once and put back are the source's own, whoever put them there."""
+        if not any(payload.source == RETRY for payload in payloads):
+            return payloads
+        source = self._context.run.source
+        return [replace(p, source=source) if p.source == RETRY else p for p in payloads]
 
     def _strays(self, payloads: Sequence[Payload]) -> dict[int, BadInput]:
         """Payloads whose key belongs to another partition: the tasks there keep that instrument's book and position."""

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "--seconds 30 --seed 7",
-    "--seconds 120 --seed 1 --faults kill,pause-twin,broker-kill --json",
+    "--seconds 120 --faults kill,pause-twin,broker-kill --json",
     "--seconds 60 --brokers 3 --faults broker-loss",
     "--seconds 60 --capture btc.gz eth.gz",
     "--plant duplicate",

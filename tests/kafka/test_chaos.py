@@ -34,6 +34,7 @@ def chaos(*arguments: str) -> tuple[int, dict[str, Any], str]:
     return process.returncode, json.loads(output) if output.startswith("{") else {}, errors
 
 
+@pytest.mark.long
 def test_a_run_with_tasks_killed_doubled_and_fenced_holds() -> None:
     faults = "kill,failpoint,pause-twin,network,broker-kill"
     code, report, errors = chaos("--seconds", "30", "--seed", "11", "--faults", faults)

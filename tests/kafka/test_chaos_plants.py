@@ -11,6 +11,8 @@ from chaos.kinds import kinds_for
 from chaos.plan import ChaosPlan
 from chaos.rig import run
 
+pytestmark = pytest.mark.long
+
 SECONDS = 8.0
 """Under load: long enough for each of these bugs to strike."""
 

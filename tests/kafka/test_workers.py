@@ -26,7 +26,7 @@ from streams.progress import progress
 from tests.kafka.live_desk import LiveDesk, until
 from tests.partitioned_desk import PartitionedDesk
 
-pytestmark = pytest.mark.timeout(900)
+pytestmark = [pytest.mark.timeout(900), pytest.mark.long]
 PARTITIONS = 4
 TOPOLOGY = f"[tasks]\npartitions = {PARTITIONS}\n[feed]\ninstruments = 6\n[strategy]\nrest_ms = 100\n"
 Up = subprocess.Popen[str]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -100,8 +101,14 @@ def opened() -> tuple[Any, LivePlan]:
 @trigger("config.live_already")
 def a_clock_that_still_ticks(_: Desk) -> Any:
     log, plan = opened()
-    head = Header(schema=CLOCK.number, version=1, seq=0, time=wall_ns(), writer=WRITER)
-    log.appender().append("clock", 0, b"", b"{}", pack(head))
+    appender = log.appender()
+
+    def tick(seq: int) -> None:
+        head = Header(schema=CLOCK.number, version=1, seq=seq, time=wall_ns(), writer=WRITER)
+        appender.append("clock", 0, b"", b"{}", pack(head))
+
+    tick(0)
+    threading.Timer(0.2, tick, (1,)).start()
     return LiveSession(log, plan, None, lambda _event: None).open()
 
 

@@ -39,7 +39,7 @@ def test_one_kind_alone_is_drawn_five_times() -> None:
 
 
 def test_the_five_runs_of_the_gate_have_every_kind() -> None:
-    line = re.search(r"^chaos_runs=\((.*)\)$", (REPOSITORY / ".ci" / "run").read_text(), re.MULTILINE)
+    line = re.search(r"^chaos_runs=\((.*)\)$", (REPOSITORY / ".ci" / "chaos").read_text(), re.MULTILINE)
     assert line is not None
     seen: set[str] = set()
     runs = re.findall(r"--seed (\d+)(?: --brokers (\d))?", line[1])
