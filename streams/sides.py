@@ -187,7 +187,12 @@ class Sides:
 
     def positions(self) -> dict[str, Any]:
         """Positions by table name, for the snapshot."""
-        return {name: {"offset": s.offset, "seqs": s.seqs, "ended": s.ended} for name, s in self._inputs.items()}
+        found: dict[str, Any] = {
+            name: {"offset": s.offset, "seqs": s.seqs, "ended": s.ended} for name, s in self._inputs.items()
+        }
+        if self.clock_stopped:
+            found["clock"]["stopped"] = True
+        return found
 
     def restore(self, positions: dict[str, Any]) -> None:
         """Positions from a snapshot."""
