@@ -8,7 +8,8 @@ from console.figures import age, duration, latency, money, short, time_of_day
 from console.panel_partitions import folded, owners
 
 if TYPE_CHECKING:
-    from replay.run_figures import HaltFigures, InstrumentFigures, RecoveryFigures, RunFigures, TaskFigures
+    from replay.run_figures import HaltFigures, InstrumentFigures, RunFigures, TaskFigures
+    from streams.recovery import RecoveryProgress
 
 TASK_WIDTHS = (10, 8, 8, 8, 5)
 HOP_WIDTHS = (20, 8, 8)
@@ -34,11 +35,11 @@ def task_lines(figures: RunFigures) -> list[Any]:
     return lines + [_row((who, which, "-" if lag is None else short(lag)), OWNER_WIDTHS) for who, which, lag in told]
 
 
-def recovering(recovery: RecoveryFigures) -> str:
+def recovering(recovery: RecoveryProgress) -> str:
     """How far a recovery is, in few words.
 
-    >>> from replay.run_figures import RecoveryFigures
-    >>> recovering(RecoveryFigures(120_000, 1_000_000, 3.0, 22.0))
+    >>> from streams.recovery import RecoveryProgress
+    >>> recovering(RecoveryProgress(120_000, 1_000_000, 3.0, 22.0))
     'recovering 120,000 of 1.00M, 0:22 left'
     """
     left = "" if recovery.left_s is None else f", {duration(recovery.left_s)} left"

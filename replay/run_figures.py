@@ -10,6 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from schemas.control import TradingState
+from streams.recovery import RecoveryProgress
 
 Stage = Literal["opened", "playing", "live", "draining", "silent", "ended"]
 """opened: no tick yet. draining: the feed has ended, what was sent is worked off. silent: no tick and no commit of
@@ -21,22 +22,6 @@ class Tally(msgspec.Struct, frozen=True):
 
     total: int = 0
     per_s: float = 0.0
-
-
-class RecoveryFigures(msgspec.Struct, frozen=True):
-    """How far a task is in working off what lay on its input when its life began.
-
-    Attributes:
-        done: Inputs worked off by this life.
-        to_do: Inputs that lay there.
-        elapsed_s: Since it began.
-        left_s: At the mean speed so far; None before anything was done.
-    """
-
-    done: int
-    to_do: int
-    elapsed_s: float
-    left_s: float | None
 
 
 class TaskFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,7 +51,7 @@ class TaskFigures(msgspec.Struct, frozen=True, kw_only=True):
     restarts: int | None = None
     stalled: bool = False
     halted: bool = False
-    recovery: RecoveryFigures | None = None
+    recovery: RecoveryProgress | None = None
     owner: str = ""
 
 

@@ -15,7 +15,7 @@ import msgspec
 from agents.topology import CLOCK, FEED, HOP_FACTORIES, PRIMARY, TaskHops, writers
 from replay.counted import Counted
 from replay.meter import Meter
-from replay.run_figures import RecoveryFigures, TaskFigures
+from replay.run_figures import TaskFigures
 from replay.watched import NANOS_PER_MS, Watched
 from schemas.errors import SnapshotError
 from schemas.header import HOP_NUMBER
@@ -142,7 +142,7 @@ class TaskWatch:
             name=task.hops.name, hops=task.hops.hops, inputs=inputs, per_s=task.meter.rate(now_s, inputs),
             lag=0 if over else lag, lag_is_bound=not answers, commit_age_s=age_s,
             stalled=not over and self._stalled(task, lag, age_s, now_s), halted=task.halted,
-            recovery=None if over else _recovery(task, inputs, wall_ns), owner=task.owner,
+            recovery=None if over else RecoveryProgress.told(task.recovery, inputs, wall_ns), owner=task.owner,
         )  # fmt: skip
 
     def _lag(self, task: _Task, inputs: int, counted: Counted) -> int:
@@ -192,8 +192,3 @@ class TaskWatch:
         if inputs != task.inputs or task.snapshot is None:
             task.moved_s = now_s
         task.inputs, task.snapshot, task.owner = inputs, record, str(values.get("owner", ""))
-
-
-def _recovery(task: _Task, inputs: int, wall_ns: int) -> RecoveryFigures | None:
-    found = RecoveryProgress.told(task.recovery, inputs, wall_ns)
-    return None if found is None else RecoveryFigures(found.done, found.to_do, found.elapsed_s, found.left_s)

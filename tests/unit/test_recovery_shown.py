@@ -15,7 +15,7 @@ from operations import tasks
 from operations.live_run import TaskFacts
 from replay.counted import Counted
 from replay.plan import PlayPlan, open_run
-from replay.run_figures import RecoveryFigures, RunFigures, TaskFigures
+from replay.run_figures import RunFigures, TaskFigures
 from replay.task_watch import TaskWatch
 from replay.watched import watched
 from streams.memory import MemoryLog
@@ -24,7 +24,7 @@ from streams.snapshot import TaskState, record_header, to_bytes
 
 SECOND_NS = 1_000_000_000
 RUN = PlayPlan(run="20261123t142501-ab12")
-HALF = RecoveryFigures(done=120_000, to_do=1_000_000, elapsed_s=3.0, left_s=22.0)
+HALF = RecoveryProgress(done=120_000, to_do=1_000_000, elapsed_s=3.0, left_s=22.0)
 
 
 def commit(log: MemoryLog, *, inputs: int, recovery: Any) -> None:
@@ -38,7 +38,7 @@ def commit(log: MemoryLog, *, inputs: int, recovery: Any) -> None:
     writer.commit()
 
 
-def shown(log: MemoryLog, wall_ns: int) -> RecoveryFigures | None:
+def shown(log: MemoryLog, wall_ns: int) -> RecoveryProgress | None:
     watch = TaskWatch(log, watched(log, RUN.run))
     watch.poll(0.0)
     found = watch.figures(Counted({}), ended=False, now_s=0.0, wall_ns=wall_ns, restarts=None)
@@ -51,7 +51,7 @@ def test_top_knows_it_from_the_newest_snapshot_alone() -> None:
     open_run(log, RUN)
     assert shown(log, 0) is None, "nothing was committed yet"
     commit(log, inputs=110, recovery=[10, 1_010, 5 * SECOND_NS])
-    assert shown(log, 15 * SECOND_NS) == RecoveryFigures(done=100, to_do=1_000, elapsed_s=10.0, left_s=90.0)
+    assert shown(log, 15 * SECOND_NS) == RecoveryProgress(done=100, to_do=1_000, elapsed_s=10.0, left_s=90.0)
     commit(log, inputs=1_010, recovery=None)
     assert shown(log, 25 * SECOND_NS) is None
 
