@@ -39,6 +39,18 @@ bench-baseline:
     uv run python -m benchmarks --all --baseline --no-bounds --commit "$(git rev-parse --short HEAD)"
     uv run --group plots python -m benchmarks --docs
 
+# The tests that take minutes: faults on a real Kafka, planted bugs, workers that share partitions.
+long:
+    uv run pytest -m long -n 0 --timeout 900
+
+# Two minutes of faults, one of five runs by the day: between them they carry out every kind.
+chaos-day:
+    .ci/chaos
+
+# An hour of faults under load, on Kafka, of another seed each time: just chaos [SECONDS] [more flags]
+chaos SECONDS="3600" *ARGUMENTS:
+    uv run tapedeck chaos --seconds {{SECONDS}} --seed "$(date +%s)" {{ARGUMENTS}}
+
 # Everything that must hold before a change is taken: lint, tests, a short run on the embedded broker.
 ci:
     .ci/run

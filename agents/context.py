@@ -15,6 +15,7 @@ from schemas.codec import decode_any
 from schemas.control import RunOpened
 from schemas.definition import Definition
 from schemas.errors import BadFrame, SnapshotError
+from schemas.partitions import partition_of
 from schemas.topics import topic_name
 from streams.log import Log
 
@@ -31,6 +32,7 @@ class Context:
         run: The opening record: mode, source, seed, venue latency, limits, model.
         instruments: Definitions in the order of their slots (ascending instrument_id).
         folder: Where the paths of the desk's own code begin.
+        partition: Of whose instruments these agents take care, where the run has several.
         slots: int32, shape (highest instrument_id + 1,): dense slot by instrument_id, ``NO_SLOT`` where undefined.
     """
 
@@ -38,6 +40,11 @@ class Context:
     instruments: tuple[Definition, ...]
     slots: npt.NDArray[np.int32]
     folder: Path = Path()
+    partition: int = 0
+
+    def owns(self, instrument: str) -> bool:
+        """Whether an instrument (``market:symbol``) is of this partition."""
+        return partition_of(instrument.encode(), self.run.partitions) == self.partition
 
     def slot_of(self, instrument_id: int) -> int:
         """Dense slot of an instrument; ``NO_SLOT`` when it is not defined."""

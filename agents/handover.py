@@ -14,7 +14,7 @@ import msgspec
 from agents.defining import define
 from agents.release_watch import ReleaseWatch
 from agents.settled import check_settled
-from agents.topology import CLOCK, TaskHops, deployment
+from agents.topology import CLOCK, TaskHops, deployed
 from schemas.control import ReleaseCut, RunOpened, TaskStart
 from streams.clock import monotonic_s, sleep_s, wall_ns
 from streams.log import Log
@@ -126,7 +126,7 @@ def stands(watch: ReleaseWatch, run: str, cut: ReleaseCut | None) -> None:
 
 def starts_of(log: Log, opening: RunOpened) -> dict[str, TaskStart]:
     """Where the tasks of a run that ended in order stand: where those of its successor begin."""
-    return {task.name: _start(log, task) for task in deployment(opening.split)}
+    return {task.name: _start(log, task) for task in deployed(opening)}
 
 
 def start_of(values: dict[str, Any]) -> TaskStart:
@@ -140,7 +140,7 @@ def start_of(values: dict[str, Any]) -> TaskStart:
 
 
 def _tasks(cut: ReleaseCut) -> tuple[TaskHops, ...]:
-    return deployment(cut.opening.split)
+    return deployed(cut.opening)
 
 
 def _left(log: Log, task: TaskHops, cut: ReleaseCut) -> dict[str, Any] | None:

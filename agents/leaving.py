@@ -1,7 +1,7 @@
 """A live task that leaves when a release cut says so: it works off what was made for it, commits, and ends for good.
 
 Tasks leave in the data's way. Normalise leaves where it stands: its place in the raw payloads is the cut's place P.
-Each task behind it leaves when the one before it has, and it has taken in all that one has written: so every payload
+Each task behind it leaves when those before it have, and it has taken in all that they have written: so every payload
 before P went the whole way through the old code, and none after it did. The venue leaves at once: orders that wait for
 their tick are part of its state.
 
@@ -10,10 +10,11 @@ A task that dies in between does the same in its next life. One that has left, a
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from agents.release_watch import ReleaseWatch
-from agents.topology import PRIMARY, TaskHops, deployment, writers
+from agents.topology import PRIMARY, TaskHops
+from schemas.topics import TOPICS, is_spread
 from streams.clock import monotonic_s
 from streams.log import Log
 from streams.runner import Task
@@ -35,12 +36,12 @@ class Leaving:
         task: It holds its place already.
         hops: What it is made of.
         log: Where.
-        split: Which deployment it is part of.
+        tasks: All of the deployment that it is part of.
         monotonic: A clock that does not step.
     """
 
     def __init__(
-        self, task: Task, hops: TaskHops, log: Log, *, split: bool = False,
+        self, task: Task, hops: TaskHops, log: Log, tasks: Sequence[TaskHops], *,
         monotonic: Callable[[], float] = monotonic_s,
     ) -> None:  # fmt: skip
         self.task = task
@@ -48,7 +49,7 @@ class Leaving:
         self._monotonic = monotonic
         self._watch = ReleaseWatch(log, task.plan.namespace)
         self._look_at = 0.0
-        self._before = _before(hops, task.plan.source, split)
+        self._before = _before(hops, tasks)
         self._primary = PRIMARY[hops.hops[0]]
 
     @property
@@ -81,21 +82,23 @@ class Leaving:
         self.task.close()
 
     def _has_all(self, successor: str) -> bool:
-        """Whether the task before has left, and all that it wrote has been taken in."""
-        if self._before is None:
-            return True
+        """Whether the tasks before have left, and all that they wrote has been taken in."""
+        return all(self._has_all_of(task, successor) for task in self._before)
+
+    def _has_all_of(self, before: TaskHops, successor: str) -> bool:
         topic = self.task.plan.topic("state")
-        found = newest_record(self._log, topic, self._before.state_partition, self._before.name)
+        found = newest_record(self._log, topic, before.state_partition, before.name)
         values = {} if found is None else load_values(found.value)
         if values.get("left_to") not in (successor, self.task.plan.run):  # the latter: it never came up in this run
             return False
-        return self.task.consumed(self._before.name) >= int(values["outputs"][self._primary][0])
+        return self.task.consumed(before.name) >= int(values["outputs"][self._primary][0])
 
 
-def _before(hops: TaskHops, source: str, split: bool) -> TaskHops | None:
-    """The task that writes what this one reads; None where it leaves on its own."""
-    tasks = deployment(split)
-    name = writers(tasks, source).get(PRIMARY[hops.hops[0]])
+def _before(hops: TaskHops, tasks: Sequence[TaskHops]) -> list[TaskHops]:
+    """The tasks that write what this one reads; none where it leaves on its own."""
     if hops.hops[0] == DRIVEN_BY_ORDERS:
-        return None
-    return next((task for task in tasks if task.name == name), None)
+        return []
+    primary = PRIMARY[hops.hops[0]]
+    writer = next(topic.written_by for topic in TOPICS if topic.name == primary)
+    near = [task for task in tasks if writer in task.hops]
+    return [task for task in near if task.partition == hops.partition] if is_spread(primary) else near

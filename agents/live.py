@@ -3,19 +3,25 @@
 Order of start: the clock first, as tasks that listen to it hold until it ticks; then the hops; the feed last.
 Order of end: the feed first, then the hops in the data's way, each when it has worked off what the one before it sent;
 the clock last. What is unanswered then stays in the snapshots: the next life goes on with it.
+
+Which partitions run here is fixed, or follows a consumer group (``streams/membership.py``): then partitions come and
+go, each with its tasks, and partition 0 with all that there is once (clock, risk, feed). What goes commits and ends; it
+does not work off its input, which its successor reads on.
 """
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
+from queue import SimpleQueue
 from typing import TYPE_CHECKING, Any
 
 from agents.handover import clock_ticks
 from agents.live_plan import LivePlan
 from agents.opening import open_live
 from agents.release_watch import release_of
-from agents.stalls import Stalls
+from agents.stalls import Stalled, Stalls
 from agents.successor import Successor
 from agents.supervisor import Supervisor
 from agents.topology import CLOCK, FEED, writers
@@ -23,6 +29,7 @@ from agents.worker_spec import FeedSpec, WorkerSpec
 from schemas.control import RunOpened
 from schemas.errors import ConfigError
 from streams.kafka import KafkaLog
+from streams.membership import GIVE_UP_S_MAX, SESSION_S, Membership
 
 if TYPE_CHECKING:
     from streams.metrics_server import Endpoint
@@ -36,6 +43,16 @@ DEATHS_MAX = 20
 """Deaths in a row of one task, after which the topology ends: several minutes, and a broker may be back by then."""
 END_S_MAX = 25.0
 """How long each task is given to work off its input and commit."""
+HAND_OVER_S_MAX = 20.0
+"""How long the tasks of partitions that go elsewhere are given to commit: less than the group waits for them."""
+assert HAND_OVER_S_MAX < GIVE_UP_S_MAX
+FENCED_S = 15.0
+"""How long a fenced task's return is put off where partitions move: by then its group has said whose it is."""
+assert FENCED_S > SESSION_S
+LEASE_S = 10.0
+"""Where partitions move, a process whose supervisor is silent for so long ends itself: its partitions have others."""
+BEAT_S = 1.0
+"""Seconds between the supervisor's words to its processes."""
 OnEvent = Callable[[dict[str, Any]], None]
 
 
@@ -46,23 +63,37 @@ class LiveSession:
         log: Where.
         plan: What it is.
         only: Names of the processes to run here; None for all. The others run elsewhere.
-        on_event: Hears of what workers say, of deaths and of stalls.
+        on_event: Hears of what workers say, of deaths and stalls, and of partitions that come and go.
+        member: Of the group that shares the partitions out; None: ``only`` says what runs here.
+        supervisor: Of its processes; None for one of its own.
+
+    Attributes:
+        names: Processes that run here.
     """
 
-    def __init__(self, log: KafkaLog, plan: LivePlan, only: Collection[str] | None, on_event: OnEvent) -> None:
+    def __init__(
+        self, log: KafkaLog, plan: LivePlan, only: Collection[str] | None, on_event: OnEvent,
+        member: Membership | None = None, supervisor: Supervisor | None = None,
+    ) -> None:  # fmt: skip
         self.plan = plan
         self.opened: RunOpened | None = None
-        self.names = tuple(name for name in plan.names if only is None or name in only)
-        self._only = only
+        self.names = tuple(name for name in plan.names if only is None or name in only) if member is None else ()
+        self._alone = only is None and member is None
+        self._member = member
+        self._owned: set[int] = set()
         self._log = log
         self._on_event = on_event
-        self._supervisor = Supervisor(on_event, backoff_s=BACKOFF_S, deaths_max=DEATHS_MAX)
+        self._supervisor = supervisor or Supervisor(
+            on_event, backoff_s=BACKOFF_S, deaths_max=DEATHS_MAX, fenced_s=None if member is None else FENCED_S
+        )
         self._started: list[str] = []
         self._stalled: Counter[str] = Counter()
         self._endpoint: Endpoint | None = None
-        self._stalls = Stalls(log, {t.name: t for t in plan.tasks if t.name in self.names})
+        self._stalls = Stalls(log, {task.name: task for task in plan.tasks})
+        self._found: SimpleQueue[Stalled] = SimpleQueue()
         self._successor: Successor | None = None
         self._stopping = False
+        self._ended = threading.Event()
 
     @property
     def restarts(self) -> Mapping[str, int]:
@@ -75,7 +106,7 @@ class LiveSession:
         Raises:
             ConfigError: It runs already, or the live topics are another's.
         """
-        if self._only is None and clock_ticks(self._log):
+        if self._alone and clock_ticks(self._log):
             raise ConfigError(
                 "a live topology is running here already", kind="live_already",
                 got="its clock ticks", fix="tapedeck top shows it; end that one first",
@@ -92,16 +123,16 @@ class LiveSession:
             BrokerError: The same, and Kafka is the cause.
         """
         self._listen()
-        for name in self.names:
-            if name == FEED:
-                self._supervisor.wait_ready(lambda: self._stopping)
-            if self._stopping:
-                return
-            self._supervisor.start(self._spec(name))
-            self._started.append(name)
+        if self._member is not None:
+            threading.Thread(target=self._beat, daemon=True, name="beat").start()
+            self._member.join()
+        self._start(self.names)
+        threading.Thread(target=self._watch_stalls, daemon=True, name="stalls").start()
         while not self._stopping:
             self._supervisor.poll(POLL_S)
-            for task in self._stalls.look(self._supervisor.is_ready):
+            self._follow()
+            while not self._found.empty():
+                task = self._found.get()
                 self._on_event({"event": "stalled", "task": task.name, "message": task.why})
                 self._stalled[task.name] += 1
                 self._supervisor.kill(task.name)
@@ -114,6 +145,11 @@ class LiveSession:
 
     def drain(self, on_progress: Callable[[str], None]) -> bool:
         """End every task in order, as the head of this file says; False where one had to be killed."""
+        if self._member is not None:
+            on_progress("handing over")
+            in_order = self._supervisor.hand_over(self._started, HAND_OVER_S_MAX)
+            self._member.leave()
+            return in_order
         in_order = True
         order = [name for name in self._started if name not in (CLOCK, FEED)]
         for name in [n for n in (FEED, *order, CLOCK) if n in self._started]:
@@ -123,11 +159,59 @@ class LiveSession:
 
     def close(self) -> None:
         """End every process that is still there, at once."""
+        self._ended.set()
         if self._successor is not None:
             self._successor.close()
         self._supervisor.close()
         if self._endpoint is not None:
             self._endpoint.close()
+        if self._member is not None:
+            self._member.leave()
+
+    def _start(self, names: Sequence[str]) -> None:
+        for name in names:
+            if name == FEED:
+                self._supervisor.wait_ready(lambda: self._stopping)
+            if self._stopping:
+                return
+            self._supervisor.start(self.spec(name))
+            self._started.append(name)
+
+    def _follow(self) -> None:
+        """Take on what the group has given, and hand over what it wants back."""
+        for change in () if self._member is None else self._member.changes():
+            names = self.plan.names_of(change.partitions)
+            if change.kind == "assigned":
+                self._owned.update(change.partitions)
+                self._told(change.kind, change.partitions)
+                self._start([name for name in names if name not in (*self._started, FEED)])
+            else:
+                self._owned.difference_update(change.partitions)
+                self._told(change.kind, change.partitions)
+                self._supervisor.hand_over([name for name in names if name in self._started], HAND_OVER_S_MAX)
+                self._started = [name for name in self._started if name not in names]
+                if change.kind == "revoked" and self._member is not None:
+                    self._member.released()
+        feed_due = self._member is not None and FEED in self.plan.names_of(self._owned) and FEED not in self._started
+        if feed_due and self._supervisor.ready:
+            self._start([FEED])
+        if self._member is not None:
+            self.names = tuple(name for name in self.plan.names if name in self._started)
+
+    def _told(self, kind: str, partitions: Collection[int]) -> None:
+        changed = ", ".join(map(str, partitions))
+        owned = ", ".join(map(str, sorted(self._owned))) or "none"
+        self._on_event({"event": "partitions", "task": "", "message": f"{changed} {kind}; here now: {owned}"})
+
+    def _watch_stalls(self) -> None:
+        """In a thread of its own: a broker that is away lets who asks wait, and the dead must be brought back."""
+        while not self._ended.wait(POLL_S):
+            for task in self._stalls.look(self._supervisor.is_ready):
+                self._found.put(task)
+
+    def _beat(self) -> None:
+        while not self._ended.wait(BEAT_S):
+            self._supervisor.beat()
 
     def _listen(self) -> None:
         """Tell how the processes are, where that was asked for; where it cannot be, that is said and all goes on."""
@@ -137,7 +221,10 @@ class LiveSession:
         from agents.process_metrics import of_supervisor
         from streams.metrics_server import Endpoint, info
 
-        readings = [info(self.opened.run), *of_supervisor(self._supervisor, self.names, self._stalled)]
+        readings = [
+            info(self.opened.run),
+            *of_supervisor(self._supervisor, self.names or self.plan.names, self._stalled),
+        ]
         try:
             self._endpoint = Endpoint(UP, readings, host=metrics.host, port=metrics.port)
         except ConfigError as error:
@@ -154,7 +241,7 @@ class LiveSession:
         """Start the tasks of the run that a release cut led to, where those of the run before have left."""
         if self.opened is None or self._successor is None:
             return
-        hops = [task.name for task in self.plan.tasks if task.name in self.names]
+        hops = [task.name for task in self.plan.tasks if task.name in self._started]
         left = all(self._supervisor.is_done(name) for name in hops)
         opening = self._successor.look(self.opened.run, bool(hops) and left)
         if opening is None or not left:
@@ -162,20 +249,24 @@ class LiveSession:
         before, self.plan, self.opened = self.plan, self._successor.plan_of(opening), opening
         self._on_event({"event": "released", "run": opening.run, "message": f"{release_of(opening)} takes over: "
                         f"run {opening.run}"})  # fmt: skip
-        if FEED in self.names and self.plan.settings.feed != before.settings.feed:
+        if FEED in self._started and self.plan.settings.feed != before.settings.feed:
             self._supervisor.end(FEED, END_S_MAX)
             hops.append(FEED)
         for name in hops:
-            self._supervisor.start(self._spec(name))
+            self._supervisor.start(self.spec(name))
 
-    def _spec(self, name: str) -> WorkerSpec:
+    def spec(self, name: str) -> WorkerSpec:
+        """What a process of this run is told, by its name."""
         if self.opened is None:
             raise AssertionError("start before open")
         feed = self.plan.settings.feed
-        hops = next((list(task.hops) for task in self.plan.tasks if task.name == name), [])
+        found = [(task.hops, task.partition) for task in self.plan.tasks if task.name == name]
+        hops, partition = found[0] if found else ((), 0)
         return WorkerSpec(
             bootstrap=self._log.bootstrap, namespace="", run=self.opened.run, source=self.plan.source, task=name,
-            hops=hops, mode="live", writers=writers(self.plan.tasks, self.plan.source), folder=str(self.plan.folder),
+            hops=list(hops), mode="live", writers=writers(self.plan.tasks, self.plan.source, partition),
+            partition=partition, partitions=self.plan.partitions,
+            folder=str(self.plan.folder), lease_s=0.0 if self._member is None else LEASE_S,
             bad_share_max=self.plan.settings.tasks.bad_share_max, bad_min=self.plan.settings.tasks.bad_min,
             metrics_host=self.plan.settings.metrics.host, metrics_port=self._metrics_port(name),
             feed=None if name != FEED else FeedSpec(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
@@ -74,13 +74,24 @@ class LivePlan:
     @property
     def tasks(self) -> tuple[TaskHops, ...]:
         """Tasks that are chains of hops."""
-        return deployment(self.settings.tasks.split)
+        return deployment(self.settings.tasks.split, self.settings.tasks.partitions)
+
+    @property
+    def partitions(self) -> int:
+        """Partitions by instrument."""
+        return self.settings.tasks.partitions
 
     @property
     def names(self) -> tuple[str, ...]:
         """Every process of the run, in the order in which they start."""
         feed = () if self.settings.feed.kind == "none" else (FEED,)
         return (CLOCK, *(task.name for task in self.tasks), *feed)
+
+    def names_of(self, partitions: Collection[int]) -> tuple[str, ...]:
+        """Processes of some partitions, in the order in which they start. What there is once belongs to partition 0."""
+        tasks = [task.name for task in self.tasks if task.partition in partitions]
+        once = [CLOCK, FEED] if 0 in partitions else []
+        return tuple(name for name in self.names if name in tasks or name in once)
 
     def opening(self, run: str) -> RunOpened:
         """The record that opens the run."""
@@ -93,6 +104,7 @@ class LivePlan:
             parameters=self._parameters(), limits=self.limits, model=self.model, view=self.columns,
             code=[plugin.record() for plugin in plugins], split=settings.tasks.split,
             build=build_hash(),
+            partitions=settings.tasks.partitions,
         )  # fmt: skip
 
     def _parameters(self) -> dict[str, Any]:

@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
+
+import numpy as np
 
 from agents.context import Context
 from feeds.binance import BinanceAdapter
-from streams.agent import Batch, Out, Reject, Rows, RowsOut
+from schemas.errors import BadInput, BadPayload
+from schemas.partitions import partition_of
+from streams.admission import RETRY
+from streams.agent import Batch, Out, Payload, Reject, Rows, RowsOut
 
 TICKS = "ticks.<source>"
+OWNERS_MAX = 65_536
+"""Keys whose partition is remembered; anybody can write others, which are worked out each time."""
 
 
 class Normalise:
@@ -22,6 +31,8 @@ class Normalise:
 
     def __init__(self, context: Context) -> None:
         self._adapter = BinanceAdapter(context.instruments)
+        self._context = context
+        self._owners: dict[bytes, int] = {}
 
     def start(self) -> Any:
         """Empty books."""
@@ -29,8 +40,15 @@ class Normalise:
 
     def step(self, state: Any, batch: Batch) -> Out:
         """Rows for payloads that made any; bad ones refused."""
-        payloads: Any = batch.items
-        rows, index, rejects = self._adapter.ingest(state, payloads)
+        payloads: Any = self._named(batch.items)
+        strays = self._strays(payloads)
+        if strays:
+            own = [i for i in range(len(payloads)) if i not in strays]
+            rows, at, rejects = self._adapter.ingest(state, [payloads[i] for i in own])
+            index = np.array(own, dtype=np.int64)[at]
+            rejects = sorted([*((own[i], error) for i, error in rejects), *strays.items()], key=lambda found: found[0])
+        else:
+            rows, index, rejects = self._adapter.ingest(state, payloads)
         out = Out(consumed=len(batch), rejects=[Reject(i, error) for i, error in rejects])
         if len(rows):
             out.rows.append(RowsOut(TICKS, rows, index))
@@ -39,6 +57,31 @@ class Normalise:
     def rewarm(self, state: Any, batch: Batch) -> Out:
         """As a step: books are made of payloads alone. One whose snapshot lies further back waits for the next."""
         return self.step(state, batch)
+
+    def _named(self, payloads: Any) -> Any:
+        """Payloads that were refused once and put back are the source's own, whoever put them there."""
+        if not any(payload.source == RETRY for payload in payloads):
+            return payloads
+        source = self._context.run.source
+        return [replace(p, source=source) if p.source == RETRY else p for p in payloads]
+
+    def _strays(self, payloads: Sequence[Payload]) -> dict[int, BadInput]:
+        """Payloads whose key belongs to another partition: the tasks there keep that instrument's book and position."""
+        if self._context.run.partitions == 1:
+            return {}
+        strays: dict[int, BadInput] = {}
+        for i, payload in enumerate(payloads):
+            owner = self._owners.get(payload.key)
+            if owner is None:
+                owner = partition_of(payload.key, self._context.run.partitions)
+                if len(self._owners) < OWNERS_MAX:
+                    self._owners[payload.key] = owner
+            if owner != self._context.partition:
+                strays[i] = BadPayload(
+                    "a payload on another partition than its key's", kind="misplaced",
+                    got=f"partition {self._context.partition}", allowed=f"partition {owner}: crc32(key) % partitions",
+                )  # fmt: skip
+        return strays
 
     def offer(self, state: Any, topic: str, items: Rows | list[Any], *, ended: bool) -> None:
         """No sides."""

@@ -36,15 +36,16 @@ def open_live(log: Log, plan: LivePlan) -> tuple[RunOpened, bool]:
         The opening in force, and whether it was written now.
 
     Raises:
-        ConfigError: The live topics belong to another source or deployment, which no opening can change; another
-            release is at work on them, is about to be, or did not end in order.
+        ConfigError: The live topics belong to another source or deployment, or have another number of partitions,
+            which no opening can change; another release is at work on them, is about to be, or did not end in order.
         BrokerError: It cannot be written.
     """
     watch = ReleaseWatch(log)
     before = watch.opening
     if before is not None:
         check_successor(before, plan)
-    log.create(topic_specs("", plan.source))
+    check_topics(log, plan)
+    log.create(topic_specs("", plan.source, plan.partitions))
     wanted = plan.opening("r")
     if before is None:
         define(log, plan.definitions)
@@ -132,3 +133,25 @@ def check_successor(before: RunOpened, plan: LivePlan) -> None:
             allowed=f"split {before.split}", where="tasks.split",
             fix="use another cluster or another TAPEDECK_HOME for it",
         )  # fmt: skip
+    if before.partitions != plan.partitions:
+        raise _repartitioned(plan.partitions, before.partitions, "tasks.partitions")
+
+
+def check_topics(log: Log, plan: LivePlan) -> None:
+    """Keyed topics that are there must have the partitions asked for, whoever made or enlarged them.
+
+    Raises:
+        ConfigError: One has another number.
+    """
+    for spec in topic_specs("", plan.source, plan.partitions):
+        found = log.partitions(spec.name)
+        if found not in (0, spec.partitions):
+            raise _repartitioned(spec.partitions, found, spec.name)
+
+
+def _repartitioned(wanted: int, found: int, where: str) -> ConfigError:
+    return ConfigError(
+        "the partitions of live topics cannot be changed: keys would move to others, while their books, positions and "
+        "numbers stay behind", kind="repartition", got=str(wanted), allowed=str(found), where=where,
+        fix="set tasks.partitions back, or begin anew on another cluster or TAPEDECK_HOME, after an end in order",
+    )  # fmt: skip

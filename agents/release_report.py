@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.release_watch import Release, release_of
-from agents.topology import TaskHops, deployment
+from agents.topology import TaskHops, deployed
 from schemas.control import RunOpened
 from schemas.errors import SnapshotError
-from schemas.topics import TOPICS, topic_name
+from schemas.topics import TOPICS, is_spread, topic_name
 from streams.log import Log
 from streams.snapshot import newest_record
 from streams.state_bytes import load_values
@@ -27,6 +27,7 @@ class Span:
 
     Attributes:
         topic: Full name.
+        partition: Of the topic.
         task: Its writer.
         first: Its first ``seq`` there.
         end: The ``seq`` after its last one; None where it is at work still.
@@ -36,6 +37,7 @@ class Span:
     """
 
     topic: str
+    partition: int
     task: str
     first: int
     end: int | None
@@ -69,23 +71,24 @@ def spans(history: Sequence[Release]) -> list[Span]:
     for at, release in enumerate(history):
         opening = release.opening
         follower = history[at + 1].opening if at + 1 < len(history) else None
-        for task in deployment(opening.split):
+        for task in deployed(opening):
             for topic in TOPICS:
                 if topic.written_by in task.hops:
                     first = _seq(opening, task, topic.name)
                     end = None if follower is None else _seq(follower, task, topic.name)
                     if first != end:
                         found.append(Span(
-                            topic_name("", topic.name, opening.source), task.name, first, end, opening.run,
+                            topic_name("", topic.name, opening.source), task.partition if is_spread(topic.name) else 0,
+                            task.name, first, end, opening.run,
                             release_of(opening), opening.build,
                         ))  # fmt: skip
     return found
 
 
-def written_by(history: Sequence[Release], topic: str, seq: int) -> Span | None:
-    """Whose a row or document of a live topic is; None where no run tells."""
+def written_by(history: Sequence[Release], topic: str, task: str, seq: int) -> Span | None:
+    """Which run a task's row or document on a live topic is of; None where no run tells."""
     for span in reversed(spans(history)):
-        if span.topic == topic and span.first <= seq and (span.end is None or seq < span.end):
+        if (span.topic, span.task) == (topic, task) and span.first <= seq and (span.end is None or seq < span.end):
             return span
     return None
 
@@ -96,7 +99,7 @@ def at_work(log: Log, opening: RunOpened) -> list[AtWork]:
     Raises:
         BrokerError: The log cannot be read.
     """
-    return [_at_work(log, task) for task in deployment(opening.split)]
+    return [_at_work(log, task) for task in deployed(opening)]
 
 
 def _at_work(log: Log, task: TaskHops) -> AtWork:

@@ -23,7 +23,9 @@ def check_settled(log: Log, opened: RunOpened) -> None:
     Raises:
         ConfigError: They did; names the tasks, and what to do.
     """
-    unsettled = [task.name for task in deployment(opened.split) if _left_behind(log, task, opened.source)]
+    unsettled = [
+        task.name for task in deployment(opened.split, opened.partitions) if _left_behind(log, task, opened.source)
+    ]
     if unsettled:
         raise ConfigError(
             "the run before did not end in order, and only its own code can go on from where it stopped",
@@ -39,7 +41,7 @@ def _left_behind(log: Log, task: TaskHops, source: str) -> bool:
     for topic in TOPICS:
         if topic.written_by not in task.hops:
             continue
-        output = Output(topic_name("", topic.name, source), 0, task.name)
+        output = Output(topic_name("", topic.name, source), task.partition if topic.spread else 0, task.name)
         output.seq, output.since = outputs.get(topic.name, (0, 0))
         output.recall(log)
         if output.recalls:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from queue import Empty, Queue
 from typing import Any
@@ -77,12 +78,16 @@ class Supervisor:
         command: The command line of a worker's process.
         backoff_s: Seconds before a worker is brought back, by its deaths in a row; the last one serves for all more.
         deaths_max: Deaths in a row, none of them after a steady life, after which no worker is brought back.
+        fenced_max: Times that one worker may be fenced.
+        fenced_s: Where tasks move between hosts: how long a fenced worker's return is put off, so that it is heard of
+            first whether the task is another's now. None: nobody else should run it.
     """
 
     def __init__(
         self, on_event: Callable[[dict[str, Any]], None] = lambda _event: None, *,
         command: Callable[[WorkerSpec], list[str]] = worker_command,
-        backoff_s: Sequence[float] = BACKOFF_S, deaths_max: int = DEATHS_MAX,
+        backoff_s: Sequence[float] = BACKOFF_S, deaths_max: int = DEATHS_MAX, fenced_max: int = FENCED_MAX,
+        fenced_s: float | None = None,
     ) -> None:  # fmt: skip
         self._workers: dict[str, _Worker] = {}
         self._events: Queue[dict[str, Any]] = Queue(EVENTS_MAX)
@@ -90,6 +95,8 @@ class Supervisor:
         self._command = command
         self._backoff_s = backoff_s
         self._deaths_max = deaths_max
+        self._fenced_max = fenced_max
+        self._fenced_s = fenced_s
 
     @property
     def done(self) -> bool:
@@ -99,11 +106,12 @@ class Supervisor:
     @property
     def ready(self) -> bool:
         """Every worker that has not done its work is up."""
-        return all(w.ready or w.done for w in self._workers.values())
+        return all(w.ready or w.done or w.ending for w in self._workers.values())
 
     def is_ready(self, task: str) -> bool:
         """Whether one worker is up and at work."""
-        return self._workers[task].ready and not self._workers[task].done
+        worker = self._workers.get(task)
+        return worker is not None and worker.process is not None and worker.ready and not worker.done
 
     def runs(self, task: str) -> bool:
         """The same of any task, started or not."""
@@ -197,6 +205,38 @@ class Supervisor:
             self.poll(0.02)
         return in_order
 
+    def hand_over(self, tasks: Sequence[str], timeout_s: float) -> bool:
+        """Have workers commit and end, all at once, for others elsewhere to go on; False where one had to be killed.
+
+        One that is not ready, or dead and about to be brought back, has done nothing that its successor does not do
+        again.
+        """
+        workers = [self._workers[task] for task in tasks]
+        for worker in workers:
+            worker.ending = True
+            if worker.process is not None and worker.ready:
+                worker.process.send_signal(signal.SIGUSR1 if worker.spec.hops else signal.SIGTERM)
+            elif worker.process is not None:
+                worker.process.kill()
+        until = monotonic_s() + timeout_s
+        while any(w.process is not None for w in workers) and monotonic_s() < until:
+            self.poll(0.02)
+        late = [worker.spec.task for worker in workers if worker.process is not None]
+        for task in late:
+            self.kill(task)
+        while any(w.process is not None for w in workers):
+            self.poll(0.02)
+        return not late
+
+    def beat(self) -> None:
+        """Renew every worker's lease: one byte on its standard input. May be called from another thread."""
+        for worker in list(self._workers.values()):
+            process = worker.process
+            if process is not None and process.stdin is not None and worker.spec.lease_s:
+                with suppress(OSError, ValueError):  # it is gone, or about to be
+                    process.stdin.write(b".")
+                    process.stdin.flush()
+
     def kill(self, task: str) -> None:
         """SIGKILL one worker, e.g. one that has stalled; it is brought back unless it is to end."""
         process = self._workers[task].process
@@ -270,7 +310,8 @@ class Supervisor:
             worker.deaths_in_a_row = 1 if steady else worker.deaths_in_a_row + 1
         # Once it is ready it may have printed what it read, which is not for a log.
         why = worker.error or (worker.stderr[-1] if worker.stderr and not worker.ready else f"exit {code}")
-        if sum(at > monotonic_s() - FENCED_WITHIN_S for at in worker.fenced) > FENCED_MAX:
+        fenced = sum(at > monotonic_s() - FENCED_WITHIN_S for at in worker.fenced)
+        if fenced > self._fenced_max and self._fenced_s is None:
             raise TaskFailed(
                 f"another process runs the task {worker.spec.task}", kind="twin", got=why,
                 fix="end one of the two: the same tasks are supervised twice (tapedeck top shows who commits)",
@@ -282,6 +323,10 @@ class Supervisor:
             raise error(f"task {worker.spec.task} cannot go on", kind="task_ended", got=why, where=f"exit {code}")
         worker.restarts += 1
         worker.start_at = monotonic_s() + self._backoff_s[max(0, min(worker.deaths_in_a_row, len(self._backoff_s)) - 1)]
+        if worker.fenced and self._fenced_s is not None:
+            worker.fenced.clear()
+            worker.deaths_in_a_row = 0
+            worker.start_at = monotonic_s() + self._fenced_s
         self._on_event({"event": "died", "task": worker.spec.task, "code": code, "message": why})
         worker.error = worker.code = ""
 

@@ -16,17 +16,25 @@
 
 Every task also writes ``state`` (its snapshots) and ``dlq`` (what it refused). A deployment says which hops share a
 process: the same code, with or without a topic between two hops.
+
+A live topology may have several partitions, by instrument (``schemas/partitions.py``). Then ``raw``, ``ticks``,
+``features`` and ``scores`` have so many, and every task but risk is there once for each (``hot@3``). Intents and
+executions of all of them meet in one partition each, where risk, the one task that sees all positions, takes them in
+the log's order.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from agents.context import Context
+from schemas.control import RunOpened
 from schemas.errors import ConfigError
 from schemas.header import HOP_NUMBER
-from schemas.topics import TOPICS, topic_name
+from schemas.partitions import named
+from schemas.topics import TOPICS, is_spread, topic_name
+from streams.admission import Writers
 from streams.agent import Agent
 from streams.log import TopicSpec
 from streams.people import PEOPLE
@@ -87,17 +95,40 @@ PRIMARY: Mapping[str, str] = {
 """What each hop reads, by hop. The agents say the same; to ask them would load and compile their kernels."""
 
 
+SINGLE = frozenset({"risk"})
+"""Hops whose state crosses partitions: one task, whatever the number of partitions."""
+
+
 @dataclass(frozen=True, slots=True)
 class TaskHops:
-    """A task of a deployment: its name and the hops it fuses, in order."""
+    """A task of a deployment.
+
+    Attributes:
+        name: Of the chain; with the partition, where there are several.
+        hops: The hops it fuses, in order.
+        partition: Its own, of those topics that have several.
+        partitions: How many there are.
+    """
 
     name: str
     hops: tuple[str, ...]
+    partition: int = 0
+    partitions: int = 1
+
+    @property
+    def chain(self) -> str:
+        """Its name without the partition."""
+        return self.name.partition("@")[0]
+
+    @property
+    def input_partition(self) -> int:
+        """Partition of its primary input."""
+        return self.partition if is_spread(PRIMARY[self.hops[0]]) else 0
 
     @property
     def state_partition(self) -> int:
         """Partition of ``state`` that is this task's alone, so that no other task's open transaction hides it."""
-        return HOP_NUMBER[self.hops[-1]]
+        return HOP_NUMBER[self.hops[-1]] * self.partitions + self.partition
 
     @property
     def commit_every_batch(self) -> bool:
@@ -106,6 +137,7 @@ class TaskHops:
 
     def build(self, context: Context) -> list[Agent]:
         """The agents of this task."""
+        context = replace(context, partition=self.partition)
         return [HOP_FACTORIES[hop](context) for hop in self.hops]
 
 
@@ -118,9 +150,19 @@ FUSED = (
 SPLIT = tuple(TaskHops(hop, (hop,)) for hop in HOP_FACTORIES)
 
 
-def deployment(split: bool) -> tuple[TaskHops, ...]:
-    """Tasks of the default (fused) or split deployment."""
-    return SPLIT if split else FUSED
+def deployment(split: bool, partitions: int = 1) -> tuple[TaskHops, ...]:
+    """Tasks of the default (fused) or split deployment, in the data's way; all but risk once a partition."""
+    return tuple(
+        TaskHops(named(task.name, p, 1 if single else partitions), task.hops, p, partitions)
+        for task in (SPLIT if split else FUSED)
+        for single in (not SINGLE.isdisjoint(task.hops),)
+        for p in range(1 if single else partitions)
+    )
+
+
+def deployed(opening: RunOpened) -> tuple[TaskHops, ...]:
+    """Tasks of the deployment that a run's opening names, in the data's way."""
+    return deployment(opening.split, opening.partitions)
 
 
 def task_named(name: str, tasks: tuple[TaskHops, ...]) -> str:
@@ -138,22 +180,36 @@ def task_named(name: str, tasks: tuple[TaskHops, ...]) -> str:
     raise ConfigError("no such task", kind="no_task", got=name, allowed=", ".join(known), where="--kill TASK@N")
 
 
-def writers(tasks: tuple[TaskHops, ...], source: str) -> dict[str, str]:
-    """Who writes each topic of a run, by table name: a task, or for raw topics the source's publisher."""
-    known = {"raw.<source>": source, "clock": CLOCK, "control": PEOPLE}
+def writers(tasks: tuple[TaskHops, ...], source: str, partition: int | None = 0) -> dict[str, Writers]:
+    """Who writes each topic of a run, by table name: a task or several, or for raw topics the source's publisher.
+
+    Args:
+        tasks: All of the run.
+        source: Name of its source.
+        partition: Of those topics that have several; None: of all.
+    """
+    known: dict[str, Writers] = {"raw.<source>": source, "clock": CLOCK, "control": PEOPLE}
     for topic in TOPICS:
-        for task in tasks:
-            if topic.written_by in task.hops:
-                known[topic.name] = task.name
+        every = not is_spread(topic.name) or partition is None
+        found = [t.name for t in tasks if topic.written_by in t.hops and (every or t.partition == partition)]
+        if found:
+            known[topic.name] = found[0] if len(found) == 1 else tuple(found)
     return known
 
 
-def topic_specs(namespace: str, source: str) -> list[TopicSpec]:
-    """The topics of a run: one partition each, ``state`` one per hop."""
+def partitions_of(table_name: str, partitions: int) -> int:
+    """How many partitions a topic has in a topology of so many: ``state`` one for each hop and partition."""
+    if table_name == "state":
+        return len(HOP_NUMBER) * partitions
+    return partitions if is_spread(table_name) else 1
+
+
+def topic_specs(namespace: str, source: str, partitions: int = 1) -> list[TopicSpec]:
+    """The topics of a run."""
     return [
         TopicSpec(
             topic_name(namespace, topic.name, source),
-            partitions=len(HOP_NUMBER) if topic.name == "state" else 1,
+            partitions=partitions_of(topic.name, partitions),
             compacted=topic.kept == "compacted",
         )
         for topic in TOPICS

@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from schemas.errors import ConfigError
+from schemas.partitions import PARTITIONS_MAX
 from streams.breaker import BAD_MIN, BAD_SHARE_MAX, BAD_WINDOW
 
 FILE_BYTES_MAX = 1_048_576
@@ -82,15 +83,18 @@ class VenueTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_onl
 
 
 class TasksTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """``[tasks]``: what holds for every task.
+    """``[tasks]``: how the work is shared out, and what holds for every task.
 
     Attributes:
         split: Gives every hop a process of its own.
+        partitions: Partitions by instrument; each has a normalise, a hot path and a paper venue of its own. It cannot
+            be changed once a live run was opened.
         bad_share_max: Largest share of refused inputs among a task's last ``BAD_WINDOW``; with more it halts. 1: any.
         bad_min: So many must be refused before their share counts.
     """
 
     split: bool = False
+    partitions: Annotated[int, Meta(ge=1, le=PARTITIONS_MAX)] = 1
     bad_share_max: Annotated[float, Meta(gt=0, le=1)] = BAD_SHARE_MAX
     bad_min: Annotated[int, Meta(ge=1, le=BAD_WINDOW)] = BAD_MIN
 

@@ -3,6 +3,8 @@
 For an order at log time t it reads ticks up to the first row later than t + L (or the end record) and fills against the
 last touch at or before t + L, up to the displayed size. Immediate-or-cancel: the rest is cancelled. Two orders that
 meet the same touch both see all of it: the tape did not know of them.
+
+Where there are several partitions, there is a venue for each. All read all orders; each answers those of its own.
 """
 
 from __future__ import annotations
@@ -58,6 +60,9 @@ class Venue:
         """Answer orders whose moment the ticks have reached."""
         out = Out(consumed=0)
         for index, order in enumerate(batch.items):
+            if not self._context.owns(order.instrument):
+                out.consumed += 1  # answered by the venue of its own partition, whose ticks it needs
+                continue
             effective = min(order.ts + self._latency_ns, TIME_MAX)
             passed = _advance(frozen(state.ahead), effective, self._context.slots, state.touch)
             state.ahead = state.ahead[passed:]

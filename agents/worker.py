@@ -7,7 +7,9 @@ outlives its supervisor. The exit code is the error's.
 from __future__ import annotations
 
 import os
+import select
 import signal
+import socket
 import sys
 import threading
 from collections.abc import Callable
@@ -36,7 +38,7 @@ def main(argv: list[str]) -> int:
     """Run the task to its end; returns the exit code."""
     spec = msgspec.json.decode(argv[0], type=WorkerSpec)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_supervisor, daemon=True).start()
+    threading.Thread(target=_end_with_supervisor, args=(spec.lease_s or None,), daemon=True).start()
     use_kernel_cache()
     with session(_say_log):
         return _run(spec)
@@ -96,7 +98,7 @@ def _task(spec: WorkerSpec) -> Any:
     from streams.task_plan import TaskPlan
 
     live = spec.mode == "live"
-    hops = TaskHops(spec.task, tuple(spec.hops))
+    hops = TaskHops(spec.task, tuple(spec.hops), spec.partition, spec.partitions)
     log = connect(spec.bootstrap)
     context = read_context(log, spec.namespace, Path(spec.folder))
     if live and context.run.run != spec.run:
@@ -114,9 +116,9 @@ def _task(spec: WorkerSpec) -> Any:
     mode = "play" if "venue" in spec.hops else spec.mode
     plan = TaskPlan(
         name=spec.task, namespace=spec.namespace, source=spec.source, run=context.run.run, mode=mode, lasting=live,
-        state_partition=hops.state_partition, commit_every_batch=hops.commit_every_batch, writers=spec.writers,
-        bad_share_max=spec.bad_share_max, bad_min=spec.bad_min,
-        build=context.run.build,
+        partition=hops.partition, state_partition=hops.state_partition, commit_every_batch=hops.commit_every_batch,
+        writers=spec.writers, owner=f"{socket.gethostname()}/{os.getppid()}",
+        bad_share_max=spec.bad_share_max, bad_min=spec.bad_min, build=context.run.build,
     )  # fmt: skip
     hooks: Any = {"failpoint": _die_after(spec.die_after), "on_reject": _say_reject}
     if not live:
@@ -196,9 +198,10 @@ def _say_reject(letter: DeadLetter) -> None:
     say("reject", **notice(letter))
 
 
-def _end_with_supervisor() -> None:
+def _end_with_supervisor(lease_s: float | None) -> None:
+    """End when standard input closes; with a lease also when nothing has come on it for so long."""
     # Unbuffered: a thread that sits in sys.stdin would hold its lock when the interpreter ends.
-    while os.read(0, 4096):
+    while select.select([0], [], [], lease_s)[0] and os.read(0, 4096):
         pass
     os._exit(0)
 

@@ -11,7 +11,7 @@ from agents.builds import OTHER_RELEASE, check_run
 from agents.context import Context
 from agents.leaving import Leaving
 from agents.release_watch import ReleaseWatch
-from agents.topology import TaskHops
+from agents.topology import TaskHops, deployed
 from agents.worker_spec import FeedSpec, WorkerSpec, say
 from schemas.errors import ConfigError
 from streams.clock import monotonic_s, wall_ns
@@ -20,6 +20,8 @@ from streams.recovery import Recovery
 from streams.runner import Task
 from streams.succession import Succession
 
+NOW = -1.0
+"""A moment that is over on any clock: what is to end by then ends at the next turn."""
 QUIET_S = 0.5
 """A task that was asked to end has drained when nothing has come for this long."""
 DRAIN_S_MAX = 20.0
@@ -43,7 +45,7 @@ def taken(
         if error.kind != OTHER_RELEASE:
             raise
         return Succeeded(log, spec)
-    return Draining(Leaving(task, hops, log, split=context.run.split), context)
+    return Draining(Leaving(task, hops, log, deployed(context.run)), context)
 
 
 class Draining:
@@ -65,6 +67,11 @@ class Draining:
         if succession is not None:
             say("succeeded", task=task.task.plan.name, run=task.task.plan.run, **told(succession))
         signal.signal(signal.SIGTERM, lambda *_: self.stop())
+        signal.signal(signal.SIGUSR1, lambda *_: self.hand_over())
+
+    def hand_over(self) -> None:
+        """Commit at the end of this turn, then end: another process goes on from there."""
+        self._until = self._quiet_since = NOW
 
     @property
     def recovery(self) -> Recovery:
@@ -95,6 +102,11 @@ class Draining:
         self._task.close()
 
 
+def hops_of(spec: WorkerSpec) -> TaskHops:
+    """The task that a process is told to be."""
+    return TaskHops(spec.task, tuple(spec.hops), spec.partition, spec.partitions)
+
+
 class Succeeded:
     """What is left to do for a task of a run that another has succeeded: nothing, where it left at a release cut.
 
@@ -106,7 +118,7 @@ class Succeeded:
 
     def __init__(self, log: KafkaLog, spec: WorkerSpec) -> None:
         if not ReleaseWatch(log, spec.namespace).succeeded(spec.run):
-            check_run(log, spec.run, TaskHops(spec.task, tuple(spec.hops)), spec.namespace)
+            check_run(log, spec.run, hops_of(spec), spec.namespace)
 
     def turn(self, wait_s: float) -> bool:  # noqa: ARG002  nothing is waited for
         """Nothing."""

@@ -32,6 +32,9 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
         task: Its name: of a chain of hops, ``feed`` or ``clock``.
         hops: Hops of a chain; none for the others.
         writers: Who writes each topic of the run, by table name.
+        partition: Of a chain that there is once a partition.
+        partitions: How many there are.
+        lease_s: Ends itself when its supervisor says nothing for so long; 0: only when it is gone.
         die_after: Inputs after which it kills itself, for drills.
         bad_share_max: Largest share of refused inputs among the last ones, of a chain of hops.
         bad_min: So many must be refused before their share counts.
@@ -47,7 +50,10 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     source: str
     task: str
     hops: list[str] = []
-    writers: dict[str, str] = {}
+    writers: dict[str, str | tuple[str, ...]] = {}
+    partition: int = 0
+    partitions: int = 1
+    lease_s: float = 0.0
     mode: Literal["live", "play"] = "play"
     die_after: int | None = None
     bad_share_max: float = BAD_SHARE_MAX

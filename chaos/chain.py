@@ -89,7 +89,7 @@ def check_chain(tape: Tape, said: AllSaid, found: Findings) -> None:
     scored = _roots(said, "scores", SCORE)
     wanted: Counter[tuple[int, int]] = Counter()
     for (name, _, _), outs in said.items():
-        if name == "ticks.<source>" and outs.width:
+        if name == "ticks.<source>" and outs.widths:
             rows = np.frombuffer(bytes(outs.rows), dtype=TICK)
             roots = zip(rows["root_seq"].tolist(), rows["root_part"].tolist(), strict=True)
             wanted.update(root for seq, root in enumerate(roots) if (ticks, seq) not in refused)
@@ -137,7 +137,7 @@ def documents(tape: Tape, said: AllSaid, table_name: str) -> list[Document]:
 def _roots(said: AllSaid, table_name: str, dtype: Any) -> Counter[tuple[int, int]]:
     found: Counter[tuple[int, int]] = Counter()
     for (name, _, _), outs in said.items():
-        if name == table_name and outs.width:
+        if name == table_name and outs.widths:
             rows = np.frombuffer(bytes(outs.rows), dtype=dtype)
             found.update(zip(rows["root_seq"].tolist(), rows["root_part"].tolist(), strict=True))
     return found

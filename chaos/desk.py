@@ -81,6 +81,12 @@ class Actor:
         """Let each of the lives do a piece of work."""
         return any([self._turn(life) for life in (*self.lives[:-1], None)])  # noqa: C419  all, not the first that moves
 
+    def succeed(self) -> None:
+        """Begin another life in the place of those that have done their work."""
+        for life in self.lives:
+            life.close()
+        self.lives.clear()
+
     def twin(self) -> None:
         """Begin another life while one is at work."""
         try:

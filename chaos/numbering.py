@@ -6,6 +6,7 @@ it has seen, ends with the same; and a number that is said again says the same b
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from chaos.findings import Findings
@@ -28,41 +29,58 @@ class Said:
     """What one writer said in one partition, by number: rows as bytes end to end, or documents.
 
     Attributes:
-        width: Bytes of a row; 0 where documents are said.
+        widths: Number, place in ``rows`` and bytes of the first row of each width: a release may change the view. Empty
+            where documents are said.
         rows: Rows from number 0 on.
         documents: Key and value from number 0 on; None where one is missing.
         ended: Whether an end record stands behind it, which is no row and no document of these.
     """
 
-    width: int = 0
+    widths: list[tuple[int, int, int]] = field(default_factory=list)
     rows: bytearray = field(default_factory=bytearray)
     documents: list[tuple[bytes, bytes] | None] = field(default_factory=list)
     ended: bool = False
 
     def __len__(self) -> int:
-        return len(self.rows) // self.width if self.width else len(self.documents)
+        return self._number_at(len(self.rows)) if self.widths else len(self.documents)
+
+    def __iter__(self) -> Iterator[bytes]:
+        """Each row."""
+        ends = [*(at for _, at, _ in self.widths[1:]), len(self.rows)]
+        for (_, begin, width), end in zip(self.widths, ends, strict=True):
+            yield from (bytes(self.rows[at : at + width]) for at in range(begin, end, width))
 
     def add(self, record: Record, header: Header, skip: int) -> None:
         """Append a record's content, but for the first ``skip`` rows."""
         if _is_rows(header):
-            self.width = len(record.value) // header.count
-            self.rows += record.value[skip * self.width :]
+            width = len(record.value) // header.count
+            if not self.widths or self.widths[-1][2] != width:
+                self.widths.append((len(self), len(self.rows), width))
+            self.rows += record.value[skip * width :]
         elif not skip:
             self.documents.append((record.key or b"", record.value))
 
     def pad(self, missing: int) -> None:
         """Keep the numbers of what follows right."""
-        if self.width:
-            self.rows += bytes(self.width * missing)
+        if self.widths:
+            self.rows += bytes(self.widths[-1][2] * missing)
         else:
             self.documents += [None] * missing
 
     def same(self, record: Record, header: Header) -> bool:
         """Whether a record says what stands here under its numbers."""
         if _is_rows(header):
-            at = header.seq * self.width
+            at = self._place_of(header.seq)
             return bytes(self.rows[at : at + len(record.value)]) == record.value
         return header.seq < len(self.documents) and self.documents[header.seq] == (record.key or b"", record.value)
+
+    def _number_at(self, place: int) -> int:
+        first, at, width = self.widths[-1]
+        return first + (place - at) // width
+
+    def _place_of(self, number: int) -> int:
+        first, at, width = next(span for span in reversed(self.widths) if span[0] <= number or not span[0])
+        return at + (number - first) * width
 
 
 def check_numbers(tape: Tape, found: Findings) -> dict[tuple[str, int, str], Said]:

@@ -60,12 +60,10 @@ def _compare(topic: str, key: tuple[str, int, str], said: Said, made_again: Made
     name, partition, writer = key
     where = f"{topic}[{partition}] of {writer}"
     if name in ROW_SCHEMAS:
-        made = b"".join(made_again.rows.get(name, []))
-        if made == said.rows:
+        if b"".join(made_again.rows.get(name, [])) == said.rows:
             return
-        width = said.width or made_again.widths[name]
-        expected: list[Any] = [made[at : at + width] for at in range(0, len(made), width)]
-        got: list[Any] = [bytes(said.rows[at : at + width]) for at in range(0, len(said.rows), width)]
+        expected: list[Any] = list(made_again.each(name))
+        got: list[Any] = list(said)
         identity = _row_identity(name)
     else:
         expected, got = made_again.documents.get(name, []), list(said.documents)

@@ -7,45 +7,65 @@ before a commit stands in no header: that commit's snapshot says which input it 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from typing import Any
 
 from agents.topology import TaskHops
 from chaos.tape import Strip, Tape
 from schemas.errors import BadFrame, SnapshotError
 from schemas.header import Side
+from streams.sides import CLOCK_STOPPED
 from streams.state_bytes import load_values
 
 
 def places(tape: Tape, hops: TaskHops, names: Sequence[str], partition: int) -> set[Side]:
     """Places of the side topics ``names`` (in the order of their numbers) in one partition of a task."""
     found: set[Side] = set()
+    stops: dict[Side, int] = {}
     for (table_name, strip_partition), strip in tape.strips.items():
         if table_name == "state":
-            found |= _of_snapshots(strip, hops, names, partition)
+            for values in _snapshots(strip, hops):
+                found |= _heard(values, names, partition)
+                stops |= _stopped(values, names, partition)
         elif strip_partition == partition:
             for _, header in strip.of(hops.name):
                 found.update(header.sides)
-    return found
+    newest: dict[tuple[int, int], int] = {}
+    for side in found:
+        if side.seq != CLOCK_STOPPED:
+            newest[side.input, side.place] = max(newest.get((side.input, side.place), -1), side.seq)
+    # A record of the clock that was heard behind a stop at the same place takes it back.
+    return found | {stop for stop, heard in stops.items() if newest.get((stop.input, stop.place), -1) <= heard}
 
 
-def _of_snapshots(strip: Strip, hops: TaskHops, names: Sequence[str], partition: int) -> set[Side]:
-    """A commit's snapshot says how far sides had been heard before the input that follows it."""
-    found: set[Side] = set()
+def _snapshots(strip: Strip, hops: TaskHops) -> Iterator[dict[str, Any]]:
+    """What the task's committed snapshots say; none where the strip is another task's."""
     if strip.partition != hops.state_partition:
-        return found
+        return
     for record, header in strip.committed:
-        if header is None or record.key != hops.name.encode():
-            continue
-        try:
-            values = load_values(record.value)
-        except (SnapshotError, BadFrame):
-            continue
-        for name, position in values["sides"].items():
-            for writer, seq in position["seqs"].items():
-                found.add(
-                    Side(
-                        place=values["input"]["ordinal"], input=names.index(name), partition=partition,
-                        writer_crc=zlib.crc32(writer.encode()), seq=seq - 1,
-                    )
-                )  # fmt: skip
-    return found
+        if header is not None and record.key == hops.name.encode():
+            with suppress(SnapshotError, BadFrame):
+                yield load_values(record.value)
+
+
+def _heard(values: dict[str, Any], names: Sequence[str], partition: int) -> set[Side]:
+    """How far sides had been heard before the input that follows a snapshot."""
+    return {
+        Side(
+            place=values["input"]["ordinal"], input=names.index(name), partition=partition,
+            writer_crc=zlib.crc32(writer.encode()), seq=seq - 1,
+        )
+        for name, position in values["sides"].items()
+        for writer, seq in position["seqs"].items()
+    }  # fmt: skip
+
+
+def _stopped(values: dict[str, Any], names: Sequence[str], partition: int) -> dict[Side, int]:
+    """That the clock had stopped by a snapshot, with the newest record of the clock heard before."""
+    clock = values["sides"].get("clock", {})
+    if not clock.get("stopped"):
+        return {}
+    place = values["input"]["ordinal"]
+    stop = Side(place=place, input=names.index("clock"), partition=partition, writer_crc=0, seq=CLOCK_STOPPED)
+    return {stop: max(clock["seqs"].values(), default=0) - 1}

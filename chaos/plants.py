@@ -104,7 +104,9 @@ def _reorder(every: int) -> list[Patch]:
         for at in np.flatnonzero(arrival.origins["ordinal"] % every == every - 2):
             if at + 1 < len(order):
                 order[[at, at + 1]] = order[[at + 1, at]]
-        return _picked(arrival, order)
+        picked = _picked(arrival, order)
+        picked.origins = arrival.origins  # each goes by the other's number: recovery must see nothing odd
+        return picked
 
     return [(streams.inputs.Input, "take", swapped)]
 

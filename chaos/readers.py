@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import random
+from bisect import bisect_left
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from typing import NamedTuple
 
 from chaos.findings import Findings
 from chaos.tape import Strip, Tape
@@ -18,30 +22,52 @@ READ_RECORDS = 64
 WHOLE_EVERY = 50
 
 
+AT_ONCE = 16
+"""Readers at once; fewer in all are read one after the other."""
+
+
+class Start(NamedTuple):
+    """A reader: where it starts, whether it reads committed, and how many records it looks at (None: all)."""
+
+    strip: Strip
+    offset: int
+    committed: bool
+    most: int | None
+
+
 def check_readers(tape: Tape, starts: int, seed: int, found: Findings) -> None:
     """Start readers at offsets drawn from the seed, and hold what they see against the first readers' views."""
     rng = random.Random(seed)
     strips = [strip for strip in tape.strips.values() if strip.written]
     if not strips:
         return
+    drawn: list[Start] = []
     for number in range(starts):
         strip = rng.choice(strips)
         offset = rng.randrange(strip.written[0].record.offset, strip.written[-1].record.offset + 1)
-        records_max = None if number % WHOLE_EVERY == 0 else READ_RECORDS
-        committed = bool(number % 2)
-        first = [entry.record for entry in (strip.committed if committed else strip.written)]
-        expected = list(islice((r for r in first if r.offset >= offset), records_max))
-        got = _read(tape.log, strip, offset, committed, records_max)
+        drawn.append(Start(strip, offset, bool(number % 2), None if number % WHOLE_EVERY == 0 else READ_RECORDS))
+    for start, got in zip(drawn, _read_all(tape.log, drawn), strict=True):
+        entries = start.strip.committed if start.committed else start.strip.written
+        at = bisect_left(entries, start.offset, key=lambda entry: entry.record.offset)
+        expected = [entry.record for entry in islice(entries, at, None if start.most is None else at + start.most)]
         if got != expected:
-            _tell(strip, offset, committed, got, expected, found)
-        elif not committed:
-            _check_seqs(tape, strip, got, found)
+            _tell(start.strip, start.offset, start.committed, got, expected, found)
+        elif not start.committed:
+            _check_seqs(tape, start.strip, got, found)
 
 
-def _read(log: Log, strip: Strip, offset: int, committed: bool, records_max: int | None) -> list[Record]:
-    records = log.scan(strip.topic, strip.partition, offset, committed=committed)
+def _read_all(log: Log, drawn: list[Start]) -> Iterable[list[Record]]:
+    """What each reader sees. Many at once, as on Kafka each spends its time waiting for the broker."""
+    if len(drawn) < AT_ONCE:
+        return [_read(log, start) for start in drawn]
+    with ThreadPoolExecutor(AT_ONCE) as pool:
+        return list(pool.map(lambda start: _read(log, start), drawn))
+
+
+def _read(log: Log, start: Start) -> list[Record]:
+    records = log.scan(start.strip.topic, start.strip.partition, start.offset, committed=start.committed)
     try:
-        return list(islice(records, records_max))
+        return list(islice(records, start.most))
     finally:
         close = getattr(records, "close", None)
         if close is not None:

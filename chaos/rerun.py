@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import zlib
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -28,8 +28,8 @@ from streams.agent import Agent, Batch, Out, RowsOut
 from streams.dead_letters import Letters
 from streams.inputs import ITEMS_MAX, BadRecord, Input
 from streams.log import Record
-from streams.sampling import FEATURE_SAMPLE
-from streams.sides import CLOCK_STOPPED, COMMITTED
+from streams.sample import FEATURE_SAMPLE
+from streams.sides import CLOCK_STOPPED, COMMITTED, in_order
 
 DLQ = "dlq"
 
@@ -55,14 +55,19 @@ class Made:
     """What re-runs made, by table name.
 
     Attributes:
-        rows: Bytes of rows.
-        widths: Bytes of one row.
+        rows: Bytes of rows, some at a time.
+        widths: Bytes of one row of each of these.
         documents: Keys and values of documents.
     """
 
     rows: dict[str, list[bytes]] = field(default_factory=dict)
-    widths: dict[str, int] = field(default_factory=dict)
+    widths: dict[str, list[int]] = field(default_factory=dict)
     documents: dict[str, list[tuple[bytes, bytes]]] = field(default_factory=dict)
+
+    def each(self, topic: str) -> Iterator[bytes]:
+        """Each row of a topic."""
+        for rows, width in zip(self.rows.get(topic, []), self.widths.get(topic, []), strict=True):
+            yield from (rows[at : at + width] for at in range(0, len(rows), width))
 
 
 class Nobody:
@@ -105,7 +110,7 @@ class Rerun:
         self._made_so_far = made
         self._observer = observer or Nobody()
         self._stages = stages
-        self._states, fresh = span.states(stages)
+        self._states = span.states(stages)
         self._queues: list[Batch | None] = [None] * len(stages) if span.begin is None else list(span.begin.queues)
         self._until = span.until
         primary = stages[0].reads
@@ -123,13 +128,13 @@ class Rerun:
             side = Input(
                 tape.log, shape.topic(name), partition, accepts=schemas_of(name), writer=shape.writers.get(name)
             )
-            side.seqs, since, before = span.side(name, fresh=fresh)
+            side.seqs, since, before = span.side(name)
             known = _as_tasks_read(tape, name, partition)
             side.push([r for r in known if r.offset >= since and (before is None or r.offset < before)])
             self._sides[name] = side
         # The paper venue goes by log time in live runs too: it has no places.
         placed = shape.mode == "live" and "venue" not in hops.hops
-        found = sorted(places(tape, hops, self._names, partition)) if placed else []
+        found = in_order(places(tape, hops, self._names, partition)) if placed else []
         self._places = deque(side for side in found if self._until is None or side.place < self._until)
 
     @property
@@ -150,6 +155,7 @@ class Rerun:
             room = min([ITEMS_MAX, *(stop - self._input.ordinal for stop in stops)])
             arrival = self._input.take(room) if room > 0 else None
             if arrival is None:
+                self._hear_the_rest()
                 return
             if isinstance(arrival, End):
                 self._finish()
@@ -160,6 +166,12 @@ class Rerun:
             else:
                 self._observer.took(arrival.items)
                 self._step(0, arrival, None)
+
+    def _hear_the_rest(self) -> None:
+        """What was applied behind the last input of a span made nothing, and is no less known to the next one."""
+        for name in self._names if self._until is not None else ():
+            while self._offer(name, ITEMS_MAX):
+                pass
 
     def _step(self, i: int, batch: Batch, carried: Any) -> None:
         """A stage and those behind it over a batch. ``carried``: features whose publication the last decides."""
@@ -203,7 +215,7 @@ class Rerun:
 
     def _made(self, topic: str, rows: Any) -> None:
         self._made_so_far.rows.setdefault(topic, []).append(rows.tobytes())
-        self._made_so_far.widths[topic] = rows.dtype.itemsize
+        self._made_so_far.widths.setdefault(topic, []).append(rows.dtype.itemsize)
 
     def _finish(self) -> None:
         for stage, state in zip(self._stages, self._states, strict=True):

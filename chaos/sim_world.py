@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Literal
@@ -52,7 +52,7 @@ class World:
     definitions: tuple[Definition, ...]
     context: Context
     tasks: tuple[TaskHops, ...]
-    stages: dict[str, Sequence[Agent]]
+    stages: Mapping[str, Sequence[Agent]]
 
     def build(self, hops: TaskHops, _context: Context) -> Sequence[Agent]:
         """The agents of a task: they keep no state of their own, so all lives and re-runs share them."""

@@ -176,6 +176,8 @@ def _run(parts: World, number: int, kinds: list[str], rng: random.Random, plant:
                 found.tell("lost", f"step {run.steps}", "it never comes to rest", "that all is worked off")
         except TapedeckError as error:
             found.tell("diverged", f"step {run.steps}", str(error), "that every death is repaired")
+        except Exception as error:  # a crash of whatever kind is a finding like any other, and has a seed
+            found.tell("diverged", f"step {run.steps}", f"{type(error).__name__}: {error}", "no crash")
     if not found.sound:
         return found, run
     shape = Shape(source=parts.opening.source, namespace=run.desk.namespace, mode=parts.mode, tasks=parts.tasks)

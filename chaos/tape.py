@@ -41,8 +41,8 @@ class Shape:
 
     @property
     def writers(self) -> Mapping[str, str]:
-        """Who writes each topic, by table name."""
-        return writers(self.tasks, self.source)
+        """Who writes each topic, by table name; of one partition each has one writer."""
+        return {name: known for name, known in writers(self.tasks, self.source).items() if isinstance(known, str)}
 
 
 class Entry(NamedTuple):

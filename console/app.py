@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from console import broker, demo, dlq, doctor, feed, init, release, risk, top, topics, up
+from console import broker, chaos, demo, dlq, doctor, feed, init, release, risk, top, topics, up
 from console.file_lists import CaptureCommand
 from console.terminal import emit
 from streams.logs import FORMAT_VARIABLE, JSON, TEXT, use
@@ -60,6 +60,12 @@ app.add_typer(release.app, name="release")
 app.add_typer(topics.app, name="topics")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(broker.app, name="broker")
+app.command(
+    "chaos",
+    cls=CaptureCommand,
+    short_help="Break a running topology, and prove that nothing is lost.",
+    epilog="\b\nExamples:\n" + "\n".join(f"  tapedeck chaos {e}" for e in chaos.EXAMPLES),
+)(chaos.chaos)
 app.command(
     "doctor",
     short_help="Find what is not well, and what mends it.",

@@ -21,13 +21,17 @@ from console.terminal import complain, emit
 from console.watch import Watch
 from replay.watched import watched
 from schemas.errors import ConfigError
+from schemas.topics import topic_name
 from streams.clock import monotonic_s
 from streams.logs import about
 from streams.namespace import LIVE
 
 if TYPE_CHECKING:
     from streams.kafka import KafkaLog
+    from streams.membership import Membership
 
+GROUP = "tapedeck.live"
+"""The consumer group in which workers share a live topology's partitions out; one live run a cluster."""
 SECONDS_MAX = 366 * 86_400.0
 DONE, UNORDERLY, INTERRUPTED = 0, 1, 130
 """Exit codes: ended in order; a task had to be killed at the end; interrupted a second time."""
@@ -35,23 +39,51 @@ DONE, UNORDERLY, INTERRUPTED = 0, 1, 130
 
 @dataclass(frozen=True, slots=True)
 class Choices:
-    """The flags. ``only`` is None for all tasks."""
+    """The flags. ``only`` is None for all tasks; ``shared``: a consumer group says which partitions run here."""
 
     only: tuple[str, ...] | None
+    shared: bool
     seconds: float | None
     as_json: bool
 
 
-def chosen(plan: LivePlan, only: Sequence[str]) -> tuple[str, ...] | None:
-    """Names of the processes meant by ``--only``; None where it was not given.
+def chosen(plan: LivePlan, only: Sequence[str], partitions: str | None = None) -> tuple[str, ...] | None:
+    """Names of the processes meant by ``--only`` and ``--partitions``; None where neither was given.
 
     Raises:
-        ConfigError: No such process in this topology.
+        ConfigError: No such process, or no such partition, in this topology.
     """
+    meant: list[str] = []
     for name in only:
-        if name not in plan.names:
+        found = [known for known in plan.names if name in (known, known.partition("@")[0])]
+        if not found:
             raise ConfigError("no such task", kind="no_task", got=name, allowed=", ".join(plan.names), where="--only")
-    return tuple(only) or None
+        meant += found
+    if partitions is None:
+        return tuple(meant) or None
+    of = plan.names_of(numbers(partitions, plan.partitions))
+    return tuple(name for name in of if not only or name in meant)
+
+
+def numbers(text: str, count: int) -> set[int]:
+    """Partitions named by e.g. ``0-3,5``.
+
+    Raises:
+        ConfigError: Not so written, none, or not within ``count``.
+    """
+    found: set[int] = set()
+    for part in text.split(","):
+        first, dash, last = part.partition("-")
+        if not first.isdecimal() or (dash and not last.isdecimal()) or int(last if dash else first) >= count:
+            found.clear()
+            break
+        found.update(range(int(first), int(last if dash else first) + 1))
+    if not found:
+        raise ConfigError(
+            "no such partitions", kind="bad_partitions", got=text, allowed=f"0-{count - 1}" if count > 1 else "0",
+            where="--partitions",
+        )  # fmt: skip
+    return found
 
 
 def with_metrics(plan: LivePlan, port: int | None) -> LivePlan:
@@ -108,7 +140,8 @@ class _Lived:
         self._view = view
         self._log = log
         self._reporter = Reporter(view.say, {})
-        self._session = LiveSession(log, plan, choices.only, self._event)
+        member = self._member() if choices.shared else None
+        self._session = LiveSession(log, plan, choices.only, self._event, member)
         self._watch: Watch | None = None
         self._began_s = monotonic_s()
         self._up_s: float | None = None
@@ -118,10 +151,8 @@ class _Lived:
         session = self._session
         opened, fresh = session.open()
         about(run=opened.run)
-        self._view.say(
-            f"{'opened' if fresh else 'going on with'} {opened.run}: {', '.join(session.names)}; "
-            "ctrl-C ends it in order"
-        )
+        here = f"a share of {self._plan.partitions} partitions" if self._choices.shared else ", ".join(session.names)
+        self._view.say(f"{'opened' if fresh else 'going on with'} {opened.run}: {here}; ctrl-C ends it in order")
         interrupts.on_first(session.stop)
         try:
             session.run(self._look)
@@ -134,6 +165,15 @@ class _Lived:
         self._view.close()
         self._tell((session.opened or opened).run, fresh, in_order)
         return DONE if in_order else UNORDERLY
+
+    def _member(self) -> Membership:
+        """Of the group that shares the partitions out."""
+        from streams.membership import Membership, protocol_of
+
+        protocol = protocol_of(self._log.bootstrap)
+        told = "the broker assigns (KIP-848)" if protocol == "consumer" else "cooperative-sticky"
+        self._view.say(f"joining group {GROUP}: {told}")
+        return Membership(self._log.bootstrap, GROUP, topic_name("", "raw.<source>", self._plan.source), protocol)
 
     def _look(self) -> None:
         if self._watch is None:

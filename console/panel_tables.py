@@ -5,14 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from console.figures import age, duration, latency, money, short, time_of_day
+from console.panel_partitions import folded, owners
 
 if TYPE_CHECKING:
-    from replay.run_figures import HaltFigures, InstrumentFigures, RecoveryFigures, RunFigures, TaskFigures
+    from replay.run_figures import HaltFigures, InstrumentFigures, RunFigures, TaskFigures
+    from streams.recovery import RecoveryProgress
 
 TASK_WIDTHS = (10, 8, 8, 8, 5)
 HOP_WIDTHS = (20, 8, 8)
 WIDE_HOP_WIDTHS = (20, 10, 8, 8, 9, 9)
 """With the figures since watching began beside those of the last seconds, where there is room."""
+OWNER_WIDTHS = (19, 12, 8)
 MONEY_WIDTHS = (6, 16, 16)
 INSTRUMENT_WIDTHS = (20, 14, 13, 13, 7, 11)
 RED, YELLOW, DIM, BOLD = "bold red", "yellow", "dim", "bold"
@@ -20,20 +23,23 @@ STATE_STYLES = {"ACTIVE": "", "REDUCING": YELLOW, "HALTED": RED}
 
 
 def task_lines(figures: RunFigures) -> list[Any]:
-    """The feed and the tasks, a line each: how fast, how far behind, how lively."""
+    """The feed and the tasks, a line each: how fast, how far behind, how lively; then who has which partitions."""
     lines = [_row(("task", "in/s", "lag", "commit", "died"), TASK_WIDTHS, DIM)]
-    for task in figures.tasks:
+    for task in folded(figures.tasks):
         lines.append(_task(task))
         if task.recovery is not None:
             lines.append(text(f" {_cut(recovering(task.recovery), sum(TASK_WIDTHS) - 1)}", YELLOW))
-    return lines
+    told = owners(figures.tasks)
+    if told:
+        lines.append(_row(("worker", "partitions", "lag"), OWNER_WIDTHS, DIM))
+    return lines + [_row((who, which, "-" if lag is None else short(lag)), OWNER_WIDTHS) for who, which, lag in told]
 
 
-def recovering(recovery: RecoveryFigures) -> str:
+def recovering(recovery: RecoveryProgress) -> str:
     """How far a recovery is, in few words.
 
-    >>> from replay.run_figures import RecoveryFigures
-    >>> recovering(RecoveryFigures(120_000, 1_000_000, 3.0, 22.0))
+    >>> from streams.recovery import RecoveryProgress
+    >>> recovering(RecoveryProgress(120_000, 1_000_000, 3.0, 22.0))
     'recovering 120,000 of 1.00M, 0:22 left'
     """
     left = "" if recovery.left_s is None else f", {duration(recovery.left_s)} left"

@@ -56,6 +56,8 @@ class Reporter:
             self._tell(f"{task}: {event['message']}", "log", str(event["level"]), **said)
         elif name == "died":
             self._died[task] = (monotonic_s(), self._death(task, event["code"], event["message"]))
+        elif name == "partitions":
+            self._tell(f"partitions {event['message']}", "partitions", "info")
         elif name == "stalled":
             self._tell(f"{task} has stalled: {event['message']}; it is killed", "stalled", "error", task=task)
         elif name in ("recovering", "recovered"):

@@ -17,6 +17,8 @@ LOOK_BACK_OFFSETS = 256
 """First look back for the last number of a topic's writer; four times as far each time that none is found."""
 SHARED = ("dlq", "control", "definitions")
 """Topics with several writers: their records are counted one by one. They are small."""
+SHARED_IF_SPREAD = ("orders.intent", "executions")
+"""Likewise where a live topology has several partitions: the tasks of all of them write to one."""
 STRANGER = "not one of Tapedeck's"
 
 
@@ -50,13 +52,16 @@ def _way(name: str) -> int:
 def _entry(log: Log, run: str, name: str, full: str) -> dict[str, Any]:
     row = table_row(name)
     partitions = log.partitions(full)
+    shared = row is None or row.name in SHARED
+    if row is not None and row.name in SHARED_IF_SPREAD:
+        shared = log.partitions(full.removesuffix(row.name) + "scores") > 1
     return {
         "topic": full,
         "run": run,
         "name": name,
         "schemas": [] if row is None else [f"{s.name}/{s.version}" for s in row.schemas],
         "partitions": partitions,
-        "events": sum(_events(log, full, p, shared=row is None or row.name in SHARED) for p in range(partitions)),
+        "events": sum(_events(log, full, p, shared=shared) for p in range(partitions)),
         "key": "" if row is None else row.key,
         "about": STRANGER if row is None else row.about,
     }

@@ -8,8 +8,12 @@ from typing import Annotated
 import typer
 
 from console.cluster import bootstrap_flag
+from schemas.errors import ConfigError
 
-EXAMPLES = ("", "topology.toml --metrics-port 9400", "topology.toml --only hot --only risk", "--seconds 60 --json")
+EXAMPLES = (
+    "", "topology.toml --metrics-port 9400", "topology.toml --only hot --only risk", "topology.toml --partitions 0-3",
+    "topology.toml --worker", "--seconds 60 --json",
+)  # fmt: skip
 """Shown by ``--help``."""
 DEFAULT_FILE = Path("topology.toml")
 """Taken where no file is named and there is one."""
@@ -32,6 +36,18 @@ def up(
             help="Run this task here and no other (clock, normalise, hot, risk, venue, feed); may be repeated.",
         ),
     ] = None,
+    partitions: Annotated[
+        str | None,
+        typer.Option(
+            metavar="P", show_default=False,
+            help="Run the tasks of these partitions here, e.g. 0-3 or 0,2; clock, risk and feed belong to 0.",
+        ),
+    ] = None,
+    worker: Annotated[
+        bool,
+        typer.Option("--worker", help="Share the partitions with all other workers, on this host or others, and take "
+                     "over those of a worker that dies."),
+    ] = False,
     seconds: Annotated[
         float | None, typer.Option(metavar="S", show_default=False, help="End in order after S seconds of being up.")
     ] = None,
@@ -50,7 +66,8 @@ def up(
 
     Starts the embedded Kafka where no cluster is named. Opens the live run, or goes on with the one that was opened
     before. Ctrl-C or SIGTERM ends it in order: the feed first, then each task when it has worked off what was sent
-    (exit 0); a second one ends at once (exit 130). Without --only it refuses to run beside another.
+    (exit 0); a second one ends at once (exit 130). Without --only, --partitions or --worker it refuses to run beside
+    another. A worker hands its partitions over when it ends, and others go on with them.
     """
     from streams.home import use_kernel_cache
 
@@ -63,5 +80,10 @@ def up(
     file = topology or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
     plan = load_topology(file)
     plan = with_metrics(plan, metrics_port)
-    choices = Choices(only=chosen(plan, only or ()), seconds=seconds, as_json=json)
+    if worker and (only or partitions is not None):
+        raise ConfigError(
+            "flags contradict each other", kind="flags_conflict", got="--worker with --only or --partitions",
+            allowed="--worker alone: a group says what runs here", where="tapedeck up",
+        )  # fmt: skip
+    choices = Choices(only=chosen(plan, only or (), partitions), shared=worker, seconds=seconds, as_json=json)
     raise typer.Exit(run_live(plan, choices, None if named is None else named.bootstrap))

@@ -6,6 +6,7 @@ Works on messages as the market made them, one at a time, and only while somethi
 from __future__ import annotations
 
 import re
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
@@ -32,14 +33,14 @@ class Made(NamedTuple):
     payload: bytes
 
 
-class Fault:
+class Fault(ABC):
     """Something that is done to messages; ``done`` when nothing is left to do."""
 
     done = False
 
+    @abstractmethod
     def take(self, message: Made) -> Iterator[Made]:
         """What comes of a message."""
-        raise NotImplementedError
 
     def end(self) -> Iterator[Made]:
         """What was held back when the session ends."""

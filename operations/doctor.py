@@ -180,8 +180,8 @@ def _topics(meant: Meant, cluster: Cluster, log: Log) -> list[Finding]:
     run = live_run.opened(log)
     settings = cluster.topic_settings([spec.name for spec in live_topics.specs_of(names)])
     return live_topics.judge(
-        names, settings, source=None if run is None else run.run.source, bootstrap=cluster.bootstrap,
-        program=meant.program,
+        names, settings, source=None if run is None else run.run.source,
+        partitions=1 if run is None else run.run.partitions, bootstrap=cluster.bootstrap, program=meant.program,
     )  # fmt: skip
 
 
@@ -192,13 +192,14 @@ def _live(meant: Meant, log: Log) -> list[Finding]:
         return [tasks.NOTHING_LIVE]
     source = run.run.source
     facts = live_run.tasks(log, run.run)
-    payload = live_run.newest(log, topic_name("", "raw.<source>", source))
+    raw = topic_name("", "raw.<source>", source)
+    payloads = [live_run.newest(log, raw, partition) for partition in range(run.run.partitions)]
     clock, ticks = live_times.clock_ns(log), live_times.tick_times(log, source)
     now_ns = wall_ns()  # after all that it is compared with
     found = tasks.judge(
         facts, now_ms=now_ns // NANOS_PER_MS, opened_ms=run.opened_ms,
         clock_ms=None if clock is None else clock // NANOS_PER_MS,
-        feed_ms=None if payload is None else payload.timestamp_ms,
+        feed_ms=max((payload.timestamp_ms for payload in payloads if payload is not None), default=None),
         in_order=lambda: live_run.ended_in_order(log, run.run), program=meant.program,
     )  # fmt: skip
     if clock is not None and (ahead := clocks.live_clock(clock, now_ns)) is not None:

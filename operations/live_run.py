@@ -42,6 +42,7 @@ class TaskFacts:
         torn: Whether that snapshot cannot be read.
         halted: It has halted, since so many of so many inputs were refused; None where it has not.
         recovery: How far it was, at that snapshot, in working off what lay there when it began; None: that is over.
+        owner: Who ran it then: host and process.
     """
 
     name: str
@@ -50,6 +51,7 @@ class TaskFacts:
     torn: bool = False
     halted: tuple[int, int] | None = None
     recovery: RecoveryProgress | None = None
+    owner: str = ""
 
 
 def opened(log: Log) -> Opened | None:
@@ -79,7 +81,7 @@ def tasks(log: Log, run: RunOpened) -> list[TaskFacts]:
         BrokerError: The log cannot be read.
     """
     state = topic_name("", "state")
-    return [_facts(log, state, task, run.source) for task in deployment(run.split)]
+    return [_facts(log, state, task, run.source) for task in deployment(run.split, run.partitions)]
 
 
 def ended_in_order(log: Log, run: RunOpened) -> bool:
@@ -122,12 +124,18 @@ def _facts(log: Log, state: str, task: TaskHops, source: str) -> TaskFacts:
         return TaskFacts(task.name, None, 0)
     try:
         found = progress(
-            log, state_topic=state, state_partition=task.state_partition, task=task.name, input_topic=topic
+            log,
+            state_topic=state,
+            state_partition=task.state_partition,
+            task=task.name,
+            input_topic=topic,
+            input_partition=task.input_partition,
         )
     except SnapshotError:
         return TaskFacts(task.name, None, 0, torn=True)
     if found is None:
-        return TaskFacts(task.name, None, log.bounds(topic, 0)[1])
+        return TaskFacts(task.name, None, log.bounds(topic, task.input_partition)[1])
     return TaskFacts(
-        task.name, found.committed_ns // 1_000_000, found.lag, halted=found.halted, recovery=found.recovery
-    )
+        task.name, found.committed_ns // 1_000_000, found.lag, halted=found.halted, recovery=found.recovery,
+        owner=found.owner,
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
@@ -14,7 +15,7 @@ from schemas.errors import BadInput
 from schemas.header import unpack
 from schemas.topics import topic_name
 from streams.frame import decode_rows
-from streams.log import Log
+from streams.log import Log, Record
 
 RECORDS = 256
 """Newest offsets of ticks that are looked at, markers included."""
@@ -53,12 +54,9 @@ def tick_times(log: Log, source: str) -> TickTimes | None:
         BrokerError: The log cannot be read.
     """
     topic = topic_name("", "ticks.<source>", source)
-    if not log.partitions(topic):
-        return None
-    low, high = log.bounds(topic, 0)
     lags: list[int] = []
     latest = 0
-    for record in log.scan(topic, 0, max(low, high - RECORDS), committed=False) if high > low else ():
+    for record in _newest(log, topic):
         try:
             header = unpack(record.header or b"")
             if header.schema != TICK_SCHEMA.number:
@@ -70,3 +68,11 @@ def tick_times(log: Log, source: str) -> TickTimes | None:
         timed = rows[rows["ts_event"] > 0]
         lags += (timed["ts_recv"].astype(np.int64) - timed["ts_event"].astype(np.int64)).tolist()
     return TickTimes(tuple(lags), latest) if latest else None
+
+
+def _newest(log: Log, topic: str) -> Iterator[Record]:
+    """The newest records of every partition."""
+    for partition in range(log.partitions(topic)):
+        low, high = log.bounds(topic, partition)
+        if high > low:
+            yield from log.scan(topic, partition, max(low, high - RECORDS), committed=False)

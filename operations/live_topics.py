@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from agents.topology import topic_specs
+from agents.topology import partitions_of, topic_specs
 from operations.finding import Finding
-from schemas.header import HOP_NUMBER
 from schemas.topics import table_row
 from streams.cluster import Partition, Setting
 from streams.kafka import topic_settings
@@ -27,14 +26,20 @@ def live_names(names: Iterable[str]) -> list[str]:
     return [name for name in known if not name.startswith(prefixes)]
 
 
-def specs_of(names: Iterable[str]) -> list[TopicSpec]:
-    """How the table wants those of the topics that stand in it."""
+def specs_of(names: Iterable[str], partitions: int = 1) -> list[TopicSpec]:
+    """How the table wants those of the topics that stand in it, in a topology of so many partitions."""
     rows = ((name, table_row(name)) for name in live_names(names))
     return [
-        TopicSpec(name, len(HOP_NUMBER) if row.name == "state" else 1, row.kept == "compacted")
+        TopicSpec(name, partitions_of(row.name, partitions), row.kept == "compacted")
         for name, row in rows
         if row is not None
     ]
+
+
+def is_keyed(name: str) -> bool:
+    """Whether a topic's partition is chosen by instrument: it cannot be enlarged, as keys would move."""
+    row = table_row(name)
+    return row is not None and row.spread
 
 
 def wrong_settings(spec: TopicSpec, found: Mapping[str, Setting]) -> dict[str, str]:
@@ -55,6 +60,7 @@ def judge(
     settings: Mapping[str, Mapping[str, Setting]],
     *,
     source: str | None,
+    partitions: int = 1,
     bootstrap: str,
     program: str,
 ) -> list[Finding]:
@@ -64,17 +70,18 @@ def judge(
         topics: Partitions by name, of all topics.
         settings: Settings in force, by name, of those that :func:`specs_of` gives.
         source: Source of the live run; None where none was opened: then nothing can be missing.
+        partitions: Of the live run, by instrument.
         bootstrap: For the fix of what only Kafka's own tools can do.
         program: How ``tapedeck`` is called for this cluster.
     """  # fmt: skip
-    specs = specs_of(topics)
+    specs = specs_of(topics, partitions)
     found = [
         finding
         for spec in specs
         for finding in (*_partitions(spec, len(topics[spec.name]), bootstrap, program),
                         *_settings(spec, settings.get(spec.name, {}), program))
     ]  # fmt: skip
-    missing = [] if source is None else [s.name for s in topic_specs("", source) if s.name not in topics]
+    missing = [] if source is None else [s.name for s in topic_specs("", source, partitions) if s.name not in topics]
     if missing:
         found.append(Finding("topics", "fail", f"missing: {', '.join(missing)}", "every topic of the live run",
                              f"{program} topics mend"))  # fmt: skip
@@ -92,6 +99,10 @@ def judge(
 
 def _partitions(spec: TopicSpec, number: int, bootstrap: str, program: str) -> list[Finding]:
     check, wanted = f"topic {spec.name}", f"{spec.partitions} partition{'s' if spec.partitions > 1 else ''}"
+    if number < spec.partitions and is_keyed(spec.name):
+        return [Finding(check, "fail", f"{number} partitions; it is not enlarged: keys would move, while their books, "
+                        "positions and numbers stay behind", wanted,
+                        "begin anew on another cluster or TAPEDECK_HOME, after an end in order")]  # fmt: skip
     if number < spec.partitions:
         return [Finding(check, "fail", f"{number} partitions", wanted, f"{program} topics mend")]
     if number > spec.partitions:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from agents.topology import topic_specs
 from operations.live_run import opened
-from operations.live_topics import specs_of, wrong_settings
+from operations.live_topics import is_keyed, specs_of, wrong_settings
+from schemas.errors import ConfigError
 from streams.cluster import Cluster
 from streams.log import Log
 
@@ -20,15 +23,18 @@ def mend_topics(cluster: Cluster, log: Log) -> list[dict[str, object]]:
         One object for each topic changed: ``topic`` and what was ``created``, ``partitions`` or ``settings``.
 
     Raises:
+        ConfigError: A keyed topic has too few partitions: it is not enlarged. Nothing was changed.
         BrokerError: The cluster does not answer, or refuses.
     """
     done: list[dict[str, object]] = []
     run, before = opened(log), cluster.topics()
+    partitions = 1 if run is None else run.run.partitions
+    _check_keyed({name: len(found) for name, found in before.items()}, partitions)
     if run is not None:
-        missing = [spec for spec in topic_specs("", run.run.source) if spec.name not in before]
+        missing = [spec for spec in topic_specs("", run.run.source, partitions) if spec.name not in before]
         log.create(missing)
         done += [{"topic": spec.name, "created": True} for spec in missing]
-    specs = specs_of(before)
+    specs = specs_of(before, partitions)
     found = cluster.topic_settings([spec.name for spec in specs])
     for spec in specs:
         wrong = wrong_settings(spec, found[spec.name])
@@ -39,3 +45,14 @@ def mend_topics(cluster: Cluster, log: Log) -> list[dict[str, object]]:
             cluster.add_partitions(spec.name, spec.partitions)
             done.append({"topic": spec.name, "partitions": spec.partitions})
     return done
+
+
+def _check_keyed(found: Mapping[str, int], partitions: int) -> None:
+    for spec in specs_of(found, partitions):
+        if is_keyed(spec.name) and found[spec.name] < spec.partitions:
+            raise ConfigError(
+                "a keyed topic is not enlarged: keys would move to other partitions, while their books, positions and "
+                "numbers stay behind", kind="repartition", got=f"{found[spec.name]} partitions",
+                allowed=f"{spec.partitions}", where=spec.name,
+                fix="begin anew on another cluster or TAPEDECK_HOME, after an end in order",
+            )  # fmt: skip

@@ -65,7 +65,21 @@ def judge(
             Finding("tasks", "ok", f"{alive}: alive, lag at most {lag:,} records"),
             *(finding for finding in found if finding.status != "ok"),
         ]
-    return [*found, *_sources(now_ms, open_s, clock_ms, feed_ms, program)]
+    return [*found, *_partitions(tasks), *_sources(now_ms, open_s, clock_ms, feed_ms, program)]
+
+
+def _partitions(tasks: Sequence[TaskFacts]) -> list[Finding]:
+    """Where there are several partitions: how far each is behind in all, and who runs it."""
+    parts: dict[int, list[TaskFacts]] = {}
+    for task in tasks:
+        _, at, number = task.name.partition("@")
+        if at:
+            parts.setdefault(int(number), []).append(task)
+    said = []
+    for partition, of in sorted(parts.items()):
+        owners = ", ".join(sorted({task.owner for task in of} - {""})) or "nobody yet"
+        said.append(f"{partition}: lag {sum(task.lag for task in of):,}, {owners}")
+    return [Finding("partitions", "ok", "; ".join(said))] if said else []
 
 
 def _task(task: TaskFacts, now_ms: int, open_s: float, program: str) -> Finding:

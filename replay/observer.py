@@ -26,7 +26,7 @@ from itertools import chain
 
 import numpy as np
 
-from agents.topology import CLOCK, FUSED, writers
+from agents.topology import CLOCK, writers
 from replay.books import Books
 from replay.counted import Counted
 from replay.desk import Desk
@@ -75,8 +75,8 @@ class Observer:
         self._watched = watched
         self._log = log
         documents = (*DOCUMENTS, CLOCK) if watched.live else DOCUMENTS
-        self._split = len(watched.tasks) > len(FUSED)
-        self._counted = Counted(writers(watched.tasks, watched.source))
+        self._split = watched.opened.split
+        self._counted = Counted(writers(watched.tasks, watched.source, None))
         self._table = {watched.topic(name): name for name in (*SPLIT_ROWS, *documents, *PEOPLE_SAY)}
         self._tasks = TaskWatch(log, watched)
         self._documents = DocumentsTail(log, {name: watched.topic(name) for name in documents})
@@ -84,7 +84,7 @@ class Observer:
         self._rows: RowsTail | None = None
         self._desk = Desk(watched)
         self._touches = Touches()
-        self._books = Books()
+        self._books = {task.name: Books() for task in watched.tasks if task.hops[0] == "normalise"}
         self._hops = RecentHops()
         self._counted_from: dict[str, int] = {}
         self._meters = {name: Meter() for name in (TICKS, "orders.intent", "orders", "executions", "denied")}
@@ -193,10 +193,20 @@ class Observer:
         return otherwise if head is None else head.time
 
     def _look_at_books(self, now_s: float) -> None:
-        if self._books.look(self._tasks.snapshot_of("normalise"), now_s, at_once=self.ended):
-            for instrument_id, touch in self._books.touches.items():
+        for name, snapshot in self._tasks.snapshots_of("normalise").items():
+            books = self._books[name]
+            if not books.look(snapshot, now_s, at_once=self.ended):
+                continue
+            for instrument_id, touch in books.touches.items():
                 if self._touches.older(instrument_id, touch) and touch.bid is not None and touch.ask is not None:
                     self._desk.pnl.touch(instrument_id, touch.bid, touch.ask)
+
+    def _gaps(self) -> dict[int, int] | None:
+        """Holes by instrument, over all partitions; None before any was told."""
+        told = [books.gaps for books in self._books.values() if books.gaps is not None]
+        if not told:
+            return None
+        return {number: sum(gaps.get(number, 0) for gaps in told) for gaps in told for number in gaps}
 
     def _figures(
         self, now_s: float, now_ns: int, restarts: Mapping[str, int] | None, stage: str, elapsed_s: float | None
@@ -212,7 +222,7 @@ class Observer:
         )  # fmt: skip
         tick_age_s = (now_ns - self._newest_stamp_ns) / NANOS if self._newest_stamp_ns else None
         share, left_s = self._progress((log_time_ns - self._first_log_time_ns) / NANOS, elapsed_s)
-        gaps = self._books.gaps
+        gaps = self._gaps()
         return RunFigures(
             run=watched.run, mode=watched.opened.mode, source=watched.source,
             stage=stage or self._stage(tasks, tick_age_s),

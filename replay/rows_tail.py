@@ -19,7 +19,7 @@ BEHIND_POLLS_MAX = 2
 
 
 class RowsTail:
-    """Tails partition 0 of some topics.
+    """Tails every partition of some topics.
 
     Attributes:
         skips: How often something was left out.
@@ -38,13 +38,13 @@ class RowsTail:
         """Begin; returns what already stands there, from the look back on."""
         records: list[Record] = []
         start: dict[tuple[str, int], int] = {}
-        for topic in self._topics:
-            low, high = self._log.bounds(topic, 0)
+        for topic, partition in self._places():
+            low, high = self._log.bounds(topic, partition)
             at = max(low, high - LOOK_BACK_OFFSETS)
             self.cut = self.cut or at > 0
-            there = list(self._log.scan(topic, 0, at, committed=False)) if high > at else []
+            there = list(self._log.scan(topic, partition, at, committed=False)) if high > at else []
             records += there
-            start[(topic, 0)] = there[-1].offset + 1 if there else high
+            start[(topic, partition)] = there[-1].offset + 1 if there else high
         self._reader = self._log.reader(start)
         return records
 
@@ -64,6 +64,9 @@ class RowsTail:
                 return records
         self._behind = 0
         return records
+
+    def _places(self) -> list[tuple[str, int]]:
+        return [(topic, p) for topic in self._topics for p in range(self._log.partitions(topic))]
 
     def first(self, topic: str) -> Record | None:
         """The first record of a topic that is still there; None where there is none."""

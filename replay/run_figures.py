@@ -10,10 +10,15 @@ from typing import Any, Literal
 import msgspec
 
 from schemas.control import TradingState
+from streams.recovery import RecoveryProgress
 
 Stage = Literal["opened", "playing", "live", "draining", "silent", "ended"]
 """opened: no tick yet. draining: the feed has ended, what was sent is worked off. silent: no tick and no commit of
 late, whether all were ended in order or died. Whoever runs the run may name others."""
+
+
+BUILD_CHARS = 8
+"""Of a build's hash, as it is shown."""
 
 
 class Tally(msgspec.Struct, frozen=True):
@@ -21,26 +26,6 @@ class Tally(msgspec.Struct, frozen=True):
 
     total: int = 0
     per_s: float = 0.0
-
-
-BUILD_CHARS = 8
-"""Of a build's hash, as it is shown."""
-
-
-class RecoveryFigures(msgspec.Struct, frozen=True):
-    """How far a task is in working off what lay on its input when its life began.
-
-    Attributes:
-        done: Inputs worked off by this life.
-        to_do: Inputs that lay there.
-        elapsed_s: Since it began.
-        left_s: At the mean speed so far; None before anything was done.
-    """
-
-    done: int
-    to_do: int
-    elapsed_s: float
-    left_s: float | None
 
 
 class TaskFigures(msgspec.Struct, frozen=True, kw_only=True):
@@ -58,6 +43,7 @@ class TaskFigures(msgspec.Struct, frozen=True, kw_only=True):
         halted: It ended since too much of its input was refused, and will not go on by itself.
         recovery: How far it is in its recovery; None where that is over, or the task has not committed since it began.
         build: Hash of the code that committed last; empty where none is named.
+        owner: Who ran it at its newest commit: host and process; empty where that is not told.
     """
 
     name: str
@@ -70,8 +56,9 @@ class TaskFigures(msgspec.Struct, frozen=True, kw_only=True):
     restarts: int | None = None
     stalled: bool = False
     halted: bool = False
-    recovery: RecoveryFigures | None = None
+    recovery: RecoveryProgress | None = None
     build: str = ""
+    owner: str = ""
 
 
 class HopFigures(msgspec.Struct, frozen=True):

@@ -71,13 +71,15 @@ class Session(Protocol):
 class KafkaSession:
     """One process a task, brought back when it dies."""
 
-    def __init__(self, log: KafkaLog, plan: PlayPlan, folder: Path, on_event: OnEvent) -> None:
+    def __init__(
+        self, log: KafkaLog, plan: PlayPlan, folder: Path, on_event: OnEvent, supervisor: Supervisor | None = None
+    ) -> None:
         self.log: Log = log
         self.plan = plan
         self.elapsed_s = 0.0
         self._bootstrap = log.bootstrap
         self._ledger = Ledger(folder / LEDGER)
-        self._supervisor = Supervisor(on_event)
+        self._supervisor = supervisor or Supervisor(on_event)
         self._started = 0.0
         self._feeding = False
         self._stopping = False
@@ -92,11 +94,11 @@ class KafkaSession:
         """Open the run, start the tasks, then the feed, and wait for all to be done."""
         open_run(self.log, self.plan)
         for task in self.plan.tasks:
-            self._supervisor.start(self._spec(task.name, list(task.hops)), self.plan.kills.get(task.name, ()))
+            self._supervisor.start(self.spec(task.name), self.plan.kills.get(task.name, ()))
         self._supervisor.wait_ready(lambda: self._stopping)
         if self._stopping:
             return
-        self._supervisor.start(self._spec(FEED, [], self._feed_spec()), self.plan.kills.get(FEED, ()))
+        self._supervisor.start(self.spec(FEED), self.plan.kills.get(FEED, ()))
         self._feeding = True
         self._supervisor.wait_ready(lambda: self._stopping)
         self._started = monotonic_s()
@@ -125,7 +127,10 @@ class KafkaSession:
         """End every process of the run."""
         self._supervisor.close()
 
-    def _spec(self, task: str, hops: list[str], feed: FeedSpec | None = None) -> WorkerSpec:
+    def spec(self, task: str) -> WorkerSpec:
+        """What a process of this run is told, by its name."""
+        hops = next((list(t.hops) for t in self.plan.tasks if t.name == task), [])
+        feed = self._feed_spec() if task == FEED else None
         return WorkerSpec(
             bootstrap=self._bootstrap, namespace=self.plan.namespace, run=self.plan.run, source=self.plan.source,
             task=task, hops=hops, feed=feed, writers=writers(self.plan.tasks, self.plan.source),

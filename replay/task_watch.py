@@ -12,13 +12,14 @@ from typing import Any
 
 import msgspec
 
-from agents.topology import CLOCK, FEED, HOP_FACTORIES, PRIMARY, TaskHops
+from agents.topology import CLOCK, FEED, HOP_FACTORIES, PRIMARY, TaskHops, writers
 from replay.counted import Counted
 from replay.meter import Meter
-from replay.run_figures import RecoveryFigures, TaskFigures
+from replay.run_figures import TaskFigures
 from replay.watched import NANOS_PER_MS, Watched
 from schemas.errors import SnapshotError
 from schemas.header import HOP_NUMBER
+from schemas.topics import is_spread
 from streams.breaker import tripped
 from streams.log import Log, Reader, Record
 from streams.recovery import RecoveryProgress
@@ -51,6 +52,7 @@ class _Task:
     halted: bool = False
     recovery: Any = None
     build: str = ""
+    owner: str = ""
     reached: int = 0
     moved_s: float = 0.0
 
@@ -59,15 +61,16 @@ class TaskWatch:
     """Reads ``state``, committed, from near its end.
 
     Attributes:
-        raw_end: Offset after the newest payload.
+        raw_ends: Offset after the newest payload, by partition.
     """
 
     def __init__(self, log: Log, watched: Watched) -> None:
-        self.raw_end = 0
+        self.raw_ends: dict[int, int] = {}
         self._log = log
         self._watched = watched
         self._topic = watched.topic("state")
         self._tasks = {task.state_partition: _Task(task, Meter()) for task in watched.tasks}
+        self._writers_of = [writers(watched.tasks, watched.source, p) for p in range(watched.opened.partitions)]
         self._feed = Meter()
         self._clock = Meter()
         self._reader: Reader | None = None
@@ -77,9 +80,10 @@ class TaskWatch:
         """Whether every task has committed that it has nothing more to do."""
         return all(task.done for task in self._tasks.values())
 
-    def snapshot_of(self, hop: str) -> Record | None:
-        """Newest committed snapshot of the task that begins with a hop."""
-        return next((t.snapshot for t in self._tasks.values() if t.hops.hops[0] == hop), None)
+    def snapshots_of(self, hop: str) -> dict[str, Record]:
+        """Newest committed snapshot of each task that begins with a hop, by the task's name."""
+        found = [task for task in self._tasks.values() if task.hops.hops[0] == hop]
+        return {task.hops.name: task.snapshot for task in found if task.snapshot is not None}
 
     def poll(self, now_s: float) -> None:
         """Take in what was committed since the last poll, and how much is published."""
@@ -88,7 +92,9 @@ class TaskWatch:
         newest = {record.partition: record for record in self._reader.read(STATE_RECORDS_MAX, 0.0)}
         for record in newest.values():
             self._take(record, now_s)
-        self.raw_end = self._log.bounds(self._watched.topic("raw.<source>"), 0)[1]
+        raw = self._watched.topic("raw.<source>")
+        for partition in range(self._watched.opened.partitions):
+            self.raw_ends[partition] = self._log.bounds(raw, partition)[1]
 
     def figures(
         self, counted: Counted, *, ended: bool, now_s: float, wall_ns: int, restarts: Mapping[str, int] | None,
@@ -105,7 +111,7 @@ class TaskWatch:
             clock_ns: Wall time that the newest clock record tells.
             clock_age_max_s: An older one halts all.
         """
-        published = max(self.raw_end - ended, 0)
+        published = max(sum(self.raw_ends.values()) - ended, 0)
         found = [TaskFigures(name=FEED, inputs=published, per_s=self._feed.rate(now_s, published))]
         if self._watched.live:
             age_s = (wall_ns - clock_ns) / NANOS if clock_ns else None
@@ -124,27 +130,31 @@ class TaskWatch:
             self._reader.close()
 
     def _figures(self, task: _Task, counted: Counted, ended: bool, now_s: float, wall_ns: int) -> TaskFigures:
-        answers = [ANSWERS[hop] for hop in task.hops.hops if hop in ANSWERS]
-        told = [counted.answered[topic] for topic in answers if topic in counted.answered]
+        answers = [(ANSWERS[hop], task.hops.name) for hop in task.hops.hops if hop in ANSWERS]
+        told = [counted.answered[answer] for answer in answers if answer in counted.answered]
         inputs = max([task.inputs, *told])
         if inputs != task.reached:
             task.reached, task.moved_s = inputs, now_s
         over = task.done or ended
-        lag = None if task.snapshot is None and not told else self._lag(task, inputs, counted.totals)
+        lag = None if task.snapshot is None and not told else self._lag(task, inputs, counted)
         committed_ns = 0 if task.snapshot is None else task.snapshot.timestamp_ms * NANOS_PER_MS
         age_s = (wall_ns - committed_ns) / NANOS if committed_ns else None
         return TaskFigures(
             name=task.hops.name, hops=task.hops.hops, inputs=inputs, per_s=task.meter.rate(now_s, inputs),
             lag=0 if over else lag, lag_is_bound=not answers, commit_age_s=age_s,
-            stalled=not over and self._stalled(task, lag, age_s, now_s), halted=task.halted, build=task.build,
-            recovery=None if over else _recovery(task, inputs, wall_ns),
+            stalled=not over and self._stalled(task, lag, age_s, now_s), halted=task.halted,
+            recovery=None if over else RecoveryProgress.told(task.recovery, inputs, wall_ns), owner=task.owner,
         )  # fmt: skip
 
-    def _lag(self, task: _Task, inputs: int, totals: Mapping[str, int]) -> int:
+    def _lag(self, task: _Task, inputs: int, counted: Counted) -> int:
         primary = PRIMARY[task.hops.hops[0]]
         if primary == "raw.<source>":  # not read: its end is asked for, and it has no markers
-            return max(0, self.raw_end - task.offset - (inputs - task.inputs))
-        return max(0, totals.get(primary, 0) - inputs)
+            return max(0, self.raw_ends.get(task.hops.partition, 0) - task.offset - (inputs - task.inputs))
+        if not is_spread(primary):
+            return max(0, counted.totals.get(primary, 0) - inputs)
+        before = self._writers_of[task.hops.partition].get(primary, ())
+        names = (before,) if isinstance(before, str) else before
+        return max(0, sum(counted.total_of(primary, name) for name in names) - inputs)
 
     def _stalled(self, task: _Task, lag: int | None, age_s: float | None, now_s: float) -> bool:
         if age_s is not None and age_s > STALLED_S and (lag or self._watched.live):
@@ -183,9 +193,4 @@ class TaskWatch:
             return  # what is torn is for the task that recovers to judge
         if inputs != task.inputs or task.snapshot is None:
             task.moved_s = now_s
-        task.inputs, task.snapshot = inputs, record
-
-
-def _recovery(task: _Task, inputs: int, wall_ns: int) -> RecoveryFigures | None:
-    found = RecoveryProgress.told(task.recovery, inputs, wall_ns)
-    return None if found is None else RecoveryFigures(found.done, found.to_do, found.elapsed_s, found.left_s)
+        task.inputs, task.snapshot, task.owner = inputs, record, str(values.get("owner", ""))

@@ -121,7 +121,7 @@ def _opened(log: Log, names: set[str], namespace: str) -> Watched | None:
                 newest[definition.instrument_id] = definition
     return Watched(
         run=document.run, namespace=namespace, source=document.source, opened=document,
-        opened_ns=record.timestamp_ms * NANOS_PER_MS, tasks=deployment(document.split),
+        opened_ns=record.timestamp_ms * NANOS_PER_MS, tasks=deployment(document.split, document.partitions),
         definitions=tuple(newest[i] for i in sorted(newest)),
     )  # fmt: skip
 

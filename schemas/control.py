@@ -10,6 +10,7 @@ from msgspec import Meta
 from schemas.columns import U16, U64, Nanos, Positive
 from schemas.definition import Definition
 from schemas.document import Document, Text
+from schemas.partitions import PARTITIONS_MAX
 
 Scope = Literal["all", "account", "strategy", "instrument"]
 """What a halt covers; every scope but ``all`` names one."""
@@ -49,6 +50,9 @@ class RunOpened(Document, frozen=True, kw_only=True, tag="run"):
         Meta(description="the desk's own code: kind (strategy, feature), load (path or entry point), sha256"),
     ] = msgspec.field(default_factory=list)
     split: Annotated[bool, Meta(description="a task and a topic for every hop")] = False
+    partitions: Annotated[
+        int, Meta(ge=1, le=PARTITIONS_MAX, description="partitions by instrument: of raw, ticks, features and scores")
+    ] = 1
     build: Annotated[str, Meta(description="hash of Tapedeck's own code; empty: from before it was named")] = ""
     starts: Annotated[
         dict[str, TaskStart], Meta(description="live: where each task takes over from the run before")

@@ -67,6 +67,10 @@ BAD_FRAME = {
 BAD_PAYLOAD = {
     "": ("A payload or row cannot be used; the code that refused it gives no closer reason.", KEPT),
     "bad_key": ("The record's key is no `market:symbol`.", "Publish with such a key, e.g. `spot:BTCUSDT`."),
+    "misplaced": (
+        "A payload lies on another partition than its key's: the book and position of its instrument are kept there.",
+        "Choose the partition by crc32 of the key, as `schemas/partitions.py` says.",
+    ),
     "envelope": (
         "A payload's source is unknown, or its number or receive time is below 0 or beyond 64 bits.",
         "Publish under a source of `schemas/sources.py`, with `ts_recv` in nanoseconds.",

@@ -37,6 +37,11 @@ CONFIG = {
     "bad_speed": ("A speed is neither `max` nor a number above 0.", "Write `1`, another number above 0, or `max`."),
     "bad_kill": ("A kill is not `TASK@N`.", "Write e.g. `risk@500`."),
     "no_task": ("The deployment has no such task or hop.", "Name one of those allowed."),
+    "no_fault": (
+        "There is no such kind of fault, or it does not fit the run: its length, its brokers, captures.",
+        "Name one of those that `tapedeck chaos --help` lists, and give what the line says.",
+    ),
+    "no_plant": ("There is no such bug to build in.", "Name one of those allowed."),
     "out_of_range": ("A number lies outside of what a flag allows.", "Give one within."),
     "flags_conflict": ("Two flags contradict each other.", "Leave one of them out."),
     "bad_port": ("A port is not within 1 and 65535.", "Give another, or leave it out: a free one is chosen."),
@@ -67,6 +72,11 @@ CONFIG = {
         "End the run and `tapedeck up` again, or bring the former file back.",
     ),
     "live_already": ("A live topology is running on these topics.", "End it first; `tapedeck top` shows it."),
+    "repartition": (
+        "A live topic has another number of partitions than the topology asks for: keys would move.",
+        "Set `tasks.partitions` back; or begin anew on another cluster, or in another `TAPEDECK_HOME`.",
+    ),
+    "bad_partitions": ("`--partitions` names none, or some that are not there.", "Write e.g. `0-3` or `0,2`."),
     "live_taken": (
         "The live topics belong to another source or deployment, which no opening can change.",
         "Use another cluster, or another `TAPEDECK_HOME`.",

@@ -40,7 +40,11 @@ SOURCE = "<source>"
 
 
 class Topic(msgspec.Struct, frozen=True, kw_only=True):
-    """One row of the table."""
+    """One row of the table.
+
+    ``spread``: as many partitions as the topology has, by instrument. All others but ``state`` have one,
+    whoever writes there.
+    """
 
     name: str
     schemas: tuple[Schema, ...]
@@ -48,21 +52,24 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     written_by: str
     kept: Kept = "archive"
     transactional: bool = True
+    spread: bool = False
     about: str = ""
 
 
 TOPICS: tuple[Topic, ...] = (
     Topic(name="raw.<source>", schemas=(RAW, END), key="market:symbol", written_by="publishers", transactional=False,
+          spread=True,
           about="payloads exactly as received, with ts_recv and source_seq: the only door for what comes from outside"),
-    Topic(name="ticks.<source>", schemas=(TICK_SCHEMA, END), key="none", written_by="normalise",
+    Topic(name="ticks.<source>", schemas=(TICK_SCHEMA, END), key="none", written_by="normalise", spread=True,
           about="tick frames, same partitions as raw"),
     Topic(name="definitions", schemas=(DEFINITION,), key="market:symbol", written_by="people, loaders",
           kept="for ever", transactional=False, about="instruments: increments, multiplier, settlement; append-only"),
     Topic(name="clock", schemas=(CLOCK,), key="none", written_by="clock", transactional=False,
           about="live: wall time ten times a second, time as a record"),
-    Topic(name="features", schemas=(FEATURE_SCHEMA, END), key="none", written_by="feature",
+    Topic(name="features", schemas=(FEATURE_SCHEMA, END), key="none", written_by="feature", spread=True,
           about="feature vectors, row for row where deployed split; else of rows that led to an intent, and a sample"),
-    Topic(name="scores", schemas=(SCORE_SCHEMA, END), key="none", written_by="score", about="each score, row for row"),
+    Topic(name="scores", schemas=(SCORE_SCHEMA, END), key="none", written_by="score", spread=True,
+          about="each score, row for row"),
     Topic(name="orders.intent", schemas=(INTENT, END), key="market:symbol", written_by="strategy",
           about="what a strategy wants; nothing has been checked yet"),
     Topic(name="orders.decision", schemas=(DECISION, END), key="market:symbol", written_by="risk",
@@ -78,6 +85,18 @@ TOPICS: tuple[Topic, ...] = (
     Topic(name="dlq", schemas=(DEAD_LETTER,), key="as the input's", written_by="every task",
           about="every rejected input, whole, with reason and place"),
 )  # fmt: skip
+
+
+_SPREAD = frozenset(topic.name for topic in TOPICS if topic.spread)
+
+
+def is_spread(table_name: str) -> bool:
+    """Whether a topic of the table has as many partitions as the topology.
+
+    >>> is_spread("ticks.<source>"), is_spread("orders.intent")
+    (True, False)
+    """
+    return table_name in _SPREAD
 
 
 def topic_name(namespace: str, name: str, source: str = "") -> str:

@@ -31,6 +31,9 @@ TS_MAX = 4_102_444_800_000_000_000
 JUMP_MAX = 1_000_000
 """Largest step in a publisher's ``seq``: one forged number must not make all that follow look like repeats."""
 
+Writers = str | tuple[str, ...]
+"""Who may write: one name, or several that write to one partition."""
+
 WRITERS_MAX = 1_024
 """Writers told apart on one partition. What further ones write is refused."""
 
@@ -58,13 +61,13 @@ class Admission:
     Args:
         accepts: Schemas that belong there. Documents grow by appended fields with defaults, so that their older
             versions are read as they are; rows are of one version.
-        writer: The only one whose records count; None: anybody's do.
+        writer: The only one, or ones, whose records count; None: anybody's do.
         gapless: Whether writers are transactional; others' numbers may jump, up to a bound.
         source: Of a raw topic, the writer that is never one too many.
     """
 
-    def __init__(self, accepts: tuple[Schema, ...], writer: str | None, *, gapless: bool, source: str) -> None:
-        self._writer = writer
+    def __init__(self, accepts: tuple[Schema, ...], writer: Writers | None, *, gapless: bool, source: str) -> None:
+        self._known = (writer,) if isinstance(writer, str) else writer
         self._gapless = gapless
         self._source = source
         self._accepts = {
@@ -102,8 +105,9 @@ class Admission:
         if self._source and retried != (header.seq >= RETRIED_FROM):
             allowed = f"from {RETRIED_FROM} for {RETRY}, below for all others"
             raise BadFrame("a seq of another writer's", kind="absurd_seq", got=str(header.seq), allowed=allowed)
-        if self._writer is not None and header.writer != self._writer and not retried:
-            raise BadFrame("a record by a stranger", kind="stranger", got=header.writer, allowed=self._writer)
+        if self._known is not None and header.writer not in self._known and not retried:
+            allowed = ", ".join(self._known)
+            raise BadFrame("a record by a stranger", kind="stranger", got=header.writer, allowed=allowed)
         if not self._gapless and header.seq > seqs.get(header.writer, header.seq) + JUMP_MAX:
             step = f"a step of at most {JUMP_MAX}"
             raise BadFrame("a seq far beyond the last", kind="seq_jump", got=str(header.seq), allowed=step)

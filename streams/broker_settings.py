@@ -46,6 +46,12 @@ _FIXED: tuple[tuple[str, str, str], ...] = (
     # Groups.
     ("group.initial.rebalance.delay.ms", "0", "a lone consumer need not wait 3 s for others"),
     ("group.min.session.timeout.ms", "1000", "lets a task ask to be found dead within a second (6 s by default)"),
+    # A worker that died has its partitions taken over within 10 s; the new protocol's defaults, which clients cannot
+    # lower themselves, are 45 s and a heartbeat every 5 s.
+    ("group.consumer.min.session.timeout.ms", "5000", "lets the next line stand (45 s by default)"),
+    ("group.consumer.session.timeout.ms", "10000", "a dead worker's partitions have others within 10 s"),
+    ("group.consumer.min.heartbeat.interval.ms", "1000", "lets the next line stand (5 s by default)"),
+    ("group.consumer.heartbeat.interval.ms", "2000", "several heartbeats a session"),
     ("offsets.retention.minutes", str(_YEAR_MINUTES), "a stock reader resumes where it was after a month's pause"),
     # The log.
     ("message.max.bytes", str(MESSAGE_BYTES_MAX), "a snapshot is one record"),

@@ -13,7 +13,7 @@ from schemas.codec import decode
 from schemas.control import End
 from schemas.errors import BadFrame, BadInput, BadPayload, StateDiverged
 from schemas.header import Header, no_stamps, unpack
-from streams.admission import SEQ_MAX, UNNUMBERED_FROM, Admission, check_time
+from streams.admission import SEQ_MAX, UNNUMBERED_FROM, Admission, Writers, check_time
 from streams.agent import ORIGIN, Batch, Payload
 from streams.frame import FRAME_ROWS_DEFAULT, decode_rows
 from streams.log import Log, Reader, Record, Records
@@ -62,7 +62,7 @@ class Input:
         source: Of a raw topic: who publishes there, and whose payloads those without a header count as.
         gapless: Whether writers are transactional, so that a hole is a broken promise.
         accepts: Schemas that belong on the topic.
-        writer: The only one whose records count there; None: anybody's do.
+        writer: The only one, or ones, whose records count there; None: anybody's do.
 
     Attributes:
         offset: Offset of the next record to hand out: what a snapshot stores.
@@ -72,7 +72,7 @@ class Input:
 
     def __init__(
         self, log: Log, topic: str, partition: int, *, source: str = "", gapless: bool = True,
-        records_max: int = FRAMES_MAX, accepts: tuple[Schema, ...] = CATALOG, writer: str | None = None,
+        records_max: int = FRAMES_MAX, accepts: tuple[Schema, ...] = CATALOG, writer: Writers | None = None,
     ) -> None:  # fmt: skip
         self.topic = topic
         self.partition = partition

@@ -72,7 +72,8 @@ class Output:
             if self._recorded.rows:
                 self._compare_rows(chunk)
             # Told so that the last row's cause is known, which recovery asks for: rows may be a sample, with gaps.
-            cause = int(ordinals[at + len(chunk) - 1]) - len(chunk) + 1
+            # Where one input gave several, the first inputs of all would lie below zero.
+            cause = max(int(ordinals[at + len(chunk) - 1]) - len(chunk) + 1, 0)
             header = Header(
                 schema=schema.number, version=schema.version, count=len(chunk), seq=self.seq,
                 time=int(chunk["ts_log"][0]), cause=cause, writer=self._name, sides=sides, hops=hops,

@@ -30,6 +30,7 @@ class Progress:
         committed_ns: Wall time of the newest, ns UTC; 0 where the log keeps none (memory).
         halted: It has halted, since so many of so many inputs were refused; None where it has not.
         recovery: How far it was in working off what lay there when its life began; None where that is over.
+        owner: Who ran the task then: host and process; empty where its snapshot does not say.
     """
 
     inputs: int
@@ -39,6 +40,7 @@ class Progress:
     committed_ns: int
     halted: tuple[int, int] | None = None
     recovery: RecoveryProgress | None = None
+    owner: str = ""
 
     @property
     def lag(self) -> int:
@@ -46,15 +48,17 @@ class Progress:
         return max(0, self.end - self.offset)
 
 
-def progress(log: Log, *, state_topic: str, state_partition: int, task: str, input_topic: str) -> Progress | None:
-    """Progress of a task on partition 0 of its input; None where it has never committed.
+def progress(
+    log: Log, *, state_topic: str, state_partition: int, task: str, input_topic: str, input_partition: int = 0
+) -> Progress | None:  # fmt: skip
+    """Progress of a task on a partition of its input; None where it has never committed.
 
     Raises:
         BrokerError: There is no such topic, or no broker answers.
         SnapshotError: The newest snapshot is torn.
     """
     record = newest_record(log, state_topic, state_partition, task)
-    return None if record is None else _progress(record, log.bounds(input_topic, 0)[1])
+    return None if record is None else _progress(record, log.bounds(input_topic, input_partition)[1])
 
 
 def _progress(record: Record, end: int) -> Progress:
@@ -64,5 +68,5 @@ def _progress(record: Record, end: int) -> Progress:
     return Progress(
         place["ordinal"], place["offset"], end, values["snapshots"], committed_ns,
         None if found is None else found[:2],
-        RecoveryProgress.told(values.get("recovery"), place["ordinal"], committed_ns),
+        RecoveryProgress.told(values.get("recovery"), place["ordinal"], committed_ns), values.get("owner", ""),
     )  # fmt: skip

@@ -6,7 +6,6 @@ the last durable number and goes on from there. What has arrived leaves at once;
 
 from __future__ import annotations
 
-import zlib
 from collections.abc import Callable
 from types import TracebackType
 
@@ -17,6 +16,7 @@ from schemas.codec import encode
 from schemas.control import End
 from schemas.errors import BadPayload, BrokerError, ConfigError, DeliveryError
 from schemas.header import Header, pack
+from schemas.partitions import partition_of
 from schemas.topics import topic_name
 from streams.bootstrap import open_log
 from streams.clock import wall_ns
@@ -32,14 +32,8 @@ FLUSH_S_MAX = 30.0
 PartitionOf = Callable[[bytes, int], int]
 """Partition of a key, given the number of partitions."""
 
-
-def by_key(key: bytes, partitions: int) -> int:
-    """Partition by crc32 of the key: librdkafka's ``consistent`` partitioner.
-
-    >>> by_key(b"spot:BTCUSDT", 1)
-    0
-    """
-    return zlib.crc32(key) % partitions
+by_key: PartitionOf = partition_of
+"""By crc32 of the key: librdkafka's ``consistent`` partitioner, and Tapedeck's own rule."""
 
 
 class Publisher:

@@ -24,7 +24,7 @@ from streams.failpoints import Failpoint, nothing
 from streams.inputs import BadRecord, Input
 from streams.log import Log, Writer
 from streams.recovery import Recovery
-from streams.sampling import kept
+from streams.sample import behind, kept_rows
 from streams.sides import Sides
 from streams.snapshot import TaskState, check_build, fitting, newest, record_header, to_bytes
 from streams.succession import Succession, carried_over, check_left, rewarm
@@ -80,12 +80,12 @@ class Task:
         raw_source = plan.source if stages[0].reads.startswith("raw.") else ""
         primary = plan.topic(stages[0].reads)
         self._new_input = partial(
-            Input, log, primary, plan.partition, source=raw_source, gapless=not raw_source,
+            Input, log, primary, plan.partition_of(stages[0].reads), source=raw_source, gapless=not raw_source,
             records_max=plan.records_max, accepts=schemas_of(stages[0].reads), writer=plan.writers.get(stages[0].reads),
         )  # fmt: skip
         self._input = self._new_input()
-        self._letters = Letters(plan.name, primary, plan.partition)
-        self._breaker = Breaker(plan.name, f"{primary}[{plan.partition}]", plan.bad_share_max, plan.bad_min)
+        self._letters = Letters(plan.name, primary, self._input.partition)
+        self._breaker = Breaker(plan.name, f"{primary}[{self._input.partition}]", plan.bad_share_max, plan.bad_min)
         self._sides = Sides(log, plan, self.stages)
         self._failpoint("takeover", 0)
         self._writer: Writer = log.writer(plan.namespace + plan.name)
@@ -93,7 +93,8 @@ class Task:
         self._outputs = TaskOutputs(plan, self.stages, self._writer, self._sides, monotonic, self._before_record)
         self._failpoint("recovering", 0)
         self._recover()
-        self.recovery = Recovery(log, self._input, plan.writers.get(stages[0].reads), monotonic, wall)
+        numbers = plan.writers.get(stages[0].reads)
+        self.recovery = Recovery(log, self._input, numbers if isinstance(numbers, str) else None, monotonic, wall)
         self._failpoint("recovered", self.inputs)
         if self.left_to:
             return
@@ -281,17 +282,15 @@ class Task:
         for rows_out in out.rows:
             if not len(rows_out.rows):
                 continue
-            stamps, origins, carried = batch.behind(rows_out)
+            stamps, origins, carried = behind(batch, rows_out)
             passed = (*batch.passed, batch.arrived_ns, left_ns)
             if rows_out.topic == fused_next:
                 carried = rows_out.rows if self._sampled(i) else carried
                 self._queues[i + 1] = Batch(rows_out.rows, origins, hops, stamps, left_ns, carried, passed)
                 if self._sampled(i):
                     continue
-            publish = partial(
-                self._outputs.rows, rows_out.topic, rows_out.rows, stamps, origins["ordinal"], hops, passed
-            )
-            late.append(publish)
+            ordinals = origins["ordinal"]
+            late.append(partial(self._outputs.rows, rows_out.topic, rows_out.rows, stamps, ordinals, hops, passed))
         if batch.carried is not None and not fused_next:
             self._publish_carried(batch, out, late)
 
@@ -304,12 +303,12 @@ class Task:
         if batch.carried is None or not out.consumed:
             return
         rows = batch.carried[: out.consumed]
-        some = kept(rows["root_seq"], [document.index for document in out.documents])
-        if len(some):
-            ordinals = batch.origins["ordinal"][some]
+        kept = kept_rows(rows["root_seq"], [document.index for document in out.documents])
+        if len(kept):
+            ordinals = batch.origins["ordinal"][kept]
             hops = batch.hops[: batch.hops.index(HOP_NUMBER["feature"]) + 1]
             passed = batch.passed[: 1 + 2 * len(hops) - batch.stamps.shape[1]]
-            late.append(partial(self._outputs.rows, "features", rows[some], batch.stamps[some], ordinals, hops, passed))
+            late.append(partial(self._outputs.rows, "features", rows[kept], batch.stamps[kept], ordinals, hops, passed))
 
     def _emit_document(self, document: DocumentOut, batch: Batch, hops: tuple[int, ...], left_ns: int) -> None:
         at = document.index
@@ -340,6 +339,7 @@ class Task:
         values = {
             "task": self.plan.name,
             "run": self.plan.run,
+            "owner": self.plan.owner,
             "build": self.plan.build,
             "left_to": self.left_to,
             "succession": None if self.succession is None else self.succession.document(),

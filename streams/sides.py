@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import logging
 import zlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from schemas.clock import Clock
@@ -43,6 +43,14 @@ COMMITTED = frozenset({"control"})
 logger = logging.getLogger(__name__)
 
 
+def in_order(sides: Iterable[Side]) -> list[Side]:
+    """Places in the order in which they took effect; of one place, a stop of the clock is the last.
+
+    A record of the clock that comes behind a stop at the same place takes the stop back before anybody is told of it.
+    """
+    return sorted(sides, key=lambda side: (side.place, side.seq == CLOCK_STOPPED, side))
+
+
 class Sides:
     """All side inputs of a task, by table name."""
 
@@ -50,7 +58,9 @@ class Sides:
         self._plan = plan
         names = sorted({name for stage in stages for name in stage.sides})
         self._inputs = {
-            name: Input(log, plan.topic(name), plan.partition, accepts=schemas_of(name), writer=plan.writers.get(name))
+            name: Input(
+                log, plan.topic(name), plan.partition_of(name), accepts=schemas_of(name), writer=plan.writers.get(name)
+            )
             for name in names
         }
         self._by_topic = {source.topic: source for source in self._inputs.values()}
@@ -176,13 +186,18 @@ class Sides:
             cause_max: Highest cause that its outputs show.
             ordinal: Where the snapshot stands: what was placed before that input has taken effect in it.
         """
-        self._recorded = sorted(sides)
+        self._recorded = in_order(sides)
         self._cause_max = cause_max
         self._begun = ordinal
 
     def positions(self) -> dict[str, Any]:
         """Positions by table name, for the snapshot."""
-        return {name: {"offset": s.offset, "seqs": s.seqs, "ended": s.ended} for name, s in self._inputs.items()}
+        found: dict[str, Any] = {
+            name: {"offset": s.offset, "seqs": s.seqs, "ended": s.ended} for name, s in self._inputs.items()
+        }
+        if self.clock_stopped:
+            found["clock"]["stopped"] = True
+        return found
 
     def restore(self, positions: dict[str, Any]) -> None:
         """Positions from a snapshot."""
@@ -258,7 +273,7 @@ class Sides:
         for writer, seq in self._inputs[name].seqs.items():
             if before.get(writer) != seq:
                 side = Side(
-                    place=ordinal, input=self._numbers[name], partition=self._plan.partition,
+                    place=ordinal, input=self._numbers[name], partition=self._inputs[name].partition,
                     writer_crc=zlib.crc32(writer.encode()), seq=seq - 1,
                 )  # fmt: skip
                 self._placed.append(side)

@@ -151,8 +151,13 @@ def rewarm(
         return
     chain = stages[: cold[-1] + 1]
     scratch = [states[i] if i in cold else stage.start() for i, stage in enumerate(chain)]
-    writer = None if stages[0].reads.startswith("raw.") else plan.writers.get(stages[0].reads)
-    end = _End(writer or "", at.offset, None if writer is None else at.seqs.get(writer))
+    writer = plan.writers.get(stages[0].reads)
+    if stages[0].reads.startswith("raw."):
+        end = _End("", at.offset, None)
+    elif isinstance(writer, str):
+        end = _End(writer, at.offset, at.seqs.get(writer))
+    else:
+        raise AssertionError(f"{stages[0].reads} has several writers, and what is made of it is never begun afresh")
     low = last = _beginning(log, source.topic, source.partition, end)
     records = _before(log, source.topic, source.partition, low, end)
     while some := [record for record, _ in islice(records, FRAMES_MAX)]:

@@ -49,7 +49,8 @@ class TaskOutputs:
         self._before_record = before_record
         names = [*(name for stage in stages for name in stage.writes), DLQ]
         self.outputs = {
-            name: Output(plan.topic(name), plan.partition, plan.name, frame_rows=plan.frame_rows) for name in names
+            name: Output(plan.topic(name), plan.partition_of(name), plan.name, frame_rows=plan.frame_rows)
+            for name in names
         }
         passed_on = {name for stage in stages[:-1] for name in stage.writes} & FOR_RECORD
         self._rows = {

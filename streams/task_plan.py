@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
-from schemas.topics import topic_name
+from schemas.topics import is_spread, topic_name
+from streams.admission import Writers
 from streams.breaker import BAD_MIN, BAD_SHARE_MAX
 from streams.frame import FRAME_ROWS_DEFAULT
 from streams.held_rows import HOLD_S
@@ -37,7 +38,7 @@ class TaskPlan:
             and the place of each is recorded.
         lasting: Part of a live run, which has no end: the task commits every ``heartbeat_s`` at the least, whatever its
             ``mode``. A live run's paper venue goes by log time, as in play.
-        partition: Partition of the primary input and of every output.
+        partition: Its own, of the topics that have several (``schemas/partitions.py``); of all others it is 0.
         state_partition: Partition of ``state`` that is this task's alone.
         commit_every_batch: Commit after every batch instead of every ``commit_interval_s``.
         heartbeat_s: Longest time between commits of a lasting task.
@@ -50,6 +51,7 @@ class TaskPlan:
         writers: Who writes each topic, by table name; what anybody else has put there is refused. A topic that is not
             named takes records of any writer.
         build: Hash of the code, for the snapshots to name; empty where nobody asks.
+        owner: Who runs it, as its snapshots tell: host and process.
     """
 
     name: str
@@ -69,9 +71,14 @@ class TaskPlan:
     hold_s: float = HOLD_S
     bad_share_max: float = BAD_SHARE_MAX
     bad_min: int = BAD_MIN
-    writers: Mapping[str, str] = field(default_factory=dict)
+    writers: Mapping[str, Writers] = field(default_factory=dict)
     build: str = ""
+    owner: str = ""
 
     def topic(self, table_name: str) -> str:
         """Full topic name of a table name in this run."""
         return topic_name(self.namespace, table_name, self.source)
+
+    def partition_of(self, table_name: str) -> int:
+        """Partition of a topic that this task reads or writes; of ``state`` see ``state_partition``."""
+        return self.partition if is_spread(table_name) else 0

@@ -18,6 +18,7 @@ from agents.release_cut import announce
 from agents.release_watch import ReleaseWatch
 from agents.topology import FUSED, TaskHops, writers
 from agents.warm import warm
+from chaos.desk import Actor
 from schemas.control import RunOpened
 from schemas.errors import ConfigError
 from streams.failpoints import STARTING
@@ -73,6 +74,8 @@ class ReleaseDesk(Desk):
         self.killed: list[tuple[str, str, str]] = []
         super().__init__(seed, kill_share)
         self.watch = ReleaseWatch(self.log)
+        for hops in FUSED:
+            self.actors[hops.name] = Actor(partial(self.task, hops))
 
     def task(self, hops: TaskHops) -> Any:
         context = read_context(self.log, "")
@@ -95,7 +98,7 @@ class ReleaseDesk(Desk):
             plan, hops.build(context), self.log, failpoint=self.point(hops.name, run), monotonic=self.monotonic,
             wall=self.wall, confirm=confirm,
         )  # fmt: skip
-        return Leaving(task, hops, self.log, monotonic=self.monotonic)
+        return Leaving(task, hops, self.log, FUSED, monotonic=self.monotonic)
 
     def point(self, name: str, run: str) -> Callable[[str, int], None]:
         """Dies at the places that are asked for, once each, and at random."""
@@ -124,27 +127,16 @@ class ReleaseDesk(Desk):
     def supervise(self, _round: int = 0) -> None:
         """One look of the supervisor; every step of it may be its last, and the next look begins anew."""
         self.watch.look()
-        left = all(self.at_work[hops.name].done for hops in FUSED)
+        left = all(life.done for hops in FUSED for life in self.actors[hops.name].lives)
         if self.watch.cut is not None and left:
             complete(self.log, self.watch)
         if left and self.watch.run != self.run_at_work:
             self.run_at_work = self.watch.run
             for hops in FUSED:
-                self.come_up(hops.name)
-
-    def come_up(self, name: str) -> None:
-        """Start a task, however often it dies of that."""
-        while True:
-            try:
-                self.at_work[name] = self.makers[name]()
-                return
-            except SimulatedCrash:
-                self.deaths[name] += 1
+                self.actors[hops.name].succeed()
 
     def run_with_cut(self, plan: LivePlan, at: int = 250) -> None:
         """A session in the middle of which it is cut over."""
-        for name in [hops.name for hops in FUSED]:
-            self.makers[name] = partial(self._safely, self.makers[name])
 
         def on_round(rounds: int) -> None:
             if rounds == at:
@@ -152,13 +144,6 @@ class ReleaseDesk(Desk):
             self.supervise()
 
         self.run(on_round)
-
-    def _safely(self, make: Callable[[], Any]) -> Any:
-        while True:
-            try:
-                return make()
-            except SimulatedCrash:
-                self.deaths["coming up"] += 1
 
     @property
     def opening(self) -> RunOpened:
@@ -169,7 +154,7 @@ class ReleaseDesk(Desk):
 
     def task_of(self, name: str) -> Task:
         """The task at work under a name."""
-        work = self.at_work[name]
+        work = self.actors[name].at_work
         assert isinstance(work, Leaving)
         return work.task
 

@@ -16,7 +16,7 @@ from schemas.header import HEADER_KEY, Header, pack, unpack
 from schemas.score import SCORE
 from schemas.tick import TICK
 from streams.frame import FRAME_ROWS_DEFAULT
-from streams.sampling import FEATURE_SAMPLE
+from streams.sample import FEATURE_SAMPLE
 
 FEATURE_BYTES = feature_dtype(8).itemsize
 PREFIX_BYTES, STAMP_BYTES = 48, 8

@@ -54,7 +54,7 @@ def assert_cut_over(desk: ReleaseDesk) -> None:
     models = [found.opening.model["sha256"] for found in history]
     intents = desk.documents("orders.intent", Intent)
     for seq, intent in enumerate(intents):
-        span = written_by(history, "orders.intent", seq)
+        span = written_by(history, "orders.intent", "hot", seq)
         assert span is not None
         assert models[[found.opening.run for found in history].index(span.run)] == intent.model
     made = [models.index(intent.model) for intent in intents]

@@ -160,7 +160,7 @@ class Desk:
         self.log.create(topic_specs("", SOURCE))
         opening: Any = DOCUMENTS["run"]
         self.first: RunOpened = msgspec.structs.replace(
-            opening, run="r1", mode="live", source=SOURCE, split=False, starts={}, build="1" * 64
+            opening, run="r1", mode="live", source=SOURCE, split=False, partitions=1, starts={}, build="1" * 64
         )
         append(self.log, self.first)
         self.run_at_work = "r1"
@@ -185,7 +185,7 @@ class Desk:
                     plan, stages, self.log, failpoint=self.point(hops.name), monotonic=lambda: self.now_s,
                     wall=lambda: 0, confirm=lambda: check_run(self.log, self.run_at_work, hops),
                 )  # fmt: skip
-                return Leaving(task, hops, self.log, monotonic=lambda: self.now_s)
+                return Leaving(task, hops, self.log, FUSED, monotonic=lambda: self.now_s)
             except SimulatedCrash:
                 self.deaths[hops.name] += 1
             except ConfigError as error:
@@ -280,7 +280,7 @@ def assert_whole(desk: Desk, runs: list[str]) -> None:
     watch = ReleaseWatch(desk.log)
     assert [found.opening.run for found in watch.history] == runs
     for seq, intent in enumerate(intents):
-        span = written_by(watch.history, "orders.intent", seq)
+        span = written_by(watch.history, "orders.intent", "hot", seq)
         assert span is not None
         assert span.run == intent.model
     assert {task.run for task in at_work(desk.log, watch.history[-1].opening)} == {runs[-1]}

@@ -22,7 +22,8 @@ from streams.scheduler import SimulatedCrash
 from tests.refused_world import BAD, RAW, UNKNOWN, Life, World, events
 
 GOOD = (
-    b'{"stream":"btcusdt@bookTicker","data":{"u":900000000000001,"s":"BTCUSDT","b":"9.01","B":"2","a":"9.02","A":"1"}}'
+    b'{"stream":"btcusdt@trade","data":{"e":"trade","E":1795557600000,"s":"BTCUSDT","t":900000000001,"p":"9.01","q":"2.0",'
+    b'"T":1795557600000,"m":true}}'
 )
 SAID: dict[str, Any] = {"author": "j.doe", "reason": "mended"}
 

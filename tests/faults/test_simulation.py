@@ -20,7 +20,7 @@ from schemas.errors import ConfigError
 from streams.agent import Agent
 from streams.memory import MemoryLog
 
-SCHEDULES = 300
+SCHEDULES = 200
 CAUGHT_WITHIN = 40
 """Schedules within which each planted bug must be caught: what one seed draws may not touch it."""
 
@@ -98,4 +98,4 @@ def test_an_unknown_plant_is_refused() -> None:
 
 
 def test_processes_share_schedules_and_find_the_same() -> None:
-    assert simulate(60, 31, processes=2).acknowledged == simulate(60, 31).acknowledged
+    assert simulate(30, 31, processes=2).acknowledged == simulate(30, 31).acknowledged

@@ -17,9 +17,9 @@ from streams.clock import monotonic_s, sleep_s
 from streams.home import HOME_VARIABLE
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-WAIT_S_MAX = 120.0
+WAIT_S_MAX = 240.0
 """Nothing that a desk does takes longer, on whatever machine."""
-_WORKER = re.compile(r"agents\.worker .*\"task\":\"(\w+)\"")
+_WORKER = re.compile(r"agents\.worker .*\"task\":\"([\w@]+)\"")
 
 
 class LiveDesk:

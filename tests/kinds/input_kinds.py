@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
+import msgspec
 import numpy as np
 import orjson
 
-from agents.context import Context, read_context
+from agents.context import Context, context_of, read_context
+from agents.live_plan import load_topology
+from agents.normalise import Normalise
 from agents.topology import HOP_FACTORIES
 from features.view import DEFAULT_VIEW
 from feeds.binance import BinanceAdapter
 from feeds.binance_messages import MESSAGE_LEVELS_MAX
 from feeds.binance_wire import PAYLOAD_BYTES_MAX
+from feeds.definitions import DEFINITIONS
 from replay.plan import PlayPlan, open_run
 from schemas.catalog import INTENT, RAW, TICK_SCHEMA
 from schemas.clock import Clock
@@ -139,6 +144,16 @@ def told(data: dict[str, Any], stream: str = "btcusdt@x", without: str = "", **c
 
 
 trigger("bad_payload.bad_key")(lambda _: rejected(b"{}", key=b"bitcoin"))
+
+
+@trigger("bad_payload.misplaced")
+def a_payload_where_another_instruments_lie(_: Desk) -> TapedeckError:
+    run = msgspec.structs.replace(load_topology(None).opening("r"), partitions=2)
+    stage = Normalise(replace(context_of(run, DEFINITIONS), partition=1))
+    sent = Payload(source="simulator", seq=0, ts_recv=TS, key=b"spot:BTCUSDT", value=b"{}")
+    return stage.step(stage.start(), Batch.of([sent])).rejects[0].error
+
+
 trigger("unknown_instrument.not_defined")(lambda _: rejected(b"{}", key=b"spot:DOGEUSDT"))
 trigger("bad_payload.envelope")(lambda _: rejected(b"{}", seq=-1))
 trigger("bad_payload.too_large")(lambda _: rejected(b" " * (PAYLOAD_BYTES_MAX + 1)))

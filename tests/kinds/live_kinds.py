@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -113,10 +114,14 @@ def opened() -> tuple[Any, LivePlan]:
 @trigger("config.live_already")
 def a_clock_that_still_ticks(desk: Desk) -> Any:
     log, plan = opened()
-    ticks = itertools.count()
-    desk.patch.setattr("agents.handover.last_header", lambda *_: Header(
-        schema=CLOCK.number, version=1, seq=next(ticks), time=wall_ns(), writer=WRITER
-    ))  # fmt: skip
+    appender = log.appender()
+
+    def tick(seq: int) -> None:
+        head = Header(schema=CLOCK.number, version=1, seq=seq, time=wall_ns(), writer=WRITER)
+        appender.append("clock", 0, b"", b"{}", pack(head))
+
+    tick(0)
+    threading.Timer(0.2, tick, (1,)).start()
     return LiveSession(log, plan, None, lambda _event: None).open()
 
 
@@ -134,6 +139,16 @@ def topics_of_another_deployment(desk: Desk) -> Any:
     log, _ = opened()
     desk.file("[tasks]\nsplit = true\n", "topology.toml")
     return open_live(log, load_topology(desk.folder / "topology.toml"))
+
+
+@trigger("config.repartition")
+def more_partitions_than_the_live_topics_have(desk: Desk) -> Any:
+    log, _ = opened()
+    desk.file("[tasks]\npartitions = 4\n", "topology.toml")
+    return open_live(log, load_topology(desk.folder / "topology.toml"))
+
+
+trigger("config.bad_partitions")(lambda desk: ran(desk, "up", "--partitions", "0-3"))
 
 
 @trigger("config.unsettled")

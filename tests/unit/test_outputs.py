@@ -193,3 +193,10 @@ def test_the_last_cause_of_a_sample_is_known(log: MemoryLog) -> None:
     stamps = np.repeat(no_stamps(), 3, axis=0)
     life.output.append_rows(life._writer, TICK_SCHEMA, rows, stamps, np.array([0, 64, 128]), (), ())
     assert Life(log).recorded.cause_max == 128
+
+
+def test_several_rows_of_the_very_first_input_are_written(log: MemoryLog) -> None:
+    stamps = np.repeat(no_stamps(), 3, axis=0)
+    life = Life(log)
+    life.output.append_rows(life._writer, TICK_SCHEMA, ticks(0, 3), stamps, np.zeros(3, np.int64), (), ())
+    assert unpack(next(iter(log.scan(TOPIC, 0, 0, committed=False))).header or b"").cause == 0

@@ -12,6 +12,8 @@ import pytest
 
 from console.live_view import Lines, Panel, as_line
 from console.panel import draw
+from console.panel_partitions import folded, owners
+from console.panel_tables import task_lines
 from replay.hops import INTERVALS
 from replay.meter import Meter
 from replay.run_figures import (
@@ -173,3 +175,20 @@ def test_builds_are_named_where_they_differ_and_only_there() -> None:
     assert f"builds differ: task0 {'a' * 8}, task2 {'b' * 8}" in "\n".join(shown(mixed, width=120))
     assert f"BUILDS DIFFER (task0 {'a' * 8}, task2 {'b' * 8})" in as_line(mixed)
     assert "differ" not in "\n".join(shown(at_work("a" * 64, "a" * 64, ""), width=120)).lower()
+
+
+def test_tasks_of_several_partitions_are_a_line_a_chain_and_a_line_a_worker() -> None:
+    tasks = [
+        TaskFigures(name=f"hot@{p}", hops=("feature",), per_s=10.0, lag=p, commit_age_s=float(p), restarts=p == 3,
+                    stalled=p == 2, owner=f"desk/{p // 3}")
+        for p in range(4)
+    ]  # fmt: skip
+    (hot,) = folded(tasks)
+    assert (hot.name, hot.per_s, hot.lag, hot.commit_age_s) == ("hot x4", 40.0, 6, 3.0)
+    assert (hot.restarts, hot.stalled) == (1, True)
+    assert owners(tasks) == [("desk/0", "0-2", 3), ("desk/1", "3", 3)]
+    lines = [line.plain for line in task_lines(msgspec.structs.replace(CALM, tasks=tuple(tasks)))]
+    assert [line.split()[0] for line in lines] == ["task", "hot", "worker", "desk/0", "desk/1"]
+    single = (TaskFigures(name="risk", lag=0),)
+    assert folded(single) == list(single)
+    assert owners(single) == []

@@ -62,3 +62,13 @@ def test_a_stop_of_the_clock_that_the_snapshot_holds_does_not_stop_it_again(stan
     assert state == told
     assert set(sides.placed(0)) == order, "all of it is told on"
     assert sides.clock_stopped is False
+
+
+def test_a_clock_that_was_heard_and_then_stopped_before_the_same_input_has_stopped() -> None:
+    log = clock_of(1)
+    stage: Any = Listening()
+    state: list[int | None] = []
+    sides = Sides(log, TaskPlan(name="risk", namespace="", source="s", run="r", mode="live"), [stage])
+    sides.recall({side(4, CLOCK_STOPPED), side(4, 0)}, cause_max=4, ordinal=0)
+    sides.apply_live([stage], [state], 4)
+    assert state == [0, None]

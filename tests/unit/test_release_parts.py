@@ -159,9 +159,9 @@ def test_each_number_is_told_its_release_also_where_a_run_wrote_nothing() -> Non
     history = [Release(opening, None) for opening in (first, second, third)]
     scores = [span for span in spans(history) if span.topic == "scores"]
     assert [(span.run, span.first, span.end) for span in scores] == [("one", 0, 10), ("three", 10, None)]
-    found: list[Span | None] = [written_by(history, "scores", seq) for seq in (0, 9, 10, 999)]
+    found: list[Span | None] = [written_by(history, "scores", "hot", seq) for seq in (0, 9, 10, 999)]
     assert [span.run for span in found if span is not None] == ["one", "one", "three", "three"]
-    assert written_by(history, "elsewhere", 0) is None
+    assert written_by(history, "elsewhere", "hot", 0) is None
 
 
 def test_doctor_names_builds_that_differ() -> None:

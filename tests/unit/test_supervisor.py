@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import contextlib
 import os
+import subprocess
 import sys
 import textwrap
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 
 from agents import supervisor as module
@@ -27,6 +30,7 @@ def wait():
         pass
 """
 PATIENCE_S = 20.0
+REPOSITORY = Path(__file__).resolve().parents[2]
 QUICK = (0.0, 0.01)
 
 Make = Callable[..., Supervisor]
@@ -56,8 +60,8 @@ def events() -> Events:
 def make(events: Events) -> Iterator[Make]:
     made: list[Supervisor] = []
 
-    def build(body: str, backoff_s: tuple[float, ...] = QUICK) -> Supervisor:
-        made.append(Supervisor(events.append, command=worker(body), backoff_s=backoff_s))
+    def build(body: str, backoff_s: tuple[float, ...] = QUICK, fenced_s: float | None = None) -> Supervisor:
+        made.append(Supervisor(events.append, command=worker(body), backoff_s=backoff_s, fenced_s=fenced_s))
         return made[-1]
 
     yield build
@@ -275,6 +279,73 @@ def test_a_flood_of_complaints_is_kept_to_its_end(make: Make) -> None:
     supervisor.start(spec())
     with pytest.raises(TaskFailed, match="got line 19999"):
         run_to_end(supervisor)
+
+
+def test_workers_hand_over_at_once_and_those_that_are_not_ready_are_killed(make: Make, events: Events) -> None:
+    supervisor = make("""
+        asked = []
+        signal.signal(signal.SIGUSR1, lambda *_: asked.append(True))
+        if spec['task'] != 'hot@1':
+            say('ready')
+        while not asked:
+            time.sleep(0.01)
+        say('done')
+    """)
+    for task in ("hot@0", "hot@1", "hot@2"):
+        supervisor.start(msgspec.structs.replace(spec(task), hops=["feature"]))
+    until = monotonic_s() + PATIENCE_S
+    while events.names().count("ready") < 2 and monotonic_s() < until:
+        supervisor.poll(0.02)
+    assert supervisor.hand_over(["hot@0", "hot@1"], PATIENCE_S)
+    assert supervisor.pids.keys() == {"hot@2"}, "the others are not disturbed"
+    assert "died" not in events.names()
+    supervisor.poll(0.1)
+    assert supervisor.restarts == {}
+    supervisor.start(msgspec.structs.replace(spec("hot@0"), hops=["feature"]))
+    assert supervisor.pids.keys() == {"hot@0", "hot@2"}, "what was handed over may come back"
+
+
+def test_who_does_not_hand_over_in_time_is_killed_and_it_is_said(make: Make) -> None:
+    supervisor = make("signal.signal(signal.SIGUSR1, signal.SIG_IGN); say('ready'); time.sleep(60)")
+    supervisor.start(msgspec.structs.replace(spec(), hops=["risk"]))
+    supervisor.wait_ready()
+    assert not supervisor.hand_over(["risk"], 0.2)
+    assert supervisor.pids == {}
+
+
+def test_where_tasks_move_a_fenced_one_comes_back_later_and_is_no_twin(make: Make, events: Events) -> None:
+    supervisor = make("say('ready'); say('error', code='fenced', message='taken over'); sys.exit(3)", fenced_s=0.2)
+    supervisor.start(spec())
+    started = monotonic_s()
+    while events.names().count("died") < 4 and monotonic_s() < started + PATIENCE_S:
+        supervisor.poll(0.02)
+    assert events.names().count("died") == 4
+    assert monotonic_s() - started >= 3 * 0.2
+
+
+def test_a_lease_is_renewed_on_standard_input_for_those_who_have_one(make: Make, events: Events) -> None:
+    supervisor = make("say('ready'); say('beat', n=len(os.read(0, 1))); say('done')")
+    supervisor.start(msgspec.structs.replace(spec(), lease_s=5.0))
+    until = monotonic_s() + PATIENCE_S
+    while not supervisor.done and monotonic_s() < until:
+        supervisor.beat()
+        supervisor.poll(0.02)
+    assert {"event": "beat", "n": 1, "task": "risk"} in events
+
+
+def test_a_worker_with_a_lease_ends_when_its_supervisor_falls_silent() -> None:
+    code = "from agents.worker import _end_with_supervisor as end; end({})"
+    silent = subprocess.Popen([sys.executable, "-c", code.format(0.2)], stdin=subprocess.PIPE, cwd=REPOSITORY)
+    patient = subprocess.Popen([sys.executable, "-c", code.format(None)], stdin=subprocess.PIPE, cwd=REPOSITORY)
+    try:
+        assert silent.wait(PATIENCE_S) == 0
+        assert patient.poll() is None
+        patient.communicate(b"")
+        assert patient.returncode == 0
+    finally:
+        silent.kill()
+        patient.kill()
+        silent.communicate()
 
 
 def test_a_task_that_halts_since_too_much_is_refused_is_not_brought_back(make: Make, events: Events) -> None:

@@ -1,0 +1,86 @@
+"""The schedule of faults: from a seed alone, enough of them, and only what fits the run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from chaos.faults import RUN
+from chaos.kinds import KINDS, LONG_S, OUTAGE_S, kinds_for
+from chaos.plan import plan_of
+from chaos.schedule import FAULTS_MIN, schedule
+from schemas.errors import ConfigError
+from streams.failpoints import FAILPOINTS
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+ALL = kinds_for((), 120.0, 1, live=True)
+
+
+def test_the_seed_alone_makes_the_schedule() -> None:
+    assert schedule(3, 120.0, ALL) == schedule(3, 120.0, ALL)
+    assert schedule(3, 120.0, ALL) != schedule(4, 120.0, ALL)
+
+
+@pytest.mark.parametrize("seconds", [30.0, 31.5, 45.0, 60.0, 90.0, 180.0, 3_600.0])
+def test_any_length_gives_at_least_five_faults_all_within_the_run(seconds: float) -> None:
+    for seed in range(20):
+        planned = schedule(seed, seconds, kinds_for((), seconds, 1, live=True))
+        assert len(planned) >= FAULTS_MIN == 5
+        assert [fault.at_s for fault in planned] == sorted(fault.at_s for fault in planned)
+        assert planned[0].at_s > 0
+        assert planned[-1].at_s < seconds
+
+
+def test_one_kind_alone_is_drawn_five_times() -> None:
+    for kind in KINDS.values():
+        assert len(schedule(1, 30.0, (kind,))) == FAULTS_MIN
+
+
+def test_the_five_runs_of_the_gate_have_every_kind() -> None:
+    line = re.search(r"^chaos_runs=\((.*)\)$", (REPOSITORY / ".ci" / "chaos").read_text(), re.MULTILINE)
+    assert line is not None
+    seen: set[str] = set()
+    runs = re.findall(r"--seed (\d+)(?: --brokers (\d))?", line[1])
+    assert len(runs) == 5
+    for seed, brokers in runs:
+        kinds = kinds_for((), 120.0, int(brokers or 1), live=True)
+        seen |= {fault.kind for fault in schedule(int(seed), 120.0, kinds)}
+    assert seen == set(KINDS)
+
+
+def test_an_outage_lasts_a_minute_in_a_long_run_and_a_fifth_of_a_short_one() -> None:
+    outage = (KINDS["outage"],)
+    assert schedule(1, LONG_S, outage)[0].arguments["for_s"] == OUTAGE_S == 60.0
+    assert schedule(1, 50.0, outage)[0].arguments["for_s"] == 10.0
+
+
+def test_every_failpoint_is_drawn() -> None:
+    planned = schedule(1, 3_600.0, (KINDS["failpoint"],))
+    assert {fault.arguments["point"] for fault in planned} == set(FAILPOINTS)
+
+
+def test_every_kind_has_what_carries_it_out() -> None:
+    assert set(RUN) == set(KINDS)
+
+
+def test_a_kind_whose_means_are_not_there_is_not_drawn() -> None:
+    assert "broker-loss" not in {kind.name for kind in ALL}
+    assert "broker-loss" in {kind.name for kind in kinds_for((), 60.0, 3, live=True)}
+    assert "halt" not in {kind.name for kind in kinds_for((), 60.0, 1, live=False)}
+
+
+def test_a_kind_that_is_asked_for_and_does_not_fit_is_refused() -> None:
+    with pytest.raises(ConfigError, match="with --brokers 3"):
+        kinds_for(("broker-loss",), 60.0, 1, live=True)
+    with pytest.raises(ConfigError, match="without --capture"):
+        kinds_for(("halt",), 60.0, 1, live=False)
+    with pytest.raises(ConfigError, match="no such kind of fault"):
+        kinds_for(("kil",), 60.0, 1, live=True)
+
+
+@pytest.mark.parametrize(("seconds", "seed", "brokers"), [(29.9, 1, 1), (60.0, -1, 1), (60.0, 1, 2)])
+def test_a_plan_out_of_range_is_refused(seconds: float, seed: int, brokers: int) -> None:
+    with pytest.raises(ConfigError, match="out of range"):
+        plan_of(seconds, seed, (), brokers, (), "")
