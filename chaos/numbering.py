@@ -46,7 +46,7 @@ class Said:
 
     def __iter__(self) -> Iterator[bytes]:
         """Each row."""
-        ends = [*(at for _, at, _ in self.widths[1:]), len(self.rows)]
+        ends = [*(at for _, at, _ in self.widths[1:]), *([len(self.rows)] if self.widths else [])]
         for (_, begin, width), end in zip(self.widths, ends, strict=True):
             yield from (bytes(self.rows[at : at + width]) for at in range(begin, end, width))
 
