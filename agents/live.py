@@ -53,6 +53,8 @@ LEASE_S = 10.0
 """Where partitions move, a process whose supervisor is silent for so long ends itself: its partitions have others."""
 BEAT_S = 1.0
 """Seconds between the supervisor's words to its processes."""
+LOOKED_S_MAX = 1.0
+"""How long a look at ``control`` is waited for at the end."""
 OnEvent = Callable[[dict[str, Any]], None]
 
 
@@ -92,6 +94,7 @@ class LiveSession:
         self._stalls = Stalls(log, {task.name: task for task in plan.tasks})
         self._found: SimpleQueue[Stalled] = SimpleQueue()
         self._successor: Successor | None = None
+        self._releases: threading.Thread | None = None
         self._stopping = False
         self._ended = threading.Event()
 
@@ -128,16 +131,27 @@ class LiveSession:
             self._member.join()
         self._start(self.names)
         threading.Thread(target=self._watch_stalls, daemon=True, name="stalls").start()
+        self._releases = threading.Thread(target=self._watch_releases, daemon=True, name="releases")
+        self._releases.start()
         while not self._stopping:
-            self._supervisor.poll(POLL_S)
-            self._follow()
-            while not self._found.empty():
-                task = self._found.get()
-                self._on_event({"event": "stalled", "task": task.name, "message": task.why})
-                self._stalled[task.name] += 1
-                self._supervisor.kill(task.name)
-            self._follow_release()
+            self.turn()
             on_progress()
+
+    def turn(self) -> None:
+        """See to everything once: deaths, partitions that come and go, stalls, a release.
+
+        Raises:
+            TaskFailed: A task cannot be kept alive, or another process runs it too.
+            BrokerError: The same, and Kafka is the cause.
+        """
+        self._supervisor.poll(POLL_S)
+        self._follow()
+        while not self._found.empty():
+            task = self._found.get()
+            self._on_event({"event": "stalled", "task": task.name, "message": task.why})
+            self._stalled[task.name] += 1
+            self._supervisor.kill(task.name)
+        self._follow_release()
 
     def stop(self) -> None:
         """End in order: ``run`` returns, then ``close`` drains."""
@@ -160,8 +174,8 @@ class LiveSession:
     def close(self) -> None:
         """End every process that is still there, at once."""
         self._ended.set()
-        if self._successor is not None:
-            self._successor.close()
+        if self._releases is not None:
+            self._releases.join(LOOKED_S_MAX)
         self._supervisor.close()
         if self._endpoint is not None:
             self._endpoint.close()
@@ -209,6 +223,14 @@ class LiveSession:
             for task in self._stalls.look(self._supervisor.is_ready):
                 self._found.put(task)
 
+    def _watch_releases(self) -> None:
+        """In a thread of its own too."""
+        if self._successor is not None:
+            self._successor.follow(
+                lambda: "" if self.opened is None else self.opened.run,
+                lambda: not {CLOCK, FEED}.issuperset(self._started) and self._has_left(), self._ended,
+            )  # fmt: skip
+
     def _beat(self) -> None:
         while not self._ended.wait(BEAT_S):
             self._supervisor.beat()
@@ -237,16 +259,21 @@ class LiveSession:
         base = self.plan.settings.metrics.port
         return base if not base else base + 1 + self.plan.names.index(name)
 
+    def _has_left(self) -> bool:
+        """Whether every task that was started here has left."""
+        started = list(self._started)
+        return all(self._supervisor.is_done(task.name) for task in self.plan.tasks if task.name in started)
+
     def _follow_release(self) -> None:
         """Start the tasks of the run that a release cut led to, where those of the run before have left."""
-        if self.opened is None or self._successor is None:
+        found = None if self._successor is None else self._successor.found
+        if self.opened is None or found is None or found[0].run == self.opened.run or not self._has_left():
             return
+        opening, made_of = found
+        if isinstance(made_of, ConfigError):
+            raise made_of
         hops = [task.name for task in self.plan.tasks if task.name in self._started]
-        left = all(self._supervisor.is_done(name) for name in hops)
-        opening = self._successor.look(self.opened.run, bool(hops) and left)
-        if opening is None or not left:
-            return
-        before, self.plan, self.opened = self.plan, self._successor.plan_of(opening), opening
+        before, self.plan, self.opened = self.plan, made_of, opening
         self._on_event({"event": "released", "run": opening.run, "message": f"{release_of(opening)} takes over: "
                         f"run {opening.run}"})  # fmt: skip
         if FEED in self._started and self.plan.settings.feed != before.settings.feed:

@@ -1,15 +1,19 @@
-"""What follows a live run under its supervisor: the run that a release cut leads to, and the files it is made of."""
+"""What follows a live run under its supervisor: the run that a release cut leads to, and the files it is made of.
+
+Looked for in a thread of its own: a broker that is away lets who asks wait, and the dead must be brought back.
+"""
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Callable
 from pathlib import Path
 
 from agents.handover import complete
 from agents.live_plan import LivePlan, load_topology, same_but_for_the_run
 from agents.release_watch import ReleaseWatch, release_of
 from schemas.control import RunOpened
-from schemas.errors import ConfigError
-from streams.clock import monotonic_s
+from schemas.errors import BrokerError, ConfigError
 from streams.log import Log
 
 LOOK_S = 0.25
@@ -22,13 +26,41 @@ class Successor:
     Args:
         log: Where.
         file: The topology file that the supervisor was given; None for what ships.
+
+    Attributes:
+        found: The opening of the run that has succeeded, and what it is made of here, or why it cannot run here. None
+            while none has.
     """
 
     def __init__(self, log: Log, file: Path | None) -> None:
+        self.found: tuple[RunOpened, LivePlan | ConfigError] | None = None
         self._log = log
         self._file = file
         self._watch = ReleaseWatch(log)
-        self._look_at = 0.0
+
+    def follow(self, run: Callable[[], str], all_left: Callable[[], bool], ended: threading.Event) -> None:
+        """Look until ``ended``, and put into :attr:`found` what succeeds the run at work.
+
+        Args:
+            run: The run at work here; another one once the supervisor has taken up what was found.
+            all_left: Whether every task of it that is supervised here has left.
+            ended: Set when the supervisor ends.
+        """
+        while not ended.wait(LOOK_S):
+            at_work = run()
+            if self.found is not None and self.found[0].run != at_work:
+                continue
+            try:
+                opening = self.look(at_work, all_left())
+            except BrokerError:  # away, or somebody else was quicker: the next look tells
+                continue
+            if opening is None:
+                continue
+            try:
+                self.found = opening, self.plan_of(opening)
+            except ConfigError as error:
+                self.found = opening, error
+        self._watch.close()
 
     def look(self, run: str, all_left: bool) -> RunOpened | None:
         """The opening of the run that has succeeded ``run``; None while none has.
@@ -37,10 +69,6 @@ class Successor:
             run: The run at work here.
             all_left: Every task of it that is supervised here has left: the opening may be due, and is written then.
         """
-        now = monotonic_s()
-        if now < self._look_at:
-            return None
-        self._look_at = now + LOOK_S
         self._watch.look()
         if all_left and self._watch.cut is not None:
             complete(self._log, self._watch)
@@ -69,7 +97,3 @@ class Successor:
             got="; ".join(found), allowed=release_of(opening), where=f"run {opening.run}",
             fix="start it with its own build and files: tapedeck up TOPOLOGY.toml",
         )  # fmt: skip
-
-    def close(self) -> None:
-        """Stop following."""
-        self._watch.close()

@@ -93,6 +93,11 @@ def _limits(rng: random.Random, _seconds: float) -> dict[str, Any]:
     return {"key": rng.choice(("price_collar_bps", "notional_max")), "share": rng.choice((0.25, 0.5, 0.75))}
 
 
+def _release(rng: random.Random, _seconds: float) -> dict[str, Any]:
+    return {"what": rng.choice(("parameters", "model", "view")), "rest_ms": rng.randint(100, 900),
+            "weight": round(rng.uniform(0.5, 2.0), 3)}  # fmt: skip
+
+
 def _clock(rng: random.Random, _seconds: float) -> dict[str, Any]:
     # The clock process may not jump forward: what is written then bars every later order, as it must, and the rest of
     # the run would prove nothing.
@@ -126,6 +131,7 @@ KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (
     Kind("feed-twin", "two publishers of one source", _for(0.5, 2.0), live=True),
     Kind("halt", "a person halts trading and resumes it", _for(0.5, 2.0), live=True),
     Kind("limits", "a person lowers a limit and raises it again", _limits, live=True),
+    Kind("release", "the desk is cut over to other parameters, another model or another view", _release, live=True),
     Kind("clock-jump", "the wall clock of a task or of the clock jumps by an hour", _clock, live=True),
     Kind("disk-full-broker", "the broker's disk takes no more: it falls, and is started again with room",
          _for(0.2, 1.0)),
@@ -133,7 +139,7 @@ KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (
     Kind("outage", "tasks stay down while the feed goes on, then catch up", _outage, most=1),
     Kind("broker-loss", "one of three brokers is lost, and comes back", _node, brokers=3),
 )}  # fmt: skip
-"""By name. Kinds to come (``rebalance``, ``release``) join here and in ``chaos/faults``."""
+"""By name."""
 
 
 def kinds_for(names: tuple[str, ...], seconds: float, brokers: int, *, live: bool) -> tuple[Kind, ...]:

@@ -6,6 +6,7 @@ be those of a run without faults.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 from agents.live import LiveSession
@@ -47,7 +48,7 @@ def _live(stage: Stage) -> Report:
     live = load_topology(topology)
     session = LiveSession(stage.tasks_log, live, None, stage.hear, supervisor=supervisor)
     session.open()
-    injector = stage.injector(session.spec)
+    injector = stage.injector(session.spec, lambda: "" if session.opened is None else session.opened.run)
 
     def look() -> None:
         _look(stage, injector)
@@ -56,13 +57,14 @@ def _live(stage: Stage) -> Report:
 
     try:
         session.run(look)
-        _finish_faults(stage, injector)
+        _finish_faults(stage, injector, session.turn)
         stage.heal()
         supervisor.wait_ready()
         in_order = session.drain(lambda task: stage.watcher.stage(f"ending: {task}", 1.0))
     except TapedeckError as error:
         return _broken(stage, injector, error)
-    supervisor.close()
+    finally:
+        session.close()
     report = _report(stage, injector)
     if not in_order:
         report.messages.append("a task did not end in order, and had to be killed")
@@ -83,7 +85,7 @@ def _play(stage: Stage) -> Report:
     try:
         session.run(lambda: _look(stage, injector))
         stage.end_faults()
-        _finish_faults(stage, injector)
+        _finish_faults(stage, injector, lambda: stage.supervisor.poll(POLL_S))
         stage.heal()
     except TapedeckError as error:
         return _broken(stage, injector, error)
@@ -107,12 +109,12 @@ def _look(stage: Stage, injector: Injector) -> None:
     )  # fmt: skip
 
 
-def _finish_faults(stage: Stage, injector: Injector) -> None:
+def _finish_faults(stage: Stage, injector: Injector, turn: Callable[[], None]) -> None:
     """Wait for faults that are under way; tasks go on being brought back."""
     until = monotonic_s() + FINISH_S_MAX
     while injector.busy and monotonic_s() < until:
         stage.watcher.stage("the last faults end", 1.0)
-        stage.supervisor.poll(POLL_S)
+        turn()
     stage.end_faults()
 
 

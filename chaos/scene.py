@@ -8,6 +8,7 @@ import threading
 from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
 from typing import Any
 
 from agents.supervisor import Supervisor
@@ -32,6 +33,8 @@ class Scene:
         supervisor: Of the run's processes.
         cluster: Its brokers.
         orders: To its workers.
+        folder: Of the run, with its topology.
+        run: Tells the run at work; empty where there is none yet.
         log: The log, past the proxies.
         spec: Spec of a process, by name.
         command: Command line of a process, by spec.
@@ -41,12 +44,14 @@ class Scene:
     def __init__(
         self, supervisor: Supervisor, cluster: Cluster, orders: Orders, log: KafkaLog,
         spec: Callable[[str], WorkerSpec], command: Callable[[WorkerSpec], list[str]],
-        on_event: Callable[[Event], None],
+        on_event: Callable[[Event], None], folder: Path, run: Callable[[], str],
     ) -> None:  # fmt: skip
         self.cluster = cluster
         self.orders = orders
         self.log = log
+        self.folder = folder
         self.over = threading.Event()
+        self._run = run
         self._supervisor = supervisor
         self._spec = spec
         self._command = command
@@ -58,6 +63,16 @@ class Scene:
     def pid(self, task: str) -> int | None:
         """Process id of what runs now as a task; None while nothing does."""
         return self._supervisor.pids.get(task)
+
+    @property
+    def run(self) -> str:
+        """The run at work; empty where there is none yet."""
+        return self._run()
+
+    @property
+    def all_up(self) -> bool:
+        """Whether every task is up and at work."""
+        return all(self._supervisor.is_ready(task) for task in self._supervisor.pids)
 
     def sleep(self, seconds: float) -> None:
         """Wait, unless the run is being ended at once."""

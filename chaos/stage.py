@@ -74,11 +74,17 @@ class Stage:
     ) -> None:
         self.close()
 
-    def injector(self, spec: Callable[[str], WorkerSpec]) -> Injector:
-        """The faults of the plan, ready to begin; ``spec`` tells what a process of the run is."""
+    def injector(self, spec: Callable[[str], WorkerSpec], run: Callable[[], str] = str) -> Injector:
+        """The faults of the plan, ready to begin.
+
+        Args:
+            spec: Tells what a process of the run is.
+            run: Tells the run at work, where it may change.
+        """
         self._scene = Scene(
-            self.supervisor, self.cluster, self.orders, self.log, spec, self.command, self.recoveries.shut_out
-        )
+            self.supervisor, self.cluster, self.orders, self.log, spec, self.command, self.recoveries.shut_out,
+            self.folder, run,
+        )  # fmt: skip
         return Injector(self._scene, self.plan.planned, self.watcher.say)
 
     def command(self, spec: WorkerSpec) -> list[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from chaos.faults import brokers, clocks, disks, feeds, network, people, tasks
+from chaos.faults import brokers, clocks, disks, feeds, network, people, releases, tasks
 from chaos.kinds import Arguments
 from chaos.scene import Scene
 
@@ -29,6 +29,7 @@ RUN: Mapping[str, Callable[[Scene, Arguments], bool]] = {
     "feed-twin": feeds.twin,
     "halt": people.halt,
     "limits": people.limits,
+    "release": releases.release,
     "clock-jump": clocks.jump,
     "disk-full-broker": disks.broker,
     "disk-full-local": disks.local,
