@@ -23,7 +23,7 @@ from streams.dead_letters import Letters
 from streams.failpoints import Failpoint, nothing
 from streams.inputs import BadRecord, Input
 from streams.log import Log, Writer
-from streams.recovery import Recovery
+from streams.recovery import Recovery, last_ahead
 from streams.sample import behind, kept_rows
 from streams.sides import Sides
 from streams.snapshot import TaskState, check_build, fitting, newest, record_header, to_bytes
@@ -116,6 +116,10 @@ class Task:
     def consumed(self, writer: str) -> int:
         """Rows or documents of a writer that have been taken in from the primary input."""
         return self._input.seqs.get(writer, 0)
+
+    def last_ahead(self) -> int:
+        """Offset of the last record that now lies ahead on the input; -1: none, or a side record must come first."""
+        return -1 if self._waits else last_ahead(self._log, self._input)
 
     def turn(self, wait_s: float) -> bool:
         """Do one piece of work, waiting up to ``wait_s`` for input; False when there was none.

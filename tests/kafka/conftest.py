@@ -10,6 +10,7 @@ import pytest
 from streams.kafka import connect
 from streams.log import Log
 from streams.memory import MemoryLog
+from tests.kafka.live_desk import LiveDesk
 
 
 @pytest.fixture(params=["memory", "kafka"])
@@ -27,3 +28,11 @@ def log(request: pytest.FixtureRequest) -> Iterator[Log]:
 def name() -> str:
     """A name that no other test uses: topics outlive tests."""
     return f"suite-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDesk]:
+    """A home and a broker of the module's own, ended with all that was started there."""
+    made = LiveDesk(tmp_path_factory.mktemp("desk"))
+    yield made
+    made.close()
