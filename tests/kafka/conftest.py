@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from streams.kafka import connect
+from streams.kafka import KafkaLog, connect
 from streams.log import Log
 from streams.memory import MemoryLog
 from tests.kafka.live_desk import LiveDesk
@@ -36,3 +36,11 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDesk]:
     made = LiveDesk(tmp_path_factory.mktemp("desk"))
     yield made
     made.close()
+
+
+@pytest.fixture(scope="module")
+def desk_log(desk: LiveDesk) -> Iterator[KafkaLog]:
+    """The log of that broker."""
+    opened = connect(desk.bootstrap)
+    yield opened
+    opened.close()
