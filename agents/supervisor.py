@@ -154,10 +154,10 @@ class Supervisor:
             TaskFailed: One is not within ``READY_S_MAX``, or keeps dying.
         """
         until = monotonic_s() + READY_S_MAX
-        while not all(w.ready for w in self._workers.values()) and not should_stop():
+        while not self.ready and not should_stop():
             self.poll(0.05)
             if monotonic_s() > until:
-                late = ", ".join(n for n, w in self._workers.items() if not w.ready)
+                late = ", ".join(n for n, w in self._workers.items() if not (w.ready or w.done or w.ending))
                 raise TaskFailed(
                     "tasks did not come up", kind="not_ready", got=late, allowed=f"ready within {READY_S_MAX:g} s"
                 )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from chaos.faults import brokers, clocks, disks, feeds, network, people, tasks
+from chaos.faults import brokers, clocks, disks, feeds, network, people, tasks, workers
 from chaos.kinds import Arguments
 from chaos.scene import Scene
 
@@ -32,4 +32,5 @@ RUN: Mapping[str, Callable[[Scene, Arguments], bool]] = {
     "clock-jump": clocks.jump,
     "disk-full-broker": disks.broker,
     "disk-full-local": disks.local,
+    "rebalance": workers.rebalance,
 }
