@@ -154,10 +154,10 @@ class Supervisor:
             TaskFailed: One is not within ``READY_S_MAX``, or keeps dying.
         """
         until = monotonic_s() + READY_S_MAX
-        while not all(w.ready for w in self._workers.values()) and not should_stop():
+        while not self.ready and not should_stop():
             self.poll(0.05)
             if monotonic_s() > until:
-                late = ", ".join(n for n, w in self._workers.items() if not w.ready)
+                late = ", ".join(n for n, w in self._workers.items() if not (w.ready or w.done or w.ending))
                 raise TaskFailed(
                     "tasks did not come up", kind="not_ready", got=late, allowed=f"ready within {READY_S_MAX:g} s"
                 )
@@ -247,8 +247,7 @@ class Supervisor:
         """End every process that is still there: by closing its input, then by its own id."""
         processes = [w.process for w in self._workers.values() if w.process is not None]
         for process in processes:
-            if process.stdin is not None:
-                process.stdin.close()
+            _close_input(process)
         for process in processes:
             try:
                 process.wait(END_S_MAX)
@@ -297,8 +296,8 @@ class Supervisor:
         self._on_event(event)
 
     def _ended(self, worker: _Worker, code: int) -> None:
-        if worker.process is not None and worker.process.stdin is not None:
-            worker.process.stdin.close()
+        if worker.process is not None:
+            _close_input(worker.process)
         worker.process = None
         if worker.done or worker.ending:
             return
@@ -342,6 +341,13 @@ class Supervisor:
     def _complained(self, worker: _Worker, line: bytes) -> None:
         worker.stderr.append(line.decode(errors="replace").strip())
         del worker.stderr[:-STDERR_LINES_KEPT]
+
+
+def _close_input(process: subprocess.Popen[bytes]) -> None:
+    """Close a process's standard input. A beat that came after its death lies in the buffer, and nobody takes it."""
+    if process.stdin is not None:
+        with suppress(OSError):
+            process.stdin.close()
 
 
 def _drain(stream: Any, handle: Callable[[_Worker, bytes], None], worker: _Worker) -> None:

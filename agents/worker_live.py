@@ -23,7 +23,8 @@ from streams.succession import Succession
 NOW = -1.0
 """A moment that is over on any clock: what is to end by then ends at the next turn."""
 QUIET_S = 0.5
-"""A task that was asked to end has drained when nothing has come for this long."""
+"""A task that was asked to end has drained when nothing has come for this long, and nothing lies ahead: silence
+alone says nothing, as on a busy machine a fetch may take as long."""
 DRAIN_S_MAX = 20.0
 """It commits what it has and ends after this long at the latest: the rest is the next life's."""
 LEAD_NS = 100_000_000
@@ -92,7 +93,7 @@ class Draining:
         elif self._until:
             now = monotonic_s()
             self._quiet_since = now if moved else self._quiet_since
-            if now - self._quiet_since >= QUIET_S or now >= self._until:
+            if now >= self._until or (now - self._quiet_since >= QUIET_S and self.task.last_ahead() < 0):
                 self._task.commit()
                 self.done = True
         return moved

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import numpy as np
 from agents.topology import PRIMARY, TaskHops
 from chaos.findings import Findings
 from chaos.numbering import Said
-from chaos.tape import Tape
+from chaos.tape import Tape, partition_of
 from schemas.catalog import END, RAW
 from schemas.codec import decode_any
 from schemas.dead_letter import DeadLetter
@@ -30,19 +31,14 @@ AllSaid = dict[tuple[str, int, str], Said]
 def check_inputs(tape: Tape, acknowledged: set[tuple[str, int]], found: Findings) -> None:
     """Every acknowledged input is in the log, and every number below the highest; normalise has passed them all."""
     found.acknowledged = len(acknowledged)
-    source = tape.shape.source
+    shape = tape.shape
     for strip in tape.all("raw.<source>"):
-        numbers = {h.seq for _, h in strip.of(source) if h.schema in (RAW.number, END.number)}
-        promised = {seq for name, seq in acknowledged if name == source} if strip.partition == 0 else set()
+        numbers = {h.seq for _, h in strip.of(shape.source) if h.schema in (RAW.number, END.number)}
+        promised = {seq for name, seq in acknowledged if name == shape.source_of(strip.partition)}
         below = set(range(max(numbers, default=-1) + 1))
-        for seq in sorted((below if tape.log.partitions(strip.topic) > 1 else promised | below) - numbers):
+        for seq in sorted((promised | below) - numbers):
             said = "acknowledged, and not in the log" if seq in promised else "missing below the highest"
             found.tell("lost", strip.place, f"source_seq {seq} is {said}", "every number once")
-    if tape.log.partitions(tape.shape.topic("raw.<source>")) > 1:
-        there = sum(1 for strip in tape.all("raw.<source>") for _ in strip.of(source))
-        if there < len(acknowledged):
-            found.tell("lost", tape.shape.topic("raw.<source>"), f"{there} inputs", f"{len(acknowledged)} acknowledged",
-                       count=len(acknowledged) - there)  # fmt: skip
 
 
 def check_commits(tape: Tape, said: AllSaid, found: Findings) -> None:
@@ -61,7 +57,7 @@ def check_commits(tape: Tape, said: AllSaid, found: Findings) -> None:
             found.tell("torn", where, str(error), "a whole snapshot")
             continue
         for name, (seq, _) in values["outputs"].items():
-            outs = said.get((name, 0, hops.name))
+            outs = said.get((name, partition_of(hops, name), hops.name))
             there = 0 if outs is None else len(outs) + outs.ended
             if there != seq:
                 found.tell("torn", where, f"{there} rows or documents committed on {name}",
@@ -73,26 +69,26 @@ def check_commits(tape: Tape, said: AllSaid, found: Findings) -> None:
 def _check_consumed(tape: Tape, hops: TaskHops, seqs: dict[str, int], where: str, found: Findings) -> None:
     """A task that has come to rest has taken all of its input."""
     primary = PRIMARY[hops.hops[0]]
-    writer = tape.shape.writers[primary]
-    strip = tape.strip(primary, 0)
-    last = 0 if strip is None else max((h.seq + h.count for _, h in strip.of(writer)), default=0)
-    if seqs.get(writer, 0) < last:
-        found.tell("lost", where, f"{primary} is consumed up to seq {seqs.get(writer, 0)}", f"{last}",
-                   last - seqs.get(writer, 0))  # fmt: skip
+    strip = tape.strip(primary, hops.input_partition)
+    for writer in tape.shape.writers_of(primary, hops.partition):
+        last = 0 if strip is None else max((h.seq + h.count for _, h in strip.of(writer)), default=0)
+        if seqs.get(writer, 0) < last:
+            found.tell("lost", where, f"{primary} of {writer} is consumed up to seq {seqs.get(writer, 0)}", f"{last}",
+                       last - seqs.get(writer, 0))  # fmt: skip
 
 
 def check_chain(tape: Tape, said: AllSaid, found: Findings) -> None:
     """Ticks to scores, intents to decisions, approvals to orders, orders to final reports."""
     letters = [d for d in documents(tape, said, "dlq") if isinstance(d, DeadLetter)]
-    refused = {(letter.topic, letter.seq) for letter in letters if not letter.writer}  # rows, not records
+    refused = {(letter.topic, letter.partition, letter.seq) for letter in letters if not letter.writer}  # rows
     ticks = tape.shape.topic("ticks.<source>")
     scored = _roots(said, "scores", SCORE)
-    wanted: Counter[tuple[int, int]] = Counter()
-    for (name, _, _), outs in said.items():
+    wanted: Counter[tuple[int, int, int]] = Counter()
+    for (name, partition, _), outs in said.items():
         if name == "ticks.<source>" and outs.widths:
             rows = np.frombuffer(bytes(outs.rows), dtype=TICK)
-            roots = zip(rows["root_seq"].tolist(), rows["root_part"].tolist(), strict=True)
-            wanted.update(root for seq, root in enumerate(roots) if (ticks, seq) not in refused)
+            roots = zip(repeat(partition), rows["root_seq"].tolist(), rows["root_part"].tolist(), strict=False)
+            wanted.update(root for seq, root in enumerate(roots) if (ticks, partition, seq) not in refused)
     _hold(tape, "scores", "score of tick", wanted, scored, found)
     places = Counter((letter.topic, letter.partition, letter.offset, letter.seq) for letter in letters)
     for place, times in places.items():
@@ -124,7 +120,7 @@ def documents(tape: Tape, said: AllSaid, table_name: str) -> list[Document]:
     """Committed documents of a topic, by partition and number."""
     made = []
     for (name, _, writer), outs in said.items():
-        if name != table_name or (table_name != "dlq" and writer != tape.shape.writers[table_name]):
+        if name != table_name or (table_name != "dlq" and writer not in tape.shape.writers_of(table_name)):
             continue
         for document in outs.documents:
             try:
@@ -134,12 +130,13 @@ def documents(tape: Tape, said: AllSaid, table_name: str) -> list[Document]:
     return made
 
 
-def _roots(said: AllSaid, table_name: str, dtype: Any) -> Counter[tuple[int, int]]:
-    found: Counter[tuple[int, int]] = Counter()
-    for (name, _, _), outs in said.items():
+def _roots(said: AllSaid, table_name: str, dtype: Any) -> Counter[tuple[int, int, int]]:
+    """Partition, source sequence and part of every row of a topic."""
+    found: Counter[tuple[int, int, int]] = Counter()
+    for (name, partition, _), outs in said.items():
         if name == table_name and outs.widths:
             rows = np.frombuffer(bytes(outs.rows), dtype=dtype)
-            found.update(zip(rows["root_seq"].tolist(), rows["root_part"].tolist(), strict=True))
+            found.update(zip(repeat(partition), rows["root_seq"].tolist(), rows["root_part"].tolist(), strict=False))
     return found
 
 

@@ -96,6 +96,6 @@ def contexts_of(tape: Tape) -> dict[str, Context]:
 
 
 def order_hash_of(tape: Tape, said: AllSaid) -> str:
-    """The ``order_hash`` of a run, as its summary gives it."""
-    outs = said.get(("orders.intent", 0, tape.shape.writers["orders.intent"]))
-    return order_hash(document for document in ([] if outs is None else outs.documents) if document is not None)
+    """The ``order_hash`` of a run, as its summary gives it; of several writers, those of the first partition first."""
+    every = [said.get(("orders.intent", 0, writer)) for writer in tape.shape.writers_of("orders.intent")]
+    return order_hash(intent for outs in every if outs is not None for intent in outs.documents if intent is not None)

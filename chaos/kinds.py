@@ -111,6 +111,11 @@ def _outage(rng: random.Random, seconds: float) -> dict[str, Any]:
             "tasks": rng.choice((["hot"], ["risk"], ["normalise"], ["venue"], list(TASKS)))}  # fmt: skip
 
 
+def _rebalance(rng: random.Random, _seconds: float) -> dict[str, Any]:
+    return {"during": rng.choice(("transaction", "recovery")), "leaves": rng.choice(("in order", "killed")),
+            "for_s": round(rng.uniform(0.5, 1.8), 2)}  # fmt: skip
+
+
 def _node(rng: random.Random, _seconds: float) -> dict[str, Any]:
     return {"node": rng.randrange(3), "for_s": round(rng.uniform(2.0, 5.0), 2)}
 
@@ -137,6 +142,8 @@ KINDS: Mapping[str, Kind] = {kind.name: kind for kind in (
          _for(0.2, 1.0)),
     Kind("disk-full-local", "a task can write no file of its own, and is killed so", _task),
     Kind("outage", "tasks stay down while the feed goes on, then catch up", _outage, most=1),
+    Kind("rebalance", "a second worker takes partitions over, and leaves in mid-transaction or in mid-recovery",
+         _rebalance, live=True, most=2),
     Kind("broker-loss", "one of three brokers is lost, and comes back", _node, brokers=3),
 )}  # fmt: skip
 """By name."""

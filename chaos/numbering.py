@@ -88,9 +88,9 @@ def check_numbers(tape: Tape, found: Findings) -> dict[tuple[str, int, str], Sai
     said: dict[tuple[str, int, str], Said] = {}
     tasks = [task.name for task in tape.shape.tasks]
     for (name, partition), strip in tape.strips.items():
-        _check_whole(strip, {*tasks, *tape.shape.writers.values()}, found)
-        known = tape.shape.writers.get(name)
-        for writer in tasks if known is None else [known]:
+        known = tape.shape.writers_of(name, partition)
+        _check_whole(strip, {*tasks, *known}, found)
+        for writer in known or tasks:
             if name == "raw.<source>" or (name == "state" and not any(strip.of(writer))):
                 continue
             said[(name, partition, writer)] = _committed(strip, writer, found)

@@ -12,23 +12,23 @@ from contextlib import suppress
 from typing import Any
 
 from agents.topology import TaskHops
-from chaos.tape import Strip, Tape
+from chaos.tape import Strip, Tape, partition_of
 from schemas.errors import BadFrame, SnapshotError
 from schemas.header import Side
 from streams.sides import CLOCK_STOPPED
 from streams.state_bytes import load_values
 
 
-def places(tape: Tape, hops: TaskHops, names: Sequence[str], partition: int) -> set[Side]:
-    """Places of the side topics ``names`` (in the order of their numbers) in one partition of a task."""
+def places(tape: Tape, hops: TaskHops, names: Sequence[str]) -> set[Side]:
+    """Places of the side topics ``names`` (in the order of their numbers) in a task, in whatever it writes."""
     found: set[Side] = set()
     stops: dict[Side, int] = {}
-    for (table_name, strip_partition), strip in tape.strips.items():
+    for (table_name, _), strip in tape.strips.items():
         if table_name == "state":
             for values in _snapshots(strip, hops):
-                found |= _heard(values, names, partition)
-                stops |= _stopped(values, names, partition)
-        elif strip_partition == partition:
+                found |= _heard(values, names, hops)
+                stops |= _stopped(values, names, hops)
+        else:
             for _, header in strip.of(hops.name):
                 found.update(header.sides)
     newest: dict[tuple[int, int], int] = {}
@@ -49,11 +49,11 @@ def _snapshots(strip: Strip, hops: TaskHops) -> Iterator[dict[str, Any]]:
                 yield load_values(record.value)
 
 
-def _heard(values: dict[str, Any], names: Sequence[str], partition: int) -> set[Side]:
+def _heard(values: dict[str, Any], names: Sequence[str], hops: TaskHops) -> set[Side]:
     """How far sides had been heard before the input that follows a snapshot."""
     return {
         Side(
-            place=values["input"]["ordinal"], input=names.index(name), partition=partition,
+            place=values["input"]["ordinal"], input=names.index(name), partition=partition_of(hops, name),
             writer_crc=zlib.crc32(writer.encode()), seq=seq - 1,
         )
         for name, position in values["sides"].items()
@@ -61,11 +61,11 @@ def _heard(values: dict[str, Any], names: Sequence[str], partition: int) -> set[
     }  # fmt: skip
 
 
-def _stopped(values: dict[str, Any], names: Sequence[str], partition: int) -> dict[Side, int]:
+def _stopped(values: dict[str, Any], names: Sequence[str], hops: TaskHops) -> dict[Side, int]:
     """That the clock had stopped by a snapshot, with the newest record of the clock heard before."""
     clock = values["sides"].get("clock", {})
     if not clock.get("stopped"):
         return {}
     place = values["input"]["ordinal"]
-    stop = Side(place=place, input=names.index("clock"), partition=partition, writer_crc=0, seq=CLOCK_STOPPED)
+    stop = Side(place=place, input=names.index("clock"), partition=hops.partition, writer_crc=0, seq=CLOCK_STOPPED)
     return {stop: max(clock["seqs"].values(), default=0) - 1}

@@ -7,12 +7,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from chaos.kinds import SECONDS_MIN, Kind, kinds_for
-from chaos.schedule import Planned, schedule
+from chaos.schedule import Planned, schedule, spread
 from schemas.errors import ConfigError
 
 SECONDS_MAX = 7 * 86_400.0
 SEED_MAX = 2**63 - 1
 BROKERS = (1, 3)
+PARTITIONS = 2
+"""Of a topology whose workers come and go."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +40,15 @@ class ChaosPlan:
     @property
     def planned(self) -> tuple[Planned, ...]:
         """The faults, in time."""
+        return spread(self._drawn, self.partitions)
+
+    @property
+    def partitions(self) -> int:
+        """Of the topology: several where workers share them out in this run."""
+        return PARTITIONS if any(fault.kind == "rebalance" for fault in self._drawn) else 1
+
+    @property
+    def _drawn(self) -> tuple[Planned, ...]:
         return schedule(self.seed, self.seconds, self.kinds)
 
 

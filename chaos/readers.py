@@ -88,13 +88,14 @@ def _tell(
 
 def _check_seqs(tape: Tape, strip: Strip, records: list[Record], found: Findings) -> None:
     """What a reader of ours keeps, from wherever it starts, has no hole."""
-    if not tape.shape.writers.get(strip.table_name, "") or strip.table_name in ("raw.<source>", "clock", "control"):
+    writers = tape.shape.writers_of(strip.table_name, strip.partition)
+    if strip.table_name in ("raw.<source>", "clock", "control"):
         return
     headers = {entry.record.offset: entry.header for entry in strip.written}
     next_seq: dict[str, int] = {}
     for record in records:
         header: Header | None = headers[record.offset]
-        if header is None or header.writer != tape.shape.writers[strip.table_name]:
+        if header is None or header.writer not in writers:
             continue
         known = next_seq.get(header.writer)
         if known is not None and header.seq > known and header.schema != END.number:

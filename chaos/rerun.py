@@ -18,7 +18,7 @@ import numpy as np
 from agents.topology import TaskHops
 from chaos.places import places
 from chaos.spans import Span
-from chaos.tape import Tape
+from chaos.tape import Tape, partition_of
 from schemas.codec import encode
 from schemas.control import End
 from schemas.errors import SnapshotError
@@ -84,14 +84,13 @@ class Nobody:
 
 
 class Rerun:
-    """One task, one partition.
+    """One task.
 
     Args:
         tape: The run.
         hops: The task.
         stages: Its agents; they keep no state of their own.
         made: Takes what it makes.
-        partition: Of its primary input.
         observer: Hears what it is fed.
         span: Where it begins and ends; None: from the first input to the last.
 
@@ -101,7 +100,7 @@ class Rerun:
     """
 
     def __init__(
-        self, tape: Tape, hops: TaskHops, stages: Sequence[Agent], made: Made, partition: int = 0,
+        self, tape: Tape, hops: TaskHops, stages: Sequence[Agent], made: Made,
         observer: Observer | None = None, span: Span | None = None,
     ) -> None:  # fmt: skip
         shape = tape.shape
@@ -115,9 +114,10 @@ class Rerun:
         self._until = span.until
         primary = stages[0].reads
         raw = primary.startswith("raw.")
+        writers, partition = shape.writers(hops.partition), hops.input_partition
         self._input = Input(
             tape.log, shape.topic(primary), partition, source=shape.source if raw else "", gapless=not raw,
-            accepts=schemas_of(primary), writer=shape.writers.get(primary),
+            accepts=schemas_of(primary), writer=writers.get(primary),
         )  # fmt: skip
         self._input.seqs, self._input.ordinal, since = span.primary()
         self._input.push([r for r in _as_tasks_read(tape, primary, partition) if r.offset >= since])
@@ -125,16 +125,15 @@ class Rerun:
         self._names = sorted({name for stage in stages for name in stage.sides})
         self._sides = {}
         for name in self._names:
-            side = Input(
-                tape.log, shape.topic(name), partition, accepts=schemas_of(name), writer=shape.writers.get(name)
-            )
+            partition = partition_of(hops, name)
+            side = Input(tape.log, shape.topic(name), partition, accepts=schemas_of(name), writer=writers.get(name))
             side.seqs, since, before = span.side(name)
             known = _as_tasks_read(tape, name, partition)
             side.push([r for r in known if r.offset >= since and (before is None or r.offset < before)])
             self._sides[name] = side
         # The paper venue goes by log time in live runs too: it has no places.
         placed = shape.mode == "live" and "venue" not in hops.hops
-        found = in_order(places(tape, hops, self._names, partition)) if placed else []
+        found = in_order(places(tape, hops, self._names)) if placed else []
         self._places = deque(side for side in found if self._until is None or side.place < self._until)
 
     @property

@@ -15,8 +15,10 @@ from chaos.checks import check
 from chaos.injector import FINISH_S_MAX, Injector
 from chaos.plan import ChaosPlan
 from chaos.report import COLUMNS, Report
+from chaos.shared import handed_over, sharing
 from chaos.stage import Stage, Watcher
 from chaos.tape import Shape
+from chaos.worker import PARTITION_AT
 from feeds.sequence import open_sequence
 from replay.audit import Auditor
 from replay.plan import PlayPlan
@@ -26,6 +28,8 @@ from streams.clock import monotonic_s
 
 INSTRUMENTS = 3
 """Of the simulated session: about 1,000 messages a second."""
+SHARED_FINISH_S_MAX = 60.0
+"""How long the last faults may take where workers share the run: two rebalances."""
 POLL_S = 0.05
 NANOS = 1_000_000_000
 BROKEN_PROMISES = frozenset({StateDiverged.exit_code, SnapshotError.exit_code})
@@ -44,21 +48,35 @@ def run(plan: ChaosPlan, watcher: Watcher) -> Report:
 def _live(stage: Stage) -> Report:
     plan, supervisor = stage.plan, stage.supervisor
     topology = stage.folder / "topology.toml"
-    topology.write_text(f"[feed]\nseed = {plan.seed}\ninstruments = {INSTRUMENTS}\n", encoding="ascii")
+    spread = f"[tasks]\npartitions = {plan.partitions}\n" if plan.partitions > 1 else ""
+    topology.write_text(f"{spread}[feed]\nseed = {plan.seed}\ninstruments = {INSTRUMENTS}\n", encoding="ascii")
     live = load_topology(topology)
-    session = LiveSession(stage.tasks_log, live, None, stage.hear, supervisor=supervisor)
+    share = sharing(stage, live) if plan.partitions > 1 else None
+    session = (
+        LiveSession(stage.tasks_log, live, None, stage.hear, supervisor=supervisor)
+        if share is None
+        else share(supervisor)
+    )
     session.open()
-    injector = stage.injector(session.spec, lambda: "" if session.opened is None else session.opened.run)
+    injector = stage.injector(
+        session.spec, live.names, share, lambda: "" if session.opened is None else session.opened.run
+    )
 
     def look() -> None:
         _look(stage, injector)
-        if injector.elapsed_s >= plan.seconds:
+        late_s = injector.elapsed_s - plan.seconds
+        # Partitions that are to come back must find this worker in its group.
+        if late_s >= 0 and (share is None or not injector.busy or late_s >= SHARED_FINISH_S_MAX):
+            if share is not None:
+                stage.end_faults()
             session.stop()
 
     try:
         session.run(look)
         _finish_faults(stage, injector, session.turn)
         stage.heal()
+        if share is not None:
+            session = handed_over(stage, session)
         supervisor.wait_ready()
         in_order = session.drain(lambda task: stage.watcher.stage(f"ending: {task}", 1.0))
     except TapedeckError as error:
@@ -157,7 +175,8 @@ def _span_s(captures: tuple[Path, ...]) -> float:
 def _check(stage: Stage, report: Report, shape: Shape, *, expected_hash: str = "") -> None:
     """Read every topic back and put what was found into the report."""
     stage.watcher.stage("reading every topic back", 1.0)
-    acknowledged = {(shape.source, seq) for seq in stage.acknowledged()}
+    numbers = stage.acknowledged()
+    acknowledged = {(shape.source_of(n >> PARTITION_AT), n & ((1 << PARTITION_AT) - 1)) for n in numbers}
     found = check(stage.log, shape, acknowledged, expected_hash=expected_hash, seed=stage.plan.seed)
     report.breaches = {column: getattr(found, column) for column in COLUMNS}
     report.messages += found.messages

@@ -6,15 +6,18 @@ import os
 import signal
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+
+import msgspec
 
 from agents.supervisor import Supervisor
 from agents.worker_spec import WorkerSpec
 from chaos.cluster import Cluster
 from chaos.orders import Orders
+from chaos.second import SecondWorker
 from chaos.twin import Twin
 from streams.clock import monotonic_s
 from streams.kafka import KafkaLog
@@ -39,12 +42,15 @@ class Scene:
         spec: Spec of a process, by name.
         command: Command line of a process, by spec.
         on_event: Hears what twins say.
+        tasks: Every process of the run.
+        second: Makes another worker, where the run is shared out.
     """
 
     def __init__(
         self, supervisor: Supervisor, cluster: Cluster, orders: Orders, log: KafkaLog,
         spec: Callable[[str], WorkerSpec], command: Callable[[WorkerSpec], list[str]],
-        on_event: Callable[[Event], None], folder: Path, run: Callable[[], str],
+        on_event: Callable[[Event], None], folder: Path, run: Callable[[], str], tasks: Sequence[str] = (),
+        second: Callable[[], SecondWorker] | None = None,
     ) -> None:  # fmt: skip
         self.cluster = cluster
         self.orders = orders
@@ -57,6 +63,9 @@ class Scene:
         self._command = command
         self._on_event = on_event
         self._locks: dict[str, threading.Lock] = defaultdict(threading.Lock)
+        self._tasks = tuple(tasks)
+        self._second = second
+        self._workers: list[SecondWorker] = []
         self._twins: list[Twin] = []
         self._stopped: set[int] = set()
 
@@ -116,12 +125,30 @@ class Scene:
     @contextmanager
     def twin(self, task: str) -> Iterator[Twin]:
         """A second process of a task; it is gone at the end of the block."""
-        twin = Twin(self._command(self._spec(task)), self._on_event)
+        spec = msgspec.structs.replace(self._spec(task), lease_s=0.0)  # nobody tells it that its supervisor is there
+        twin = Twin(self._command(spec), self._on_event)
         self._twins.append(twin)
         try:
             yield twin
         finally:
             twin.close()
+
+    @property
+    def tasks(self) -> tuple[str, ...]:
+        """Every process of the run."""
+        return self._tasks
+
+    @contextmanager
+    def second_worker(self) -> Iterator[SecondWorker]:
+        """Another worker that shares the partitions; it has left at the end of the block."""
+        if self._second is None:
+            raise AssertionError("a second worker in a run that is not shared out")
+        worker = self._second()
+        self._workers.append(worker)
+        try:
+            yield worker
+        finally:
+            worker.close()
 
     @contextmanager
     def alone(self, *what: str) -> Iterator[None]:
@@ -142,3 +169,5 @@ class Scene:
         self.let_go()
         for twin in self._twins:
             twin.close()
+        for worker in self._workers:
+            worker.close()

@@ -11,9 +11,12 @@ from __future__ import annotations
 import random
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
+from agents.topology import CLOCK, SINGLE
 from chaos.kinds import Arguments, Kind
+from schemas.partitions import named
 
 FAULTS_MIN = 5
 """Fewest faults of a run."""
@@ -58,6 +61,27 @@ def schedule(seed: int, seconds: float, kinds: Sequence[Kind]) -> tuple[Planned,
         at_s = LEAD_S + (n + rng.random() * JITTER) * slot_s
         planned.append(Planned(round(at_s, 3), kind.name, kind.draw(rng, seconds)))
     return tuple(planned)
+
+
+def spread(planned: Sequence[Planned], partitions: int) -> tuple[Planned, ...]:
+    """The same faults in a topology of several partitions: each strikes the tasks of one of them, in turns.
+
+    >>> [str(fault) for fault in spread([Planned(2.0, "kill", {"task": "hot"})] * 2, 2)]
+    ['   2.0 s kill (task hot@0)', '   2.0 s kill (task hot@1)']
+    """
+
+    def placed(task: str, partition: int) -> str:
+        return task if task in SINGLE or task == CLOCK else named(task, partition, partitions)
+
+    found = []
+    for number, fault in enumerate(planned):
+        arguments: dict[str, Any] = dict(fault.arguments)
+        if "task" in arguments:
+            arguments["task"] = placed(arguments["task"], number % partitions)
+        if "tasks" in arguments:
+            arguments["tasks"] = [placed(task, number % partitions) for task in arguments["tasks"]]
+        found.append(replace(fault, arguments=arguments))
+    return tuple(found)
 
 
 def _turns(rng: random.Random, kinds: Sequence[Kind]) -> Iterator[Kind]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Protocol
@@ -12,6 +12,7 @@ from typing import Any, Protocol
 import msgspec
 import numpy as np
 
+from agents.live import LiveSession
 from agents.supervisor import Supervisor
 from agents.worker_spec import WorkerSpec
 from chaos.cluster import Cluster, remove
@@ -21,12 +22,17 @@ from chaos.orders import Orders
 from chaos.plan import ChaosPlan
 from chaos.report import Recoveries
 from chaos.scene import Scene
+from chaos.second import SecondWorker
 from streams.kafka import KafkaLog, connect
 
 BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)
 """Seconds before a task is brought back: short, so that a short run sees many lives."""
 DEATHS_MAX = 1_000
 """Deaths and takeovers are what is tried here: a supervisor gives up on neither."""
+
+
+FENCED_S = 3.0
+"""Where partitions move: how long a fenced task waits to hear whether it is another worker's now."""
 
 
 class Watcher(Protocol):
@@ -53,8 +59,9 @@ class Stage:
         self.cluster = Cluster(self.folder, plan.brokers)
         self.orders = Orders(self.folder / "orders")
         self.supervisor = Supervisor(
-            self.hear, command=self.command, backoff_s=BACKOFF_S, deaths_max=DEATHS_MAX, fenced_max=DEATHS_MAX
-        )
+            self.hear, command=self.command, backoff_s=BACKOFF_S, deaths_max=DEATHS_MAX, fenced_max=DEATHS_MAX,
+            fenced_s=FENCED_S if plan.partitions > 1 else None,
+        )  # fmt: skip
         self._logs: list[KafkaLog] = []
         self._scene: Scene | None = None
 
@@ -74,16 +81,22 @@ class Stage:
     ) -> None:
         self.close()
 
-    def injector(self, spec: Callable[[str], WorkerSpec], run: Callable[[], str] = str) -> Injector:
+    def injector(
+        self, spec: Callable[[str], WorkerSpec], tasks: Sequence[str] = (),
+        share: Callable[[Supervisor], LiveSession] | None = None, run: Callable[[], str] = str,
+    ) -> Injector:  # fmt: skip
         """The faults of the plan, ready to begin.
 
         Args:
             spec: Tells what a process of the run is.
+            tasks: All of them.
+            share: Makes a worker's part of a run that is shared out; None: it is not.
             run: Tells the run at work, where it may change.
         """
+        second = None if share is None else lambda: SecondWorker(self._another(), share)
         self._scene = Scene(
             self.supervisor, self.cluster, self.orders, self.log, spec, self.command, self.recoveries.shut_out,
-            self.folder, run,
+            self.folder, run, tasks, second,
         )  # fmt: skip
         return Injector(self._scene, self.plan.planned, self.watcher.say)
 
@@ -110,7 +123,7 @@ class Stage:
         self.cluster.heal()
 
     def acknowledged(self) -> set[int]:
-        """Numbers of the inputs that the publisher was told are durable."""
+        """Inputs that the publisher was told are durable: ``source_seq``, above ``PARTITION_AT`` the partition."""
         found: set[int] = set()
         for path in self.folder.glob(f"{self._ledger.name}.*"):
             data = path.read_bytes()
@@ -138,9 +151,20 @@ class Stage:
         remove(self.folder)
         dismiss(self._keeper)
 
+    def _another(self) -> Supervisor:
+        """A supervisor for another worker."""
+        return Supervisor(
+            self.recoveries.shut_out, command=self.command, backoff_s=BACKOFF_S, deaths_max=DEATHS_MAX,
+            fenced_max=DEATHS_MAX, fenced_s=FENCED_S,
+        )  # fmt: skip
+
     @property
     def _ledger(self) -> Path:
         return self.folder / "acknowledged"
+
+    def connect(self) -> KafkaLog:
+        """The log as tasks reach it, for another worker."""
+        return self._connect(self.cluster.proxied)
 
     def _connect(self, bootstrap: str) -> KafkaLog:
         log = connect(bootstrap)

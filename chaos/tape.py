@@ -13,7 +13,9 @@ from typing import Any, Literal, NamedTuple
 from agents.topology import FUSED, TaskHops, writers
 from schemas.errors import BadFrame
 from schemas.header import Header, unpack
-from schemas.topics import TOPICS, topic_name
+from schemas.partitions import named
+from schemas.topics import TOPICS, is_spread, topic_name
+from streams.admission import Writers
 from streams.log import Log, Record
 
 
@@ -39,10 +41,23 @@ class Shape:
         """Full name of a topic of the table."""
         return topic_name(self.namespace, table_name, self.source)
 
-    @property
-    def writers(self) -> Mapping[str, str]:
-        """Who writes each topic, by table name; of one partition each has one writer."""
-        return {name: known for name, known in writers(self.tasks, self.source).items() if isinstance(known, str)}
+    def writers(self, partition: int | None = None) -> Mapping[str, Writers]:
+        """Who writes each topic, by table name; of those that have several partitions, into one. None: into any."""
+        return writers(self.tasks, self.source, partition)
+
+    def writers_of(self, table_name: str, partition: int | None = None) -> tuple[str, ...]:
+        """The same of one topic; none where each task may write."""
+        known = self.writers(partition).get(table_name, ())
+        return (known,) if isinstance(known, str) else known
+
+    def source_of(self, partition: int) -> str:
+        """Name under which the inputs of one partition are counted."""
+        return named(self.source, partition, max(task.partitions for task in self.tasks))
+
+
+def partition_of(hops: TaskHops, table_name: str) -> int:
+    """Partition of a topic of the table that a task reads or writes."""
+    return hops.partition if is_spread(table_name) else 0
 
 
 class Entry(NamedTuple):

@@ -23,6 +23,8 @@ PR_SET_PDEATHSIG = 1
 """From Linux's sys/prctl.h."""
 CLOCK_LOOK_S = 0.05
 """How old what is known of an order to the clock may be."""
+PARTITION_AT = 48
+"""Bit of an acknowledgement from which its partition stands; its ``source_seq`` stands below."""
 DOCUMENTS_EVERY = 20
 """A planted duplicate strikes one document in so many: a short run has some hundreds."""
 REGENERATED = ("recovered", "committed")
@@ -126,20 +128,14 @@ def _install_publisher(orders: Orders, task: str, acknowledged: str) -> None:
         return
     from streams.publisher import Publisher
 
-    begin, publish = Publisher.__init__, Publisher.publish
+    noted, publish = Publisher._acknowledged, Publisher.publish
     ledger = os.open(acknowledged, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o644)
     held: list[tuple[Any, ...]] = []
     bad: dict[str, Any] = {}
 
-    def noted_begin(self: Publisher, *arguments: Any, **named: Any) -> None:
-        on_ack = named.pop("on_ack", None)
-
-        def acknowledge(seq: int) -> None:
-            os.write(ledger, seq.to_bytes(8, "little"))
-            if on_ack is not None:
-                on_ack(seq)
-
-        begin(self, *arguments, on_ack=acknowledge, **named)
+    def acknowledge(self: Publisher, partition: int, offset: int) -> None:
+        os.write(ledger, (self._durable[partition] | partition << PARTITION_AT).to_bytes(8, "little"))
+        noted(self, partition, offset)
 
     def bad_publish(self: Publisher, *message: Any) -> int:
         if not bad.get("messages"):
@@ -150,7 +146,7 @@ def _install_publisher(orders: Orders, task: str, acknowledged: str) -> None:
         bad["messages"] -= 1
         return _badly(self, publish, message, str(bad["do"]), held, last=not bad["messages"])
 
-    Publisher.__init__ = noted_begin  # type: ignore[method-assign]
+    Publisher._acknowledged = acknowledge  # type: ignore[method-assign]
     Publisher.publish = bad_publish  # type: ignore[method-assign, assignment]
 
 

@@ -2,16 +2,26 @@
 
 from __future__ import annotations
 
+import math
 import signal
 from collections.abc import Callable
 from types import FrameType, TracebackType
 from typing import Any
 
+from streams.clock import monotonic_s
+
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Interrupted(Exception):
-    """End now: there is nothing to drain, or the user will not wait for it."""
+REPEAT_S = 10.0
+"""What ends because of an interrupt is not interrupted again within so long: it ends processes in order."""
+
+
+class Interrupted(BaseException):
+    """End now: there is nothing to drain, or the user will not wait for it.
+
+    No ``Exception``: it may come up anywhere, in a library that catches all it can think of as well.
+    """
 
 
 class Interrupts:
@@ -24,7 +34,7 @@ class Interrupts:
     def __init__(self) -> None:
         self.count = 0
         self._stop: Callable[[], None] | None = None
-        self._raised = False
+        self._raised_s = -math.inf
         self._before: dict[signal.Signals, Any] = {}
 
     def on_first(self, stop: Callable[[], None] | None) -> None:
@@ -47,6 +57,6 @@ class Interrupts:
         self.count += 1
         if self.count == 1 and self._stop is not None:
             self._stop()
-        elif not self._raised:  # what ends because of it is not interrupted again
-            self._raised = True
+        elif monotonic_s() - self._raised_s >= REPEAT_S:
+            self._raised_s = monotonic_s()
             raise Interrupted

@@ -177,7 +177,7 @@ class _Lived:
 
     def _look(self) -> None:
         if self._watch is None:
-            self._watch = Watch(self._log, watched(self._log, LIVE), self._view)
+            self._watch = Watch(self._log, lambda: watched(self._log, LIVE), self._view, apart=True)
         if self._up_s is None and self._reporter.ready >= set(self._session.names):
             self._up_s = monotonic_s()
         seconds = self._choices.seconds

@@ -3,18 +3,50 @@
 Exit codes: 0 done; 1 done, and something is wrong with what was found (records lost or doubled, a capture cut short);
 2 a flag, file or variable is wrong, nothing was started; 3 Kafka; 4 a broken promise in the log; 5 a task that could
 not be kept alive; 70 a fault of Tapedeck itself; 130 interrupted.
+
+An interrupt counts at any moment. Before a command runs there is nothing to end, and the process goes at once; while it
+runs, the command says what an interrupt does (``console/interrupts.py``); after it, the outcome stands.
 """
 
 from __future__ import annotations
 
+import os
+import signal
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
+from types import FrameType
+from typing import NoReturn
 
 INTERRUPTED_EXIT = 130
 """128 and the number of SIGINT, as shells report it."""
 USAGE_EXIT = 2
 PROGRAM = "tapedeck"
 LOG_FORMAT_FLAG = "--log-format"
+LOG_FORMAT_VARIABLE = "TAPEDECK_LOG_FORMAT"
+"""That of ``streams.logs``, which may not be loaded yet."""
+
+
+def program() -> NoReturn:
+    """The process: one command, from the first interrupt that can be heard to the exit code."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, _leave)
+    code = main()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+    sys.exit(code)
+
+
+def _leave(number: int, frame: FrameType | None) -> NoReturn:
+    """Leave at once: an exception that comes up in an import may end as something else, or nowhere."""
+    del number, frame
+    line = f"{PROGRAM}: interrupted\n"
+    as_json = getattr(sys.modules.get("streams.logs"), "as_json", None)  # loaded whole, or not at all
+    if as_json is not None and os.environ.get(LOG_FORMAT_VARIABLE) == "json":
+        line = as_json(line, event="interrupted", code="interrupted", exit=INTERRUPTED_EXIT) + "\n"
+    with suppress(OSError):
+        os.write(2, line.encode())
+    os._exit(INTERRUPTED_EXIT)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -42,27 +74,36 @@ def _run(arguments: Sequence[str]) -> int:
 
     from console.app import app
     from console.interrupts import Interrupted, Interrupts
-    from console.terminal import OutputClosed, mute
+    from console.terminal import OutputClosed, is_read, mute
     from schemas.errors import TapedeckError
     from streams.logs import fields_of
 
     try:
         with Interrupts():  # SIGTERM as well, and told apart from a command that reports 130 by itself
-            code = app(args=list(arguments), prog_name=PROGRAM, standalone_mode=False)
+            # Not app(...): that makes a silent exit 1 of whatever pipe broke.
+            command = typer.main.get_command(app)
+            with command.make_context(PROGRAM, list(arguments)) as context:
+                command.invoke(context)
         sys.stdout.flush()
-        return int(code or 0)
+        return 0
+    except typer.Exit as ended:
+        sys.stdout.flush()
+        return int(ended.exit_code)
     except typer.TyperException as error:
         _failed(_usage(error), USAGE_EXIT, {"code": "usage"})
         return USAGE_EXIT
     except TapedeckError as error:
         _failed(f"{PROGRAM}: {error.told}", error.exit_code, fields_of(error))
         return error.exit_code
-    except (OutputClosed, BrokenPipeError):
+    except OutputClosed:
         mute()
         return 0
     except (Interrupted, typer.Abort) as error:
         raise KeyboardInterrupt from error
     except Exception as error:  # a fault of ours: one line for the user, the rest for whoever mends it
+        if isinstance(error, BrokenPipeError) and not is_read():
+            mute()
+            return 0
         from streams.crash import CRASH_EXIT, report_crash
 
         _failed(f"{PROGRAM}: {report_crash(error)}", CRASH_EXIT, {"code": "crash"})
@@ -102,4 +143,4 @@ def _usage(error: Exception) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    program()

@@ -143,7 +143,8 @@ class _Played:
         def progress() -> None:
             nonlocal told
             if self._watch is None:
-                self._watch = Watch(session.log, watched_plan(self.plan), self.view)
+                apart = isinstance(session, KafkaSession)
+                self._watch = Watch(session.log, watched_plan(self.plan), self.view, apart=apart)
                 self._stage = f"at once; what was committed is in {self.plan.namespace}*"
                 interrupts.on_first(session.stop)
                 self._measure_captures(self._watch)

@@ -7,6 +7,7 @@ A reader that closes its end early (``tapedeck topics tail orders | head -1``) e
 from __future__ import annotations
 
 import os
+import select
 import sys
 from typing import IO, Any
 
@@ -63,6 +64,17 @@ def columns() -> int:
     from rich.console import Console
 
     return Console().width
+
+
+def is_read() -> bool:
+    """Whether somebody may still read standard output: a pipe of another kind may break as well."""
+    try:
+        descriptor = sys.stdout.fileno()
+    except (OSError, ValueError):  # not a file of the system's, or closed by ourselves
+        return True
+    poll = select.poll()
+    poll.register(descriptor, 0)
+    return not any(found & (select.POLLERR | select.POLLHUP | select.POLLNVAL) for _, found in poll.poll(0))
 
 
 def mute() -> None:

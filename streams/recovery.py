@@ -116,6 +116,11 @@ class Recovery:
         return [self.first, self.last, self._began_ns] if self.active else None
 
 
+def last_ahead(log: Log, source: Input) -> int:
+    """Offset of the last record that lies ahead on an input now; -1 where there is none."""
+    return _ahead(log, source, None)[1]
+
+
 def _ahead(log: Log, source: Input, writer: str | None) -> tuple[int, int]:
     """How many inputs lie ahead, and the offset of the last; -1 where there is none."""
     end = log.bounds(source.topic, source.partition)[1]

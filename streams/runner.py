@@ -23,7 +23,7 @@ from streams.dead_letters import Letters
 from streams.failpoints import Failpoint, nothing
 from streams.inputs import BadRecord, Input
 from streams.log import Log, Writer
-from streams.recovery import Recovery
+from streams.recovery import Recovery, last_ahead
 from streams.sample import behind, kept_rows
 from streams.sides import Sides
 from streams.snapshot import TaskState, check_build, fitting, newest, record_header, to_bytes
@@ -71,9 +71,8 @@ class Task:
         self._fused_next = (*(stage.reads for stage in self.stages[1:]), "")
         self._waits: tuple[str, ...] = ()
         self._end: End | None = None
-        self._finished = 0
+        self._finished = self._snapshots = 0
         self._dirty = False
-        self._snapshots = 0
         self._cause_max = -1
         self._committed_at = monotonic()
         self._held_since: float | None = None
@@ -90,7 +89,9 @@ class Task:
         self._failpoint("takeover", 0)
         self._writer: Writer = log.writer(plan.namespace + plan.name)
         confirm()
-        self._outputs = TaskOutputs(plan, self.stages, self._writer, self._sides, monotonic, self._before_record)
+        self._outputs = TaskOutputs(
+            plan, self.stages, self._writer, self._sides, monotonic, lambda: self._failpoint("produce", self.inputs)
+        )
         self._failpoint("recovering", 0)
         self._recover()
         numbers = plan.writers.get(stages[0].reads)
@@ -116,6 +117,10 @@ class Task:
     def consumed(self, writer: str) -> int:
         """Rows or documents of a writer that have been taken in from the primary input."""
         return self._input.seqs.get(writer, 0)
+
+    def last_ahead(self) -> int:
+        """Offset of the last record that now lies ahead on the input; -1: none, or a side record must come first."""
+        return -1 if self._waits else last_ahead(self._log, self._input)
 
     def turn(self, wait_s: float) -> bool:
         """Do one piece of work, waiting up to ``wait_s`` for input; False when there was none.
@@ -166,8 +171,7 @@ class Task:
             return False
         self._failpoint("poll", self.inputs)
         came = self._input.fill(wait_s)
-        if self._sides.apply_live(self.stages, self._states, self._input.ordinal):
-            self._dirty = True
+        self._dirty |= self._sides.apply_live(self.stages, self._states, self._input.ordinal)
         self.vitals.held = came and self._holds(wait_s)
         if not came or self.vitals.held:
             return False
@@ -210,8 +214,7 @@ class Task:
     def _read_sides(self, wait_s: float) -> bool:
         if not self._waits or not self._sides.read(self.stages, self._states, wait_s):
             return False
-        self._dirty = True
-        self._waits = ()
+        self._dirty, self._waits = True, ()
         if not any(self._queues) and self._end is not None:
             self._finish()
         else:
@@ -322,9 +325,6 @@ class Task:
         self._breaker.refused(ordinal)
         self.vitals.dead_letters[letter.kind or letter.code] += 1
         self._on_reject(letter)
-
-    def _before_record(self) -> None:
-        self._failpoint("produce", self.inputs)
 
     # ---- transactions and recovery --------------------------------------------------------------------------------
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from chaos.faults import brokers, clocks, disks, feeds, network, people, releases, tasks
+from chaos.faults import brokers, clocks, disks, feeds, network, people, releases, tasks, workers
 from chaos.kinds import Arguments
 from chaos.scene import Scene
 
@@ -33,4 +33,5 @@ RUN: Mapping[str, Callable[[Scene, Arguments], bool]] = {
     "clock-jump": clocks.jump,
     "disk-full-broker": disks.broker,
     "disk-full-local": disks.local,
+    "rebalance": workers.rebalance,
 }

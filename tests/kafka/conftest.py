@@ -7,9 +7,10 @@ from collections.abc import Iterator
 
 import pytest
 
-from streams.kafka import connect
+from streams.kafka import KafkaLog, connect
 from streams.log import Log
 from streams.memory import MemoryLog
+from tests.kafka.live_desk import LiveDesk
 
 
 @pytest.fixture(params=["memory", "kafka"])
@@ -27,3 +28,19 @@ def log(request: pytest.FixtureRequest) -> Iterator[Log]:
 def name() -> str:
     """A name that no other test uses: topics outlive tests."""
     return f"suite-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDesk]:
+    """A home and a broker of the module's own, ended with all that was started there."""
+    made = LiveDesk(tmp_path_factory.mktemp("desk"))
+    yield made
+    made.close()
+
+
+@pytest.fixture(scope="module")
+def desk_log(desk: LiveDesk) -> Iterator[KafkaLog]:
+    """The log of that broker."""
+    opened = connect(desk.bootstrap)
+    yield opened
+    opened.close()

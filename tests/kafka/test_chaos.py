@@ -17,7 +17,7 @@ KEYS = [
     "seed", "faults", "acknowledged", "lost", "duplicated", "torn", "diverged", "limit_breaches", "late_orders",
     "fenced_writers", "recoveries", "recovery_ms", "verdict",
 ]  # fmt: skip
-WAIT_S_MAX = 240.0
+WAIT_S_MAX = 420.0
 
 
 def start(*arguments: str) -> subprocess.Popen[str]:
@@ -45,6 +45,16 @@ def test_a_run_with_tasks_killed_doubled_and_fenced_holds() -> None:
     assert report["acknowledged"] > 1_000
     assert report["recoveries"] >= 2
     assert report["fenced_writers"] >= 1
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_run_whose_partitions_move_in_mid_transaction_and_in_mid_recovery_holds(seed: int) -> None:
+    """Of an odd seed a member assigns, of an even one the broker (KIP-848)."""
+    code, report, errors = chaos("--seconds", "30", "--seed", str(seed), "--faults", "rebalance,kill")
+    assert code == 0, (report, errors)
+    assert report["faults"]["rebalance"] >= 1, errors
+    assert report["acknowledged"] > 1_000
 
 
 def test_wrong_arguments_are_refused_before_anything_starts() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,7 +14,7 @@ from agents.worker_spec import WorkerSpec
 from schemas.errors import TaskFailed
 from streams.admission import RETRIED_FROM
 from streams.clock import monotonic_s
-from streams.kafka import KafkaLog, connect
+from streams.kafka import KafkaLog
 from tests.kafka.live_desk import LiveDesk
 from tests.refused_world import BAD, NORMALISE, SOURCE, UNKNOWN, World
 
@@ -25,24 +25,8 @@ pytestmark = pytest.mark.timeout(900)
 
 
 @pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDesk]:
-    made = LiveDesk(tmp_path_factory.mktemp("dlq"))
-    try:
-        yield made
-    finally:
-        made.close()
-
-
-@pytest.fixture(scope="module")
-def log(desk: LiveDesk) -> Iterator[KafkaLog]:
-    opened = connect(desk.bootstrap)
-    yield opened
-    opened.close()
-
-
-@pytest.fixture(scope="module")
-def world(log: KafkaLog) -> World:
-    return World(log)
+def world(desk_log: KafkaLog) -> World:
+    return World(desk_log)
 
 
 class Worker:

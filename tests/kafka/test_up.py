@@ -5,11 +5,8 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from schemas.codec import decode_any
 from schemas.decision import Decision
@@ -19,24 +16,10 @@ from schemas.intent import Intent
 from schemas.order import Order
 from schemas.topics import TOPICS
 from streams.frame import decode_rows
-from streams.kafka import KafkaLog, connect
+from streams.kafka import KafkaLog
 from tests.kafka.live_desk import LiveDesk, until
 
 TASKS = {"clock", "normalise", "hot", "risk", "venue", "feed"}
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDesk]:
-    desk = LiveDesk(tmp_path_factory.mktemp("desk"))
-    yield desk
-    desk.close()
-
-
-@pytest.fixture(scope="module")
-def log(desk: LiveDesk) -> Iterator[KafkaLog]:
-    log = connect(desk.bootstrap)
-    yield log
-    log.close()
 
 
 def documents(log: KafkaLog, topic: str, *, committed: bool = True) -> list[Any]:
@@ -95,9 +78,9 @@ def roots(log: KafkaLog, topic: str) -> list[tuple[int, int]]:
     return found
 
 
-def test_a_day_of_a_live_desk(desk: LiveDesk, log: KafkaLog) -> None:
+def test_a_day_of_a_live_desk(desk: LiveDesk, desk_log: KafkaLog) -> None:
     up = desk.start("up", "--json")
-    until(lambda: up.poll() is not None or trades(log), "orders")
+    until(lambda: up.poll() is not None or trades(desk_log), "orders")
     assert up.poll() is None, up.communicate()[1]
     workers = desk.workers(up)
     assert set(workers) == TASKS
@@ -109,45 +92,45 @@ def test_a_day_of_a_live_desk(desk: LiveDesk, log: KafkaLog) -> None:
     for victim in ("hot", "normalise", "venue", "clock", "feed"):
         os.kill(workers[victim], signal.SIGKILL)
     until(lambda: set(desk.workers(up)) == TASKS and desk.workers(up)["feed"] != workers["feed"], "all are back")
-    before = approvals(log)
-    until(lambda: approvals(log) > before, "orders after the deaths")
+    before = approvals(desk_log)
+    until(lambda: approvals(desk_log) > before, "orders after the deaths")
 
     code, said, _ = desk.run("risk", "halt", "--scope", "all", "--reason", "drill", "--author", "a.b", "--json")
     assert code == 0
     assert said["effective"] is True
-    halted_from = last_offset(log, "orders.intent")
+    halted_from = last_offset(desk_log, "orders.intent")
     os.kill(workers["risk"], signal.SIGKILL)
     until(lambda: desk.workers(up).get("risk", workers["risk"]) != workers["risk"], "risk is back")
-    halted = approvals(log)
-    until(lambda: last_offset(log, "orders.intent") > halted_from + 5, "intents that must be denied")
-    decisions = [d for d in documents(log, "orders.decision") if isinstance(d, Decision)]
-    assert approvals(log) == halted, "an order has left while everything was halted"
+    halted = approvals(desk_log)
+    until(lambda: last_offset(desk_log, "orders.intent") > halted_from + 5, "intents that must be denied")
+    decisions = [d for d in documents(desk_log, "orders.decision") if isinstance(d, Decision)]
+    assert approvals(desk_log) == halted, "an order has left while everything was halted"
     assert decisions[-1].reasons[0] == "trading_state"
 
     code, _, _ = desk.run("risk", "resume", "--scope", "all", "--reason", "drill is over", "--json")
     assert code == 0
-    until(lambda: approvals(log) > halted, "orders after the resume")
+    until(lambda: approvals(desk_log) > halted, "orders after the resume")
 
     code, told, errors = desk.end(up, signal.SIGINT)
     assert (code, told["in_order"], told["opened"]) == (0, True, True), errors
     assert set(told["restarts"]) == TASKS
-    assert_nothing_is_lost_or_doubled(log, "simulator")
+    assert_nothing_is_lost_or_doubled(desk_log, "simulator")
 
     code, told, errors = desk.run("up", "--seconds", "4", "--json")
     assert (code, told["in_order"], told["opened"], told["restarts"]) == (0, True, False, {}), errors
-    assert_nothing_is_lost_or_doubled(log, "simulator")
+    assert_nothing_is_lost_or_doubled(desk_log, "simulator")
 
 
 def test_a_project_of_its_own_takes_over_where_the_run_before_ended(
-    desk: LiveDesk, log: KafkaLog, tmp_path: Path
+    desk: LiveDesk, desk_log: KafkaLog, tmp_path: Path
 ) -> None:
     assert desk.run("init", str(tmp_path / "mine"))[0] == 0
-    before = len(documents(log, "orders.intent"))
+    before = len(documents(desk_log, "orders.intent"))
     up = desk.start("up", "--json", cwd=tmp_path / "mine")
-    until(lambda: up.poll() is not None or len(documents(log, "orders.intent")) > before + 2, "intents of its own")
+    until(lambda: up.poll() is not None or len(documents(desk_log, "orders.intent")) > before + 2, "intents of its own")
     assert up.poll() is None, up.communicate()[1]
     code, told, errors = desk.end(up, signal.SIGTERM)
     assert (code, told["in_order"], told["opened"]) == (0, True, True), errors
-    last = documents(log, "orders.intent")[-1]
+    last = documents(desk_log, "orders.intent")[-1]
     assert last.strategy == "mine"
-    assert_nothing_is_lost_or_doubled(log, "simulator")
+    assert_nothing_is_lost_or_doubled(desk_log, "simulator")

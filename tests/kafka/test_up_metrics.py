@@ -7,10 +7,8 @@ import re
 import signal
 import socket
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from streams.clock import monotonic_s, sleep_s
@@ -18,13 +16,6 @@ from streams.metrics import METRICS
 from tests.kafka.live_desk import WAIT_S_MAX, LiveDesk
 
 PROCESSES = ("up", "clock", "normalise", "hot", "risk", "venue", "feed")
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDesk]:
-    desk = LiveDesk(tmp_path_factory.mktemp("desk"))
-    yield desk
-    desk.close()
 
 
 def free_base() -> int:

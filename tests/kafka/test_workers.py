@@ -6,7 +6,6 @@ import os
 import signal
 import subprocess
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +20,7 @@ from schemas.intent import Intent
 from schemas.order import Order
 from schemas.topics import TOPICS
 from streams.frame import decode_rows
-from streams.kafka import KafkaLog, connect
+from streams.kafka import KafkaLog
 from streams.progress import progress
 from tests.kafka.live_desk import LiveDesk, until
 from tests.partitioned_desk import PartitionedDesk
@@ -32,21 +31,11 @@ TOPOLOGY = f"[tasks]\npartitions = {PARTITIONS}\n[feed]\ninstruments = 6\n[strat
 Up = subprocess.Popen[str]
 
 
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDesk]:
-    # Fifteen processes that compile the same kernels at once would take minutes on a cold machine: once is enough.
+@pytest.fixture(scope="module", autouse=True)
+def shared_out(desk: LiveDesk, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """The topology of these tests, and its kernels compiled: else fifteen processes would do it on a cold machine."""
     PartitionedDesk(tmp_path_factory.mktemp("warm"), seed=1, partitions=1)
-    desk = LiveDesk(tmp_path_factory.mktemp("desk"))
     (desk.home / "topology.toml").write_text(TOPOLOGY)
-    yield desk
-    desk.close()
-
-
-@pytest.fixture(scope="module")
-def log(desk: LiveDesk) -> Iterator[KafkaLog]:
-    log = connect(desk.bootstrap)
-    yield log
-    log.close()
 
 
 def worker(desk: LiveDesk, *arguments: str) -> Up:
@@ -125,32 +114,32 @@ def assert_nothing_is_lost_or_doubled(log: KafkaLog) -> None:
     assert not documents(log, "control", LimitsChanged)
 
 
-def test_workers_join_die_and_leave_and_nothing_is_lost_or_doubled(desk: LiveDesk, log: KafkaLog) -> None:
+def test_workers_join_die_and_leave_and_nothing_is_lost_or_doubled(desk: LiveDesk, desk_log: KafkaLog) -> None:
     every = {f"hot@{partition}" for partition in range(PARTITIONS)}
     first = worker(desk)
     until(lambda: first.poll() is not None or hot(desk, first) == every, "one worker has all")
     assert first.poll() is None, first.communicate()[1]
-    until(lambda: sum(decided(log).values()) > 20, "intents")
-    active = trading(log)
+    until(lambda: sum(decided(desk_log).values()) > 20, "intents")
+    active = trading(desk_log)
     assert len(active) > 1
 
     second = worker(desk)  # partitions move while their tasks have open transactions
     until(lambda: bool(hot(desk, second)) and not hot(desk, first) & hot(desk, second), "two share")
     until(lambda: hot(desk, first) | hot(desk, second) == every, "two share all")
-    flows(log, active)
+    flows(desk_log, active)
 
     os.kill(first.pid, signal.SIGKILL)
     third = worker(desk)  # joins while the second recovers what the first had
     first.communicate()
     until(lambda: bool(hot(desk, third)), "a third has a share")
     until(lambda: hot(desk, second) | hot(desk, third) == every and not hot(desk, second) & hot(desk, third), "shares")
-    flows(log, active)
+    flows(desk_log, active)
 
     code, told, errors = desk.end(third, signal.SIGINT)
     assert code == 0, (told, errors)
     assert told["in_order"] is True
     until(lambda: hot(desk, second) == every, "the second has all")
-    flows(log, active)
+    flows(desk_log, active)
     code, told, errors = desk.end(second, signal.SIGTERM)
     assert code == 0, (told, errors)
     assert told["in_order"] is True
@@ -158,7 +147,7 @@ def test_workers_join_die_and_leave_and_nothing_is_lost_or_doubled(desk: LiveDes
     static = worker(desk, "--partitions", f"0-{PARTITIONS - 1}", "--seconds", "3")
     code, told, errors = desk.end(static)
     assert (code, told["in_order"], told["opened"]) == (0, True, False), errors
-    assert_nothing_is_lost_or_doubled(log)
+    assert_nothing_is_lost_or_doubled(desk_log)
     owners = told["figures"]["tasks"]
     assert {task["name"] for task in owners} >= every
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from chaos.faults import RUN
-from chaos.kinds import KINDS, LONG_S, OUTAGE_S, kinds_for
+from chaos.kinds import KINDS, LONG_S, OUTAGE_S, TASKS, kinds_for
 from chaos.plan import plan_of
 from chaos.schedule import FAULTS_MIN, schedule
 from schemas.errors import ConfigError
@@ -54,6 +54,22 @@ def test_an_outage_lasts_a_minute_in_a_long_run_and_a_fifth_of_a_short_one() -> 
     outage = (KINDS["outage"],)
     assert schedule(1, LONG_S, outage)[0].arguments["for_s"] == OUTAGE_S == 60.0
     assert schedule(1, 50.0, outage)[0].arguments["for_s"] == 10.0
+
+
+def test_where_workers_share_a_topology_each_fault_strikes_one_partitions_tasks() -> None:
+    alone, shared = (plan_of(60.0, 1, kinds, 1, (), "") for kinds in (("kill", "outage"), ("kill", "rebalance")))
+    assert (alone.partitions, shared.partitions) == (1, 2)
+    assert {fault.arguments["task"] for fault in alone.planned if fault.kind == "kill"} <= {*TASKS, "clock"}
+    struck = {fault.arguments["task"] for fault in shared.planned if fault.kind == "kill"}
+    assert struck <= {"clock", "risk", *(f"{task}@{p}" for task in TASKS for p in range(2))}
+    assert [fault.at_s for fault in shared.planned] == [fault.at_s for fault in shared._drawn]
+
+
+def test_rebalances_strike_transactions_and_recoveries_and_end_either_way() -> None:
+    drawn = [fault.arguments for fault in schedule(1, 3_600.0, (KINDS["rebalance"],))]
+    assert {(a["during"], a["leaves"]) for a in drawn} == {
+        (during, leaves) for during in ("transaction", "recovery") for leaves in ("in order", "killed")
+    }
 
 
 def test_every_failpoint_is_drawn() -> None:

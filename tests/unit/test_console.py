@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import subprocess
@@ -217,3 +218,14 @@ def test_a_reader_that_leaves_ends_the_command_quietly(tmp_path: Path) -> None:
     )  # fmt: skip
     os.close(write_end)
     assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_another_pipe_that_breaks_is_a_fault_and_no_silent_exit(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def broken(_self: object) -> None:
+        raise BrokenPipeError(errno.EPIPE, "a process of ours has gone")
+
+    monkeypatch.setattr("streams.broker.EmbeddedBroker.status", broken)
+    assert main(["broker", "status"]) == 70
+    assert "a fault of Tapedeck itself: BrokenPipeError" in capsys.readouterr().err

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import os
 import signal
@@ -14,9 +15,10 @@ from typing import Any
 import orjson
 import pytest
 
-from console.interrupts import Interrupted, Interrupts
+from console.interrupts import REPEAT_S, Interrupted, Interrupts
 from console.main import main
 from streams.home import HOME_VARIABLE
+from tests.signals_heeded import heeded
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 KEYS = {
@@ -177,3 +179,30 @@ def test_the_second_interrupt_ends_at_once() -> None:
             signal.raise_signal(signal.SIGTERM)
         signal.raise_signal(signal.SIGINT)  # a third does not break what ends
     assert interrupts.count == 3
+
+
+def test_an_interrupt_is_no_error_that_a_library_may_swallow_and_can_be_repeated(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now_s = [100.0]
+    monkeypatch.setattr("console.interrupts.monotonic_s", lambda: now_s[0])
+    with Interrupts():
+        with pytest.raises(Interrupted), contextlib.suppress(Exception):
+            signal.raise_signal(signal.SIGINT)
+        signal.raise_signal(signal.SIGINT)  # it ends because of the first
+        now_s[0] += REPEAT_S
+        with pytest.raises(Interrupted):
+            signal.raise_signal(signal.SIGINT)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("part", [0.0, 0.1, 0.3, 0.6])
+def test_an_interrupt_while_modules_load_ends_with_its_exit_code(number: signal.Signals, part: float) -> None:
+    process = started("--log-format", "json", "demo", "--log", "memory", "--seconds", "600", "--json")
+    heeded(process)
+    time.sleep(part)
+    process.send_signal(number)
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (130, ""), err
+    assert err.count("interrupted") >= 1
+    assert "Traceback" not in err

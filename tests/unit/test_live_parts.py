@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pytest
 
@@ -12,6 +13,7 @@ from agents.live_plan import LivePlan, load_topology
 from agents.opening import newest_opening, open_live
 from agents.stalls import LOOK_S, STALL_S_MAX, Stalls
 from agents.topology import FUSED, TaskHops, topic_specs
+from agents.worker_live import DRAIN_S_MAX, QUIET_S, Draining
 from feeds.live_feed import LiveFeed
 from schemas.clock import Clock
 from schemas.codec import decode
@@ -183,3 +185,64 @@ def test_a_task_that_commits_nothing_for_too_long_has_stalled_and_only_that_one(
     assert STALL_S_MAX < first["hot"] <= STALL_S_MAX + 2 * LOOK_S, "it never committed"
     assert 15 + STALL_S_MAX < first["risk"] <= 20 + STALL_S_MAX + 2 * LOOK_S, "it committed until then"
     assert len(found) <= 4, "told once for every such span"
+
+
+class SlowlyFetched:
+    """A task on a busy machine: what lies ahead of it comes late, or never."""
+
+    succession = None
+    done = False
+
+    def __init__(self) -> None:
+        self.task = self
+        self.offset = 5
+        self.came = False
+        self.committed_at: list[int] = []
+
+    def last_ahead(self) -> int:
+        return 8 if self.offset <= 8 else -1
+
+    def turn(self, wait_s: float) -> bool:
+        return self.came
+
+    def commit(self) -> None:
+        self.committed_at.append(self.offset)
+
+
+@pytest.fixture
+def draining(monkeypatch: pytest.MonkeyPatch) -> Iterator[tuple[SlowlyFetched, Draining, Time]]:
+    time, task = Time(), SlowlyFetched()
+    time.now_s = 1.0
+    monkeypatch.setattr("agents.worker_live.monotonic_s", time.monotonic)
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGUSR1)}
+    yield task, Draining(cast("Any", task), cast("Any", None)), time
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+def test_a_task_that_ends_works_off_what_lies_ahead_however_late_it_comes(
+    draining: tuple[SlowlyFetched, Draining, Time],
+) -> None:
+    task, work, time = draining
+    work.stop()
+    for _ in range(4):
+        time.now_s += QUIET_S
+        work.turn(0.0)
+    assert not work.done, "nothing came for a while, and three records lie ahead"
+    task.came, task.offset = True, 9
+    work.turn(0.0)
+    assert not work.done
+    task.came = False
+    time.now_s += QUIET_S
+    work.turn(0.0)
+    assert (work.done, task.committed_at) == (True, [9])
+
+
+def test_a_task_that_ends_waits_for_what_does_not_come_no_longer_than_its_bound(
+    draining: tuple[SlowlyFetched, Draining, Time],
+) -> None:
+    task, work, time = draining
+    work.stop()
+    time.now_s += DRAIN_S_MAX
+    work.turn(0.0)
+    assert (work.done, task.committed_at) == (True, [5])

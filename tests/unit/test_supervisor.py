@@ -367,3 +367,15 @@ def test_a_worker_that_says_more_than_is_heard_waits_and_all_is_heard(
     supervisor.start(spec())
     run_to_end(supervisor)
     assert [e["number"] for e in events if e["event"] == "note"] == list(range(5000))
+
+
+def test_a_beat_after_a_workers_death_breaks_nothing(make: Make, events: Events) -> None:
+    supervisor = make("say('ready'); say('done') if not spec['die_after'] else os.kill(os.getpid(), 9)")
+    leased = msgspec.structs.replace(spec(), lease_s=10.0)
+    supervisor.start(leased, kills=(1,))
+    process = supervisor._workers["risk"].process
+    assert process is not None
+    process.wait(PATIENCE_S)
+    supervisor.beat()  # its reader is gone: the byte stays in the buffer, and closing would write it again
+    run_to_end(supervisor)
+    assert events.names().count("died") == 1
