@@ -192,7 +192,12 @@ class KafkaLog:
             ]
             try:
                 low, high = ([f.result(ADMIN_S_MAX).offset for f in futures.values()] for futures in asked)
-                return list(zip(low, high, strict=True))
+                if min(*low, *high) >= 0:
+                    return list(zip(low, high, strict=True))
+                # A broker that goes away in between leaves an offset that is none, and no error.
+                if monotonic_s() >= deadline:
+                    raise broker_away(self.bootstrap, ADMIN_S_MAX, None, "no offsets of a partition")
+                sleep_s(ADMIN_PAUSE_S)
             except KafkaException as error:
                 reason = kafka_error(error)
                 if created:
