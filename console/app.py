@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from console import broker, chaos, demo, dlq, doctor, feed, init, release, risk, top, topics, up
+from console import broker, chaos, demo, dlq, doctor, feed, init, release, replay, risk, top, topics, trace, up
 from console.file_lists import CaptureCommand
 from console.terminal import emit
 from streams.logs import FORMAT_VARIABLE, JSON, TEXT, use
@@ -54,6 +54,12 @@ app.command(
     short_help="Watch a run: rates, lag, latency, orders, position, money.",
     epilog="\b\nExamples:\n" + "\n".join(f"  tapedeck top {e}".rstrip() for e in top.EXAMPLES),
 )(top.top)
+app.add_typer(replay.app, name="replay")
+app.command(
+    "trace",
+    short_help="Tell an order's whole story from the log.",
+    epilog="\b\nExamples:\n" + "\n".join(f"  tapedeck trace {e}" for e in trace.EXAMPLES),
+)(trace.trace)
 app.add_typer(feed.app, name="feed")
 app.add_typer(risk.app, name="risk")
 app.add_typer(release.app, name="release")
