@@ -14,7 +14,7 @@ from replay.diff import compare
 from replay.difference import Difference
 from replay.plan import PlayPlan
 from replay.session import Cut, MemorySession
-from replay.shape import shape_of
+from replay.shape import Shape, shape_of
 from streams.agent import Batch, Out
 from streams.log import Log
 
@@ -123,17 +123,18 @@ def test_another_seed_differs_from_the_first_tick_on(reference: Log) -> None:
     assert found.order_hashes[0] != found.order_hashes[1]
 
 
-def test_what_one_run_lacks_is_counted_as_missing(reference: Log) -> None:
-    session = MemorySession(PlayPlan(run="b", seconds=SECONDS / 2, seed=3, speed=0.0), cut=Cut(seed=1))
-    session.run(lambda: None)
-    found = differences(reference, session.log)
+def test_what_one_part_lacks_is_missing_or_added(reference: Log) -> None:
+    whole = shape_of(reference, "a")
+    end = reference.bounds(whole.topic("ticks.<source>"), 0)[1]
+    part = Shape(whole.watched, ranges={("ticks.<source>", 0): (0, end // 2)})
+    found = compare(reference, whole, reference, part)
     ticks = found.counts["ticks"]
     assert (ticks.added, ticks.changed, ticks.moved) == (0, 0, 0)
     assert ticks.missing == ticks.a - ticks.b > 0
     assert found.first is not None
-    assert found.first.kind == "missing"
-    other = differences(session.log, reference, ("b", "a"))
-    assert other.counts["ticks"].added == ticks.missing
+    assert (found.first.kind, found.first.b) == ("missing", None)
+    assert found.counts["scores"].identical
+    assert compare(reference, part, reference, whole).counts["ticks"].added == ticks.missing
 
 
 def test_other_limits_differ_first_in_a_decision(reference: Log, tmp_path: Path) -> None:
