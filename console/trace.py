@@ -18,6 +18,7 @@ EXAMPLES = (
 )
 """Shown by ``--help``."""
 PAYLOAD_CHARS = 160
+HASH_CHARS = 16
 
 
 def trace(
@@ -71,9 +72,9 @@ def drawn(story: dict[str, Any]) -> Any:
     _features(tree, story["features"])
     model, score = story["model"], story["score"]
     agrees = {True: "its content agrees", False: "its content is ANOTHER", None: "unknown"}
-    tree.add(Text(f"model    {model['name']} ({model['kind']}), sha256 {model['sha256']}: "
+    tree.add(Text(f"model    {model['name']} ({model['kind']}), sha256 {model['sha256'][:HASH_CHARS]}: "
                   f"{agrees[model['hash_agrees']]}"))  # fmt: skip
-    tree.add(Text(f"view     sha256 {model['view']}: {agrees[model['view_agrees']]}"))
+    tree.add(Text(f"view     sha256 {model['view'][:HASH_CHARS]}: {agrees[model['view_agrees']]}"))
     where = f"{_place(score)}, " if "topic" in score else ""
     again = {True: "as recomputed", False: f"recomputed: {score['recomputed']!r}", None: "not recomputed"}
     tree.add(Text(f"score    {where}{score['of_intent']!r} ({score['bits']}), {again[score['agrees']]}",

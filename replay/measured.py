@@ -79,9 +79,17 @@ class Measured:
         return self.hops.summary()
 
     def curve(self, name: str) -> list[tuple[float, float]]:
-        """(percentile, us) of an interval; empty where nothing was counted."""
-        values = self.hops.intervals[name].percentiles_ns(CURVE) if name in self.hops.intervals else []
-        return [(p, v / US_NS) for p, v in zip(CURVE, values, strict=False)]
+        """(percentile, us) of an interval, as far as so many values can tell; empty where nothing was counted."""
+        if name not in self.hops.intervals or not self.hops.intervals[name].count:
+            return []
+        hdr = self.hops.intervals[name]
+        told = [p for p in CURVE if p == 100.0 or hdr.count * (100.0 - p) >= 100.0]
+        return [(p, v / US_NS) for p, v in zip(told, hdr.percentiles_ns(told), strict=True)]
+
+    def end_of(self, name: str) -> float:
+        """Percentile at which an interval's longest value lies."""
+        count = self.hops.intervals[name].count if name in self.hops.intervals else 0
+        return 100.0 * (1.0 - 0.5 / max(count, 1))
 
     def spikes(self) -> dict[int, list[str]]:
         """Slices in which two intervals or more spiked at once, and which; ``tick_to_order`` spans all, and is none."""

@@ -99,7 +99,10 @@ def _card(title: str, facts: dict[str, str]) -> str:
 
 
 def _curves(report: Report, name: str, width: int, height: int) -> str:
-    lines = [Line(one.label, one.measured.curve(name), f"c{i % RUNS_MAX}") for i, one in enumerate(report.runs)]
+    lines = [
+        Line(one.label, one.measured.curve(name), f"c{i % RUNS_MAX}", end=one.measured.end_of(name))
+        for i, one in enumerate(report.runs)
+    ]
     budget = report.budgets.get(name)
     bounds = [] if budget is None else [(_percentile(key), us) for key, us in budget.bounds_us.items()]
     keys = _keys(report.runs) if width > 500 else ""

@@ -60,7 +60,9 @@ def hop_figures(report: Report) -> str:
         cells = "".join(_cell(figures[key], bounds.get(key)) for _, key in FIGURES)  # type: ignore[literal-required]
         more = ""
         if report.budgets:
-            told = "" if budget is None else ", ".join(f"{key} {us(bound)}" for key, bound in budget.bounds_us.items())
+            told = (
+                "" if budget is None else "<br>".join(f"{key} {us(bound)}" for key, bound in budget.bounds_us.items())
+            )
             owner, mitigation = ("", "") if budget is None else (budget.owner, budget.mitigation)
             more = f"<td>{told}</td><td class=words>{escape(owner)}</td><td class=words>{escape(mitigation)}</td>"
         total = ' class="total"' if name == "tick_to_order" else ""
@@ -113,7 +115,7 @@ def heat_map(one: Reported) -> str:
     if not rows:
         return ""
     return (
-        "<h3>p99 above the hop's usual: each shade darker is twice as long</h3>"
+        "<h3>p99 above the hop's usual: each redder shade is twice as long</h3>"
         f"{heat(rows, len(one.measured.ticks), 1040)}"
     )
 

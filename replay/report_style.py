@@ -15,7 +15,7 @@ main{max-width:1120px;margin:0 auto;padding:28px 20px 60px}
 h1{font-size:22px;margin:0;letter-spacing:-.01em}
 h2{font-size:15px;margin:0 0 12px}
 h3{font-size:13px;margin:0 0 6px;font-weight:600}
-p{margin:0 0 10px;color:var(--soft);max-width:82ch}
+p{margin:0 0 10px;color:var(--soft);max-width:120ch}
 header{display:flex;align-items:center;gap:16px;flex-wrap:wrap;margin-bottom:20px}
 header div{flex:1 1 420px}
 header p{margin:2px 0 0}
@@ -35,15 +35,15 @@ code{font:12px/1.4 ui-monospace,SFMono-Regular,Menlo,"DejaVu Sans Mono",monospac
 table{border-collapse:collapse;width:100%}
 th{font-weight:600;color:var(--soft);font-size:12px;text-align:right;padding:4px 10px;
 border-bottom:1px solid var(--line);white-space:nowrap;vertical-align:bottom}
-td{padding:5px 10px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
+td{padding:5px 8px;text-align:right;border-bottom:1px solid var(--line);white-space:nowrap}
 tr:last-child td{border-bottom:0}
 th:first-child,td:first-child,.words{text-align:left;padding-left:0}
-td.words{white-space:normal;min-width:130px;color:var(--soft);padding-left:10px}
+td.words{white-space:normal;min-width:110px;font-size:12.5px;color:var(--soft);padding-left:10px}
 th.words{padding-left:10px}
 td.over{color:var(--bad);font-weight:650}
 td.within{color:var(--ok)}
 td.dim{color:var(--soft)}
-tr.total td{font-weight:650}
+tr.total td{font-weight:650}tr.total td.words{font-weight:400}
 .slower{color:var(--bad)}.faster{color:var(--ok)}
 svg{display:block;width:100%;height:auto}
 .tick{font-size:11px;fill:var(--soft)}

@@ -15,18 +15,21 @@ LEFT, RIGHT, TOP, BOTTOM = 62, 14, 12, 30
 HEAT_STEPS = 6
 """Shades of the map: how many doublings above the usual there are."""
 NINES = (0.0, 50.0, 90.0, 99.0, 99.9, 99.99, 99.999)
+LABEL_PX = 38
+"""Room that a label of a percentile needs."""
 RUNS_MAX = 6
 """Colours there are."""
 
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A line of a chart: points (x, y), y > 0, in the x's order."""
+    """A line of a chart: points (x, y), y > 0, in the x's order. ``end`` is where a curve's 100% lies, a percentile."""
 
     name: str
     points: Sequence[tuple[float, float]]
     colour: str
     dash: bool = False
+    end: float = 99.9999
 
 
 def us(value: float) -> str:
@@ -51,7 +54,9 @@ def percentiles(lines: Sequence[Line], width: int, height: int, bounds: Sequence
         height: px.
         bounds: (percentile, us) allowed, drawn as marks.
     """
-    shown = [Line(line.name, [(_nines(p), v) for p, v in line.points if v > 0], line.colour) for line in lines]
+    shown = [
+        Line(line.name, [(_nines(min(p, line.end)), v) for p, v in line.points if v > 0], line.colour) for line in lines
+    ]
     shown = [line for line in shown if line.points]
     if not shown:
         return _nothing(width, height)
@@ -59,9 +64,12 @@ def percentiles(lines: Sequence[Line], width: int, height: int, bounds: Sequence
     low, high = _decades([v for line in shown for _, v in line.points] + [v for _, v in bounds])
     frame = _Frame(width, height, 0.0, max(top, 1.0), low, high)
     parts = [frame.y_axis()]
+    last = float(-LABEL_PX)
     for nine in NINES:
+        x = frame.at(_nines(nine), high)[0]
         if _nines(nine) <= top + 1e-9:
-            parts.append(frame.x_tick(_nines(nine), f"{nine:g}%" if nine else "0"))
+            parts.append(frame.x_tick(_nines(nine), f"{nine:g}%" if x - last >= LABEL_PX else ""))
+            last = x if x - last >= LABEL_PX else last
     for percentile, value in bounds:
         x, y = frame.at(min(_nines(percentile), top), value)
         parts.append(f'<path class="bound" d="M{x - 14:.1f} {y:.1f}h28"><title>budget p{percentile:g}: {us(value)}'
@@ -204,7 +212,7 @@ def _dots(frame: _Frame, line: Line) -> str:
     parts = []
     for p, value in line.points:
         if value > 0 and p in (50.0, 99.0, 99.9, 100.0):
-            x, y = frame.at(_nines(p), value)
+            x, y = frame.at(_nines(min(p, line.end)), value)
             said = f"{line.name}: {'max' if p == 100.0 else f'p{p:g}'} {us(value)}"
             parts.append(f'<circle class="dot {line.colour}" cx="{x:.1f}" cy="{y:.1f}" r="2.6"><title>{escape(said)}'
                          f"</title></circle>")  # fmt: skip

@@ -167,7 +167,8 @@ def _intent(log: Log, order_id: str, run: str | None) -> tuple[Shape, Found]:
             return shape, found
         if len(known) < IDS_MAX:
             known += _ids(log, shape)
-    near = get_close_matches(order_id, known[:IDS_MAX], n=NEAREST_MAX, cutoff=0.3) or known[-NEAREST_MAX:]
+    known = list(dict.fromkeys(known))[:IDS_MAX]
+    near = get_close_matches(order_id, known, n=NEAREST_MAX, cutoff=0.3) or known[-NEAREST_MAX:]
     raise ConfigError(
         "no such order", kind="no_order", got=order_id, allowed=", ".join(near) or "none: no run has an order",
         where="trace" if run is None else f"run {run}", fix="tapedeck topics tail orders shows the last ones",
