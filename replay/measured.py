@@ -156,7 +156,8 @@ class _Written:
             self._writer: Any = HistogramLogWriter(self._file)
             self._writer.output_log_format_version()
             self._writer.output_comment(f"[Tapedeck: {self._name}, nanoseconds, weighted by rows, a line a slice]")
-            self._writer.output_comment(f"[StartTime: {self._start_ns / NANOS:f} (seconds since epoch)]")
+            start_s = self._start_ns // 1_000_000 / 1_000  # as the lines have it: a start behind the first loses it
+            self._writer.output_comment(f"[StartTime: {start_s:f} (seconds since epoch)]")
             self._writer.output_base_time(0)
             self._writer.output_legend()
         return self
