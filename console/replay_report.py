@@ -20,7 +20,7 @@ ENVIRONMENT_VARIABLE = "TAPEDECK_ENVIRONMENT"
 EXAMPLES = (
     "20261124t101500-ab12 --html report.html",
     "20261124t101500-ab12 --budget latency.toml --json",
-    "20261124t101500-ab12=production 20261124t103000-cd34=staging --html report.html",
+    "live=production 20261124t103000-cd34=staging --json",
     "live --html report.html --hlog hlog/",
 )
 """Shown by ``--help``."""

@@ -14,7 +14,7 @@ DOUBTFUL = 1
 EXAMPLES = (
     "touch-pressure-binance-4711-0",
     "touch-pressure-binance-4711-0 --run 20261124t101500-ab12",
-    "touch-pressure-simulator-640-0 --json | jq .decision.document.checks",
+    "touch-pressure-simulator-640-0 --json | jq .decision",
 )
 """Shown by ``--help``."""
 PAYLOAD_CHARS = 160

@@ -5,8 +5,10 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+import msgspec
 import orjson
 
 from console.interrupts import Interrupted
@@ -15,6 +17,11 @@ from console.topic_names import find_topic
 from features.view import DEFAULT_VIEW
 from models.artefact import ARTEFACT_BYTES_MAX, sign
 from models.linear import DEFAULT_MODEL, load_file
+from replay import budget
+from replay.diff import compare
+from replay.plan import PlayPlan, open_run
+from replay.shape import Shape, shape_of
+from replay.trace import trace
 from schemas.errors import ConfigError, TapedeckError
 from streams.config import named_bootstrap
 from streams.home import HOME_VARIABLE
@@ -112,6 +119,19 @@ RUN = "demo.20261123t142501-ab12."
 trigger("config.no_run")(lambda _: resolve([RUN + "orders"], "orders", run="elsewhere"))
 trigger("config.no_topic")(lambda _: find_topic([RUN + "orders"], "ordres", None))
 trigger("config.ambiguous_topic")(lambda _: find_topic([RUN + "ticks.a", RUN + "ticks.b"], "ticks", None))
+trigger("config.bad_budget")(lambda desk: budget.read(desk.file("[risk]\np50 = 5")))
+
+
+def opened_run(name: str, partitions: int = 1) -> tuple[MemoryLog, Shape]:
+    log, plan = MemoryLog(), PlayPlan(run=name)
+    open_run(log, plan)
+    shape = shape_of(log, name)
+    run = msgspec.structs.replace(shape.opened, partitions=partitions)
+    return log, replace(shape, watched=replace(shape.watched, opened=run))
+
+
+trigger("config.no_order")(lambda _: trace(opened_run("r")[0], "nobody-1-0"))
+trigger("config.runs_differ")(lambda _: compare(*opened_run("a"), *opened_run("b", partitions=2)))
 trigger("config.source_name")(lambda _: Publisher(MemoryLog(), "a/b"))
 trigger("config.several_partitions")(lambda _: Publisher(MemoryLog(), "x", partitions=2).next_seq)
 
