@@ -250,6 +250,9 @@ class Task:
     def _finish(self) -> None:
         while self._finished < len(self.stages):
             i = self._finished
+            if self.plan.recorded is not None:  # a live run has no end: what is open at the end of the tape stays open
+                self._finished = len(self.stages)
+                break
             out = self.stages[i].finish(self._states[i])
             late: list[Callable[[], None]] = []
             self._emit(i, _END_BATCH, out, late)
@@ -345,7 +348,7 @@ class Task:
             "succession": None if self.succession is None else self.succession.document(),
             "stages": [s.name for s in self.stages],
             "input": {name: getattr(self._input, name) for name in ("offset", "ordinal", "seqs")},
-            "sides": self._sides.positions(),
+            "sides": self._sides.positions(self._outputs.sides_told),
             "outputs": self._outputs.marks(recovering=self.inputs <= self._cause_max),
             "breaker": self._breaker.dump(),
             "recovery": self.recovery.told(),
