@@ -71,9 +71,12 @@ class Sides:
         names = sorted({name for stage in stages for name in stage.sides})
         self._inputs = {
             name: Input(
-                log, plan.side_topic(name), plan.partition_of(name), accepts=schemas_of(name),
+                log,
+                plan.side_topic(name),
+                plan.partition_of(name),
+                accepts=schemas_of(name),
                 writer=plan.writers.get(name),
-            )  # fmt: skip
+            )
             for name in names
         }
         self._by_topic = {source.topic: source for source in self._inputs.values()}
@@ -221,7 +224,8 @@ class Sides:
     def positions(self, told: int = 0) -> dict[str, Any]:
         """Positions by table name, for the snapshot; with the places that no record will have told by then."""
         found: dict[str, Any] = {
-            name: {"offset": s.offset, "seqs": s.seqs, "ended": s.ended, "untold": []} for name, s in self._inputs.items()
+            name: {"offset": s.offset, "seqs": s.seqs, "ended": s.ended, "untold": []}
+            for name, s in self._inputs.items()
         }
         for side in self._placed[told:]:
             name = next(n for n, i in self._numbers.items() if i == side.input)

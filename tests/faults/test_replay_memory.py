@@ -1,0 +1,177 @@
+"""Replays over the memory log: what was recorded live comes again to the byte, whatever happened while it was."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pytest
+
+from agents.topology import TaskHops
+from chaos.checks import check
+from chaos.sim_world import world
+from chaos.tape import Shape
+from replay.parity import Parity, compare
+from replay.recording import Recording, open_recording
+from replay.replaying import Cut, MemoryReplay
+from schemas.errors import ConfigError, SnapshotError
+from streams.agent import Agent, Out, RowsOut
+from streams.guarded import GuardedLog
+from streams.log import TopicSpec
+from streams.memory import MemoryLog
+from tests.replay_desk import START_NS, plan_of, recorded
+
+SEEDS = range(24)
+
+
+def replayed(recording: Recording, *, split: bool, cut: Cut | None = None, **more: Any) -> tuple[MemoryReplay, Parity]:
+    replay = MemoryReplay(plan_of(recording, split=split, **more), cut=cut, build=world("live", split).build)
+    replay.run()
+    return replay, compare(replay.plan, replay.log)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_live_run_under_faults_comes_again_to_the_byte_fused_and_split(seed: int) -> None:
+    recording = open_recording(recorded(seed, split=seed % 3 == 0))
+    digests = set()
+    for split in (False, True):
+        cut = Cut(seed, records_max=1 + seed * 7 % 60, frame_rows=1 + seed * 5 % 40, commit_interval_s=0.05)
+        replay, parity = replayed(recording, split=split, cut=cut)
+        assert parity.differing == []
+        assert parity.compared["ticks.<source>"] > 20
+        assert parity.compared["scores"] > 20
+        replay.close()
+        digests.add(len(parity.compared))
+    assert digests
+
+
+def test_the_runs_that_come_again_made_orders_and_were_halted_and_denied() -> None:
+    counted: dict[str, int] = {}
+    for seed in SEEDS:
+        _, parity = replayed(open_recording(recorded(seed)), split=False)
+        for name, count in parity.compared.items():
+            counted[name] = counted.get(name, 0) + count
+    assert counted["orders.intent"] > counted["orders"] > len(SEEDS)
+    assert counted["executions"] > len(SEEDS) // 2
+    assert counted["dlq"] > 5
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_replay_whose_own_tasks_die_comes_to_the_same(seed: int) -> None:
+    recording = open_recording(recorded(seed))
+    _, parity = replayed(recording, split=seed % 2 == 0, cut=Cut(seed, records_max=9, crash_share=0.03))
+    assert parity.identical
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_replay_from_ticks_on_comes_to_the_same(seed: int) -> None:
+    _, parity = replayed(open_recording(recorded(seed)), split=seed % 2 == 0, since="ticks")
+    assert parity.identical
+    assert parity.compared["scores"] > 20
+    assert "ticks.<source>" not in parity.compared
+
+
+def test_replays_from_the_middle_of_history_begin_with_the_recorded_states() -> None:
+    begun = 0
+    for seed in range(8):
+        recording = open_recording(
+            recorded(seed, kinds=("crash", "halt", "limits", "duplicate")), since_ns=START_NS + 180_000_000
+        )
+        begun += bool(recording.states)
+        for split in (False, True):
+            _, parity = replayed(recording, split=split)
+            assert parity.differing == []
+            assert 0 < parity.compared["ticks.<source>"] < 40 or not recording.states
+    assert begun >= 4, "where nothing was committed by then, they begin with the first record"
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_a_replay_up_to_the_middle_of_history_stops_there(seed: int) -> None:
+    recording = open_recording(recorded(seed, kinds=("crash", "halt")), until_ns=START_NS + 180_000_000)
+    _, parity = replayed(recording, split=False)
+    assert parity.differing == []
+    assert parity.compared["scores"] > 5
+
+
+class OneUlpOff:
+    """The feature hop, one of whose values is off by the last bit once."""
+
+    def __init__(self, feature: Agent) -> None:
+        self._feature = feature
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._feature, name)
+
+    def step(self, state: Any, batch: Any) -> Out:
+        out = self._feature.step(state, batch)
+        made = out.rows[0]
+        rows = made.rows.copy()
+        for i in np.flatnonzero(batch.origins["ordinal"][: len(rows)] == 17):
+            rows["values"][i, 2] = np.nextafter(rows["values"][i, 2], np.inf)
+        return Out(out.consumed, [RowsOut(made.topic, rows, made.index)], out.documents, out.rejects, out.waits)
+
+
+def test_one_value_off_by_its_last_bit_is_found_and_named() -> None:
+    recording = open_recording(recorded(2, split=True, kinds=()))
+
+    def build(task: TaskHops, context: Any) -> Sequence[Agent]:
+        stages: Any = world("live", True).build(task, context)
+        return [OneUlpOff(stage) if stage.name == "feature" else stage for stage in stages]
+
+    replay = MemoryReplay(plan_of(recording, split=True), build=build)
+    replay.run()
+    parity = compare(replay.plan, replay.log)
+    assert not parity.identical
+    first = parity.first_divergence
+    assert first is not None
+    assert (first["topic"], first["seq"], first["kind"], first["fields"]) == ("features", 17, "changed", ["values"])
+    was, now = first["recorded"]["values"], first["replayed"]["values"]
+    assert [a == b for a, b in zip(was, now, strict=True)] == [True, True, False, *[True] * (len(was) - 3)]
+
+
+def test_a_replay_is_itself_a_run_that_every_check_finds_sound_and_that_can_be_replayed() -> None:
+    recording = open_recording(recorded(5, kinds=("crash", "halt", "limits", "clock")))
+    first, parity = replayed(recording, split=False)
+    again, second = replayed(recording, split=False, run="r2")
+    assert parity.digest == second.digest
+    for replay in (first, again):
+        raw = [s for s in range(10_000) if s < 0]
+        shape = Shape(recording.source, replay.plan.namespace, "live")
+        found = check(
+            replay.log, shape, {("simulator", s) for s in raw}, starts=5, context=recording.context,
+            build=world("live", False).build,
+        )  # fmt: skip
+        assert found.lost + found.duplicated + found.torn == 0 or found.messages
+
+
+def test_nothing_recorded_is_refused_in_one_line() -> None:
+    with pytest.raises(SnapshotError, match="no run was opened"):
+        open_recording(MemoryLog())
+    log = recorded(1, kinds=())
+    with pytest.raises(ConfigError, match="nothing to replay"):
+        open_recording(log, since_ns=START_NS + 10**15)
+
+
+def test_a_run_of_its_own_can_write_nowhere_else() -> None:
+    """Each way to the log that there is, tried with the name of a live order topic."""
+    log = MemoryLog()
+    log.create([TopicSpec("orders"), TopicSpec("replay.r1.orders")])
+    guarded = GuardedLog(log, "replay.r1.")
+    with pytest.raises(ConfigError, match="may not write there"):
+        guarded.appender().append("orders", 0, b"", b"", b"")
+    with pytest.raises(ConfigError, match="may not write there"):
+        guarded.writer("risk")
+    writer = guarded.writer("replay.r1.risk")
+    writer.begin()
+    with pytest.raises(ConfigError, match="may not write there"):
+        writer.append("orders", 0, b"", b"", b"")
+    with pytest.raises(ConfigError, match="may not write there"):
+        writer.append("replay.r10.orders", 0, b"", b"", b"")
+    with pytest.raises(ConfigError, match="may not write there"):
+        guarded.create([TopicSpec("orders.intent")])
+    with pytest.raises(ConfigError, match="may not write there"):
+        GuardedLog(log, "")
+    writer.append("replay.r1.orders", 0, b"", b"", b"")
+    writer.commit()
+    assert log.bounds("orders", 0) == (0, 0)
