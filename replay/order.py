@@ -132,7 +132,8 @@ def _letters(recording: Recording, task: TaskHops) -> tuple[list[int], list[int]
     """Ordinals of a task's inputs that were strangers' records, and of those that its agents refused."""
     state = recording.states.get(task.name)
     since, begun = (0, 0) if state is None else (state.values["outputs"][DLQ][1], state.values["input"]["ordinal"])
-    strangers, refused = [], []
+    strangers: list[int] = []
+    refused: list[int] = []
     for record, header in recording.scan(DLQ, 0, since):
         if header is None or header.writer != task.name or header.cause < begun:
             continue

@@ -152,8 +152,8 @@ class Sides:
         if not any(task.hops == other.hops for other in self.plan.tasks):
             return None
         newest = None
-        for _, newest in snapshots(self.recording, task):
-            pass
+        for _, value in snapshots(self.recording, task):
+            newest = value
         return None if newest is None else int(load_values(newest)["input"]["ordinal"])
 
     def _until(self) -> int:

@@ -145,6 +145,7 @@ def open_recording(
         if task.hops[0] == "normalise":
             state = states.get(task.name)
             begin[task.partition] = 0 if state is None else int(state.values["input"]["offset"])
+    _check_spans(openings, states, begin, whole)
     return Recording(log, namespace, openings[-1], tuple(definitions), begin, end, states, folder)
 
 
@@ -153,6 +154,24 @@ def snapshots(recording: Recording, task: TaskHops, start: int = 0) -> Iterator[
     for record, header in recording.scan("state", task.state_partition, start):
         if header is not None and record.key == task.name.encode():
             yield record.offset, record.value
+
+
+def _check_spans(
+    openings: list[RunOpened], states: Mapping[str, TaskState], begin: Mapping[int, int], whole: Recording
+) -> None:  # fmt: skip
+    """Refuse a stretch that a release cuts in two: what came before it was made by other code or parameters.
+
+    Raises:
+        ConfigError: The newest run does not cover the stretch.
+    """
+    before = {str(state.values.get("run", "")) for state in states.values()} - {openings[-1].run}
+    if len(openings) > 1 and (before or not states):
+        raise ConfigError(
+            "a release lies within the stretch: it was made by several runs", kind="replay_spans",
+            got=", ".join(opening.run for opening in openings), allowed=f"a stretch of {openings[-1].run} alone",
+            where=f"{whole.topic(RAW_TOPIC)} from {min(begin.values(), default=0)}",
+            fix="replay from a moment after it: --from",
+        )  # fmt: skip
 
 
 def _documents(log: Log, namespace: str, event: type[Any]) -> list[Any]:

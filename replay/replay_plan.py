@@ -15,6 +15,7 @@ from schemas.control import RunOpened
 from schemas.errors import ConfigError
 from schemas.header import Side
 from schemas.topics import topic_name
+from streams.build import build_hash
 from streams.snapshot import TaskState
 from streams.task_plan import TaskPlan
 
@@ -51,8 +52,8 @@ class ReplayPlan:
 
     @property
     def opening(self) -> RunOpened:
-        """The recorded opening; but for the deployment, what its agents need to know is the same."""
-        return msgspec.structs.replace(self.recording.opening, split=self.split)
+        """The recorded opening, with the deployment and the code that play it again."""
+        return msgspec.structs.replace(self.recording.opening, split=self.split, build=build_hash())
 
     @property
     def followed(self) -> bool:
@@ -91,7 +92,8 @@ class ReplayPlan:
         source = self.recording.source
         plan = TaskPlan(
             name=task.name, namespace=self.namespace, source=source, run=self.recording.opening.run,
-            mode="live" if order is not None else "play", recorded=order, partition=task.partition,
+            mode="live" if self.followed and "venue" not in task.hops else "play",
+            recorded=(order or ()) if self.followed and "venue" not in task.hops else None, partition=task.partition,
             state_partition=task.state_partition, commit_every_batch=task.commit_every_batch,
             writers=writers(deployment(self.split, self.recording.opening.partitions), source, task.partition),
             bad_share_max=1.0,
@@ -134,7 +136,9 @@ class ReplayPlan:
                 name: {**at, "offset": 0, "ended": False, "untold": []} for name, at in values["sides"].items()
             },
             "outputs": {name: [seq, 0] for name, (seq, _) in values["outputs"].items()},
-            "recovery": None, "end": None, "finished": 0, "done": False, "owner": "", "left_to": "", "task": task.name,
+            "recovery": None, "end": None,
+            "finished": len(task.hops) if self.followed and "venue" not in task.hops else 0, "build": build_hash(),
+            "succession": None, "done": False, "owner": "", "left_to": "", "task": task.name,
         }  # fmt: skip
         return TaskState(values, state.agents, state.queues)
 

@@ -1,4 +1,4 @@
-"""A replay under way: its tasks over a log of their own in this process, or on Kafka in processes of their own."""
+"""A replay under way, and the one in memory: its tasks over a log of their own, in this process."""
 
 from __future__ import annotations
 
@@ -21,9 +21,7 @@ from streams.memory import MemoryLog
 from streams.runner import Task
 from streams.scheduler import Scheduler, SimulatedCrash, Turning
 
-POLL_S = 0.05
 Build = Callable[[TaskHops, Context], Any]
-OnEvent = Callable[[dict[str, Any]], None]
 
 
 class Replaying(Protocol):
@@ -93,7 +91,7 @@ class MemoryReplay:
         """Open the replay and turn its tasks until all are done."""
         orders = self.plan.orders()
         open_replay(self._guarded, self.plan, orders)
-        context = msgspec_context(self.plan)
+        context = context_of_replay(self.plan)
         makers: dict[str, Callable[[], Turning]] = {
             task.name: self._maker(task, context, orders.get(task.name)) for task in self.plan.tasks
         }
@@ -158,7 +156,7 @@ class MemoryReplay:
         return make
 
 
-def msgspec_context(plan: ReplayPlan) -> Context:
+def context_of_replay(plan: ReplayPlan) -> Context:
     """What a replay's agents are built from."""
     context = plan.recording.context
     return Context(plan.opening, context.instruments, context.slots, context.folder)

@@ -71,7 +71,7 @@ class Task:
         self._fused_next = (*(stage.reads for stage in self.stages[1:]), "")
         self._waits: tuple[str, ...] = ()
         self._end: End | None = None
-        self._finished = 0
+        self._finished = 0 if plan.recorded is None else len(self.stages)  # a live run's stages have no end
         self._dirty = False
         self._snapshots = 0
         self._cause_max = -1
@@ -250,9 +250,6 @@ class Task:
     def _finish(self) -> None:
         while self._finished < len(self.stages):
             i = self._finished
-            if self.plan.recorded is not None:  # a live run has no end: what is open at the end of the tape stays open
-                self._finished = len(self.stages)
-                break
             out = self.stages[i].finish(self._states[i])
             late: list[Callable[[], None]] = []
             self._emit(i, _END_BATCH, out, late)
