@@ -72,19 +72,20 @@ class Parity:
         return self.differing[0] if self.differing else None
 
 
-def compare(plan: ReplayPlan, log: Log) -> Parity:
+def compare(plan: ReplayPlan, log: Log, *, whole: bool = True) -> Parity:
     """Hold what a replay has committed against the recording.
 
     Args:
         plan: The replay.
         log: Where its topics are.
+        whole: Whether it was fed all of the stretch; else what is recorded behind its last tick is left out.
 
     Raises:
         BrokerError: A topic cannot be read.
     """
     found = Parity()
     digest = sha256()
-    sides = Sides(plan, log)
+    sides = Sides(plan, log, whole=whole)
     for task in plan.tasks:
         for name in outputs_of(task):
             partition = task.partition if is_spread(name) else 0
@@ -99,12 +100,12 @@ def compare(plan: ReplayPlan, log: Log) -> Parity:
 class Sides:
     """Both sides of a comparison: the recording and the replay."""
 
-    def __init__(self, plan: ReplayPlan, log: Log) -> None:
-        self.plan, self.recording = plan, plan.recording
+    def __init__(self, plan: ReplayPlan, log: Log, *, whole: bool = True) -> None:
+        self.plan, self.recording, self.whole = plan, plan.recording, whole
         self.states = plan.states()
         self._replay = Recording(log, plan.namespace, plan.opening, (), {}, {}, {}, self.recording.folder)
-        self.until = self._until()
         self._answered = self._last_tick()
+        self.until = self._until() if whole else self._answered
         self.sampled = self.recording.opening.split != plan.split
         self._wanted = self._intents() if self.sampled else set()
         self._worked_off = {task.name: self._inputs_of(task) for task in self.recording.tasks}
@@ -204,7 +205,7 @@ def _compare(
             continue
         if a is None and b is not None and sides.ahead(task, b):
             break
-        if b is None and a is not None and a.time > sides.until:
+        if b is None and a is not None and a.time >= sides.until + sides.whole:
             break
         first = _difference(name, partition, a, b)
         break

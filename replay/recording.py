@@ -170,7 +170,7 @@ def _check_spans(
             "a release lies within the stretch: it was made by several runs", kind="replay_spans",
             got=", ".join(opening.run for opening in openings), allowed=f"a stretch of {openings[-1].run} alone",
             where=f"{whole.topic(RAW_TOPIC)} from {min(begin.values(), default=0)}",
-            fix="replay from a moment after it: --from",
+            fix="replay from a moment after it: --from-time",
         )  # fmt: skip
 
 
