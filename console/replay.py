@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -24,6 +25,13 @@ class Since(StrEnum):
 
     RAW = "raw"
     TICKS = "ticks"
+
+
+class Venue(StrEnum):
+    """Whose executions."""
+
+    RECORDED = "recorded"
+    SIMULATED = "simulated"
 
 
 app = typer.Typer(
@@ -58,6 +66,12 @@ def play(
     log: Annotated[
         LogKind, typer.Option(help="Kafka with a process a task, or all of it in this process's memory.")
     ] = LogKind.KAFKA,
+    model: Annotated[
+        Path | None, typer.Option(metavar="FILE", show_default=False, help="What if: another model (JSON).")
+    ] = None,
+    venue: Annotated[
+        Venue, typer.Option(help="Executions as recorded (was it so?), or the paper venue's (what if?).")
+    ] = Venue.RECORDED,
     kill: Annotated[
         list[str] | None,
         typer.Option(metavar="TASK@N", show_default=False, help="SIGKILL a task after its Nth input; may be repeated."),
@@ -78,7 +92,7 @@ def play(
 
     wanted = Wanted(
         what=what, since=since, until=until, speed=speed_of(speed), source=source.value, split=split, kills=kill or (),
-        on_kafka=log is LogKind.KAFKA,
+        on_kafka=log is LogKind.KAFKA, model=model, simulated=venue is Venue.SIMULATED or model is not None,
     )  # fmt: skip
     raise typer.Exit(play_again(running(context), wanted, as_json=json))
 

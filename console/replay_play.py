@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -15,6 +16,7 @@ from console.play import DONE, INTERRUPTED, UNSOUND, make_folder
 from console.reporter import Reporter
 from console.terminal import complain, emit, is_screen, show
 from replay.kafka_replay import KafkaReplay
+from replay.recording import Recording
 from replay.replay_plan import ReplayPlan, Since
 from replay.replay_report import keep, reported
 from replay.replay_what import Asked, asked_for
@@ -41,6 +43,8 @@ class Wanted:
     split: bool | None
     kills: Sequence[str]
     on_kafka: bool
+    model: Path | None = None
+    simulated: bool = False
 
 
 def play_again(bootstrap: str, wanted: Wanted, *, as_json: bool) -> int:
@@ -55,7 +59,7 @@ def play_again(bootstrap: str, wanted: Wanted, *, as_json: bool) -> int:
     split = recording.opening.split if wanted.split is None else wanted.split
     plan = ReplayPlan(run_id(), recording, split, wanted.speed, wanted.source)
     kills = {task: tuple(after) for task, after in kills_of(wanted.kills, plan.tasks).items()}
-    plan = ReplayPlan(plan.run, recording, split, wanted.speed, wanted.source, kills=kills)
+    plan = replace(plan, kills=kills, simulated=wanted.simulated, model=_model(wanted.model, recording))
     folder = runs_dir() / plan.run
     make_folder(folder)
     about(run=plan.run)
@@ -81,7 +85,22 @@ def play_again(bootstrap: str, wanted: Wanted, *, as_json: bool) -> int:
     tell(report, as_json=as_json)
     if interrupts.count:
         return INTERRUPTED
-    return DONE if report["identical"] else UNSOUND
+    return DONE if report["identical"] or plan.asks else UNSOUND
+
+
+def _model(path: Path | None, recording: Recording) -> dict[str, Any] | None:
+    """Another model, checked against the recording's feature view.
+
+    Raises:
+        ConfigError: It is of another view, or no model.
+    """
+    if path is None:
+        return None
+    from agents.plugins import view_of
+    from models.linear import load_file
+
+    view = view_of(recording.context)
+    return load_file(path, view=view.hash, features=view.names).artefact
 
 
 def _opened(log: Any, plan: ReplayPlan, asked: Asked, bar: _Bar, on_kafka: bool) -> Replaying:
@@ -104,6 +123,8 @@ def tell(report: dict[str, Any], *, as_json: bool) -> None:
         f"orders    {report['orders']:,}",
         f"compared  {sum(report['compared'].values()):,} rows and documents with the recording",
     ]
+    if report["asks"] == "what if":
+        lines.append("asked     what if: the paper venue answers, without market impact")
     if report["identical"]:
         lines.append(f"verdict   identical: {report['digest'][:16]}")
     elif report["first_divergence"] is None:

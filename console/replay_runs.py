@@ -55,7 +55,7 @@ def show_run(run: str, *, as_json: bool) -> int:
     if report is None:
         raise _unknown(run)
     tell(report, as_json=as_json)
-    return DONE if report["identical"] else UNSOUND
+    return DONE if report["identical"] or report.get("asks") == "what if" else UNSOUND
 
 
 def delete_run(bootstrap: str, run: str, *, as_json: bool) -> None:

@@ -196,19 +196,21 @@ def _compare(
     count = 0
     first = None
     while True:
-        a, b = next(was, None), next(now, None)
+        a, b = next(was, None) if first is None else None, next(now, None)
         if a is None and b is None:
             break
-        if a is not None and b is not None and a.key == b.key and a.value == b.value:
+        if b is not None and (a is not None or not sides.ahead(task, b)):
             digest.update(b.key + b.value)
+        if first is not None:
+            continue  # the rest counts for the digest alone
+        if a is not None and b is not None and a.key == b.key and a.value == b.value:
             count += 1
-            continue
-        if a is None and b is not None and sides.ahead(task, b):
+        elif (a is None and b is not None and sides.ahead(task, b)) or (
+            b is None and a is not None and a.time >= sides.until + sides.whole
+        ):
             break
-        if b is None and a is not None and a.time >= sides.until + sides.whole:
-            break
-        first = _difference(name, partition, a, b)
-        break
+        else:
+            first = _difference(name, partition, a, b)
     found.compared[name] = found.compared.get(name, 0) + count
     return first
 

@@ -14,8 +14,8 @@ from typing import Any, Literal
 from agents.context import Context, context_of
 from agents.topology import TaskHops, deployment, writers
 from schemas.catalog import END, RAW
-from schemas.codec import decode
-from schemas.control import RunOpened
+from schemas.codec import decode, decode_any
+from schemas.control import Halt, LimitsChanged, Resume, RunOpened
 from schemas.definition import Definition
 from schemas.errors import BadFrame, ConfigError, SnapshotError
 from schemas.header import Header, unpack
@@ -147,6 +147,19 @@ def open_recording(
             begin[task.partition] = 0 if state is None else int(state.values["input"]["offset"])
     _check_spans(openings, states, begin, whole)
     return Recording(log, namespace, openings[-1], tuple(definitions), begin, end, states, folder)
+
+
+def said_in(recording: Recording) -> tuple[Halt | Resume | LimitsChanged, ...]:
+    """What people had said, in order."""
+    found = []
+    for record, _ in recording.scan("control"):
+        try:
+            said = decode_any(record.value)
+        except BadFrame:
+            continue
+        if isinstance(said, Halt | Resume | LimitsChanged):
+            found.append(said)
+    return tuple(found)
 
 
 def snapshots(recording: Recording, task: TaskHops, start: int = 0) -> Iterator[tuple[int, bytes]]:

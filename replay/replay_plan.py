@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 
 from agents.topology import PRIMARY, TaskHops, deployment, writers
+from replay.asking import aligned
 from replay.order import LISTENED, listener_of, recorded_order
 from replay.recording import RAW_TOPIC, TICKS_TOPIC, Recording
 from schemas.control import RunOpened
@@ -35,6 +36,10 @@ class ReplayPlan:
         since: From raw payloads on, or from ticks.
         kind: What stands before the run id in the namespace.
         kills: SIGKILL a task after so many inputs, by task name.
+        model: Another model's artefact, instead of the recorded one. No order is recorded for what it wants: it is asked
+            by the rules of play.
+        simulated: The paper venue answers what the replay orders, in log time; else the recorded executions are heard
+            where they were heard.
     """
 
     run: str
@@ -44,6 +49,8 @@ class ReplayPlan:
     since: Since = "raw"
     kind: str = KIND
     kills: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
+    model: Mapping[str, Any] | None = None
+    simulated: bool = False
 
     @property
     def namespace(self) -> str:
@@ -53,12 +60,26 @@ class ReplayPlan:
     @property
     def opening(self) -> RunOpened:
         """The recorded opening, with the deployment and the code that play it again."""
-        return msgspec.structs.replace(self.recording.opening, split=self.split, build=build_hash())
+        recorded = msgspec.structs.replace(self.recording.opening, split=self.split, build=build_hash())
+        if self.followed or (self.recording.mode == "play" and self.model is None):
+            return recorded
+        return msgspec.structs.replace(
+            recorded,
+            run=self.run,
+            mode="play",
+            starts={},
+            model=recorded.model if self.model is None else dict(self.model),
+        )
 
     @property
     def followed(self) -> bool:
         """Whether the order of side records is the recorded one; else it follows from log time."""
-        return self.recording.mode == "live"
+        return self.recording.mode == "live" and self.model is None and not self.simulated
+
+    @property
+    def asks(self) -> bool:
+        """Whether it asks what would have been, rather than whether it was so."""
+        return self.model is not None or (self.simulated and self.recording.mode == "live")
 
     @property
     def fed(self) -> str:
@@ -91,7 +112,7 @@ class ReplayPlan:
         """What a task of this run is told."""
         source = self.recording.source
         plan = TaskPlan(
-            name=task.name, namespace=self.namespace, source=source, run=self.recording.opening.run,
+            name=task.name, namespace=self.namespace, source=source, run=self.opening.run,
             mode="live" if self.followed and "venue" not in task.hops else "play",
             recorded=(order or ()) if self.followed and "venue" not in task.hops else None, partition=task.partition,
             state_partition=task.state_partition, commit_every_batch=task.commit_every_batch,
@@ -121,7 +142,7 @@ class ReplayPlan:
                         kind="replay_deployment", got=task.name, allowed="--split, or the recording from its first day",
                     )  # fmt: skip
                 found[task.name] = self._rebased(task, _part(self.recording.states[whole.name], whole, task))
-        return found
+        return aligned(found, self.tasks) if self.asks else found
 
     def _rebased(self, task: TaskHops, state: TaskState) -> TaskState:
         values = dict(state.values)

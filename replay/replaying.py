@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from agents.context import Context
 from agents.topology import FEED, TaskHops
 from agents.warm import warm
+from replay.recording import said_in
 from replay.replay_feed import Behind, ReplayFeed
 from replay.replay_plan import ReplayPlan
 from replay.seeding import open_replay
@@ -159,4 +160,4 @@ class MemoryReplay:
 def context_of_replay(plan: ReplayPlan) -> Context:
     """What a replay's agents are built from."""
     context = plan.recording.context
-    return Context(plan.opening, context.instruments, context.slots, context.folder)
+    return replace(context, run=plan.opening, said=said_in(plan.recording) if plan.asks else ())

@@ -50,6 +50,10 @@ def open_replay(log: Log, plan: ReplayPlan, orders: Mapping[str, tuple[Side, ...
     appender = log.appender()
     for name in ("definitions", "control"):
         for record, header in recording.scan(name):
+            if header is not None and header.schema == RUN.number and plan.asks:
+                if record.value == encode(recording.opening):
+                    _append(appender, plan.topic(name), record, encode(plan.opening))
+                continue
             _append(appender, plan.topic(name), record, _reopened(plan, record, header))
     if plan.followed:
         for name in heard:
@@ -122,6 +126,8 @@ def _owed(plan: ReplayPlan, states: Mapping[str, TaskState]) -> list[tuple[str, 
         if "venue" in task.hops:
             inputs[TICKS_TOPIC] = values["sides"][TICKS_TOPIC]["seqs"]
         for name, seqs in inputs.items():
+            if plan.asks and name != TICKS_TOPIC:
+                continue  # what was recorded between the tasks is no part of what is asked
             if name != RAW_TOPIC and not (name == TICKS_TOPIC and plan.since == "ticks"):
                 at = (name, task.partition if name == TICKS_TOPIC else 0)
                 wanted[at] = min([wanted.get(at, 2**63), *(int(seq) for seq in seqs.values())])

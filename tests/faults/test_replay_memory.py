@@ -12,14 +12,19 @@ from agents.topology import TaskHops
 from chaos.checks import check
 from chaos.sim_world import world
 from chaos.tape import Shape
+from models.artefact import sign
 from replay.parity import Parity, compare
 from replay.recording import Recording, open_recording
 from replay.replaying import Cut, MemoryReplay
+from schemas.catalog import END
+from schemas.control import Halt
 from schemas.errors import ConfigError, SnapshotError
+from schemas.header import unpack
 from streams.agent import Agent, Out, RowsOut
 from streams.guarded import GuardedLog
 from streams.log import TopicSpec
 from streams.memory import MemoryLog
+from streams.people import append
 from tests.replay_desk import START_NS, plan_of, recorded
 
 SEEDS = range(24)
@@ -143,6 +148,48 @@ def test_a_replay_is_itself_a_run_that_every_check_finds_sound_and_that_can_be_r
             build=world("live", False).build,
         )  # fmt: skip
         assert found.lost + found.duplicated + found.torn == 0 or found.messages
+
+
+def asked(recording: Recording, *, split: bool, cut: Cut, model: dict[str, Any] | None) -> tuple[MemoryReplay, Parity]:
+    replay = MemoryReplay(plan_of(recording, split=split, model=model, simulated=True), cut=cut)
+    replay.run()
+    return replay, compare(replay.plan, replay.log)
+
+
+@pytest.mark.parametrize("since_ns", [None, START_NS + 180_000_000])
+def test_two_replays_of_a_candidate_that_was_never_live_give_the_same_bytes(since_ns: int | None) -> None:
+    recording = open_recording(recorded(4, kinds=("crash", "halt", "limits")), since_ns=since_ns)
+    weights = [-w for w in recording.opening.model["weights"]]
+    artefact = {k: v for k, v in recording.opening.model.items() if k != "sha256"}
+    candidate = sign({**artefact, "weights": weights})
+    ran = [
+        asked(recording, split=split, cut=Cut(seed, records_max=records_max, crash_share=share), model=candidate)
+        for split, seed, records_max, share in ((False, 1, 3, 0.0), (False, 2, 60, 0.02), (True, 3, 11, 0.0))
+    ]
+    orders = []
+    for replay, parity in ran:
+        assert not parity.identical
+        assert parity.first_divergence is not None
+        assert parity.first_divergence["topic"] == "scores", "the first thing that the model changes"
+        topic = replay.plan.topic("orders.intent")
+        orders.append([
+            (r.key, r.value) for r in replay.log.scan(topic, 0, 0, committed=True)
+            if r.header is not None and unpack(r.header).schema != END.number
+        ])  # fmt: skip
+    assert ran[0][1].digest == ran[1][1].digest
+    assert len(orders[0]) > 3
+    assert orders[0] == orders[1] == orders[2]
+
+
+def test_what_people_had_said_holds_in_a_question_too() -> None:
+    """A run that was halted for good before its first intent lets none through, whoever asks."""
+    log = recorded(4, kinds=())
+    free, _ = asked(open_recording(log), split=False, cut=Cut(), model=None)
+    append(log, Halt(scope="all", state="HALTED", author="a", reason="r", ts=START_NS))
+    halted, _ = asked(open_recording(log), split=False, cut=Cut(), model=None)
+    through = [sum(1 for _ in r.log.scan(r.plan.topic("orders"), 0, 0, committed=True)) - 1 for r in (free, halted)]
+    assert through[0] > 0
+    assert through[1] == 0
 
 
 def test_nothing_recorded_is_refused_in_one_line() -> None:
