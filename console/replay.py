@@ -105,9 +105,7 @@ def list_(context: typer.Context, json: Json = False) -> None:
     list_runs(running(context), as_json=json)
 
 
-@app.command(
-    epilog="\b\nExamples:\n  tapedeck replay show 20261125t074501-ab12\n  tapedeck replay show 20261125t074501-ab12 --json"
-)
+@app.command(epilog="\b\nExamples:\n  tapedeck replay show 20261125t074501-ab12 --json")
 def show(
     run: Annotated[str, typer.Argument(metavar="RUN", help="Its id.")], json: Json = False
 ) -> None:  # fmt: skip

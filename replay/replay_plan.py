@@ -36,8 +36,7 @@ class ReplayPlan:
         since: From raw payloads on, or from ticks.
         kind: What stands before the run id in the namespace.
         kills: SIGKILL a task after so many inputs, by task name.
-        model: Another model's artefact, instead of the recorded one. No order is recorded for what it wants: it is asked
-            by the rules of play.
+        model: Another model's artefact. No order is recorded for what it wants: the rules of play give it.
         simulated: The paper venue answers what the replay orders, in log time; else the recorded executions are heard
             where they were heard.
     """

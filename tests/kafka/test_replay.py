@@ -1,4 +1,4 @@
-"""A day of a live desk, with deaths, a halt and a change of limits in its middle, replayed by the command to the byte."""
+"""A day of a live desk, with deaths and a halt in its middle, replayed by the command to the byte."""
 
 from __future__ import annotations
 
