@@ -125,6 +125,11 @@ def _task(spec: WorkerSpec) -> Any:
         bad_share_max=spec.bad_share_max, bad_min=spec.bad_min, build=context.run.build,
         recorded=load_order(Path(spec.recorded)) if spec.recorded else None,
     )  # fmt: skip
+    if spec.merged:
+        from streams.ordered import OrderedLog
+
+        order = msgspec.json.decode(Path(spec.merged).read_bytes(), type=list[str])
+        log = OrderedLog(log, spec.namespace, plan.topic(stages[0].reads), order)
     hooks: Any = {"failpoint": _die_after(spec.die_after), "on_reject": _say_reject}
     if not live:
         return Task(plan, stages, log, **hooks)

@@ -41,6 +41,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
         feed: Of the feed.
         folder: Where the paths of the desk's own code begin.
         recorded: File of the order that a replay's task follows (``streams/recorded_order.py``); empty: none.
+        merged: File of the order in which several writers' records are taken (``streams/ordered.py``); empty: none.
         metrics_host: Where its metrics listen.
         metrics_port: At which port; 0 for a free one, None for no metrics.
     """
@@ -62,6 +63,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     feed: FeedSpec | None = None
     folder: str = "."
     recorded: str = ""
+    merged: str = ""
     metrics_host: str = ""
     metrics_port: int | None = None
 

@@ -97,10 +97,14 @@ class KafkaReplay:
         if plan.recorded is not None:
             path = str(self._folder / f"order.{task.name}")
             save_order(Path(path), plan.recorded)
+        merged = ""
+        if (merge := self.plan.merges().get(task.name)) is not None:
+            merged = str(self._folder / f"merge.{task.name}")
+            Path(merged).write_bytes(msgspec.json.encode(merge))
         return WorkerSpec(
             bootstrap=self._bootstrap, namespace=plan.namespace, run=plan.run, source=plan.source, task=task.name,
             hops=list(task.hops), writers=dict(plan.writers), partition=task.partition, partitions=task.partitions,
-            mode=plan.mode, bad_share_max=plan.bad_share_max, recorded=path,
+            mode=plan.mode, merged=merged, bad_share_max=plan.bad_share_max, recorded=path,
             folder=str(self.plan.recording.folder),
         )  # fmt: skip
 

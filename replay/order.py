@@ -8,6 +8,7 @@ those that a stage before it refused are none, nor are records of strangers, whi
 from __future__ import annotations
 
 import zlib
+from base64 import b64decode
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from typing import Any
@@ -16,10 +17,11 @@ import numpy as np
 
 from agents.topology import PRIMARY, TaskHops
 from replay.recording import RAW_TOPIC, Recording, snapshots
-from schemas.codec import decode
+from schemas.codec import decode, decode_any
 from schemas.dead_letter import DeadLetter
 from schemas.errors import BadFrame, ConfigError, SnapshotError
 from schemas.header import Side
+from schemas.partitions import named
 from schemas.topics import TOPICS, is_spread
 from streams.sides import CLOCK_STOPPED, in_order
 from streams.state_bytes import load_values
@@ -55,6 +57,36 @@ def recorded_order(recording: Recording, task: TaskHops) -> tuple[Side, ...]:
         Side(place=int(place), input=side.input, partition=side.partition, writer_crc=side.writer_crc, seq=side.seq)
         for side, place in zip(found, counted, strict=True)
     )  # fmt: skip
+
+
+def merged_order(recording: Recording, names: Mapping[str, str]) -> tuple[str, ...]:
+    """Whose intent came next, intent by intent, where the tasks of several partitions sent them.
+
+    Risk's own word: each decision, or dead letter of an intent, names its input's number, and its root the partition.
+
+    Args:
+        recording: The live run.
+        names: Tasks that send intents: their names in the recording, and in the replay.
+    """
+    task = next(t for t in recording.tasks if "risk" in t.hops)
+    state = recording.states.get(task.name)
+    begun = 0 if state is None else int(state.values["input"]["ordinal"])
+    count = recording.opening.partitions
+    senders = {t.partition: names[t.name] for t in recording.tasks if t.name in names}
+    by_source = {named(recording.source, p, count): sender for p, sender in senders.items()}
+    found: dict[int, str] = {}
+    for name in ("orders.decision", DLQ):
+        since = 0 if state is None else int(state.values["outputs"][name][1])
+        for record, header in recording.scan(name, 0, since):
+            if header is not None and header.writer == task.name and header.cause >= begun:
+                with suppress(BadFrame, ValueError):
+                    said: Any = decode_any(record.value)
+                    if isinstance(said, DeadLetter):
+                        said = None if is_strangers(said) else decode_any(b64decode(said.payload))
+                    root = getattr(said, "root", None)
+                    if root is not None and root.source in by_source:
+                        found[header.cause] = by_source[root.source]
+    return tuple(found[ordinal] for ordinal in sorted(found))
 
 
 def outputs_of(task: TaskHops) -> list[str]:

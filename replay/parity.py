@@ -23,6 +23,7 @@ from schemas.catalog import END
 from schemas.codec import decode, decode_any
 from schemas.dead_letter import DeadLetter
 from schemas.errors import BadInput
+from schemas.partitions import named
 from schemas.topics import TOPICS, is_spread
 from streams.frame import decode_rows
 from streams.log import Log
@@ -107,7 +108,7 @@ class Sides:
         self._answered = self._last_tick()
         self.until = self._until() if whole else self._answered
         self.sampled = self.recording.opening.split != plan.split
-        self._wanted = self._intents() if self.sampled else set()
+        self._wanted = self._intents() if self.sampled else set[tuple[str, int, int]]()
         self._worked_off = {task.name: self._inputs_of(task) for task in self.recording.tasks}
 
     def recorded(self, task: TaskHops, name: str, partition: int) -> Iterator[Item]:
@@ -119,29 +120,33 @@ class Sides:
             )
         state = self.recording.states.get(made_by.name)
         seq = 0 if state is None else int(state.values["outputs"][name][0])
-        return self._chosen(name, _items(self.recording, name, partition, made_by.name, seq), split=self._was_split)
+        return self._chosen(
+            name, partition, _items(self.recording, name, partition, made_by.name, seq), self._was_split
+        )
 
     def replayed(self, task: TaskHops, name: str, partition: int) -> Iterator[Item]:
         """What the replay made."""
         state = self.states.get(task.name)
         seq = 0 if state is None else int(state.values["outputs"][name][0])
-        return self._chosen(name, _items(self._replay, name, partition, task.name, seq), split=self.plan.split)
+        return self._chosen(name, partition, _items(self._replay, name, partition, task.name, seq), self.plan.split)
 
     @property
     def _was_split(self) -> bool:
         return self.recording.opening.split
 
-    def _chosen(self, name: str, items: Iterator[Item], *, split: bool) -> Iterator[Item]:
+    def _chosen(self, name: str, partition: int, items: Iterator[Item], split: bool) -> Iterator[Item]:
+        source = named(self.recording.source, partition, self.recording.opening.partitions)
         for item in items:
             if name == "executions" and item.time >= self._answered:
                 continue
-            if name == "features" and self.sampled and split and not self._in_sample(item):
+            if name == "features" and self.sampled and split and not self._in_sample(item, source):
                 continue
             yield item
 
-    def _in_sample(self, item: Item) -> bool:
+    def _in_sample(self, item: Item, source: str) -> bool:
         row = np.frombuffer(item.value, dtype=item.dtype)[0]
-        return int(row["root_seq"]) % FEATURE_SAMPLE == 0 or (row["root_seq"], row["root_part"]) in self._wanted
+        root = (source, int(row["root_seq"]), int(row["root_part"]))
+        return root[1] % FEATURE_SAMPLE == 0 or root in self._wanted
 
     def ahead(self, task: TaskHops, item: Item) -> bool:
         """Whether the recording had yet to work off the input behind something that the replay made."""
@@ -177,13 +182,13 @@ class Sides:
                     newest = max(newest, int(rows["ts_log"][-1]))
         return newest
 
-    def _intents(self) -> set[tuple[int, int]]:
+    def _intents(self) -> set[tuple[str, int, int]]:
         wanted = set()
         for record, header in self.recording.scan("orders.intent"):
             if header is not None and header.schema != END.number:
                 root = getattr(decode_any(record.value), "root", None)
                 if root is not None:
-                    wanted.add((root.seq, root.part))
+                    wanted.add((root.source, root.seq, root.part))
         return wanted
 
 

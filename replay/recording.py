@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any, Literal
 
 from agents.context import Context, context_of
-from agents.topology import TaskHops, deployment, writers
+from agents.topology import PRIMARY, TaskHops, deployment
 from schemas.catalog import END, RAW
 from schemas.codec import decode, decode_any
 from schemas.control import Halt, LimitsChanged, Resume, RunOpened
 from schemas.definition import Definition
 from schemas.errors import BadFrame, ConfigError, SnapshotError
 from schemas.header import Header, unpack
-from schemas.topics import topic_name
+from schemas.topics import TOPICS, topic_name
 from streams.log import Log, Record
 from streams.snapshot import TaskState, from_bytes
 from streams.state_bytes import load_values
@@ -87,18 +87,10 @@ class Recording:
                 yield record, header_of(record)
 
     def writer_of(self, table_name: str, partition: int = 0) -> str:
-        """Name of the task that writes a topic's partition.
-
-        Raises:
-            ConfigError: Several do.
-        """
-        found = writers(self.tasks, self.source, partition).get(table_name, "")
-        if not isinstance(found, str):
-            raise ConfigError(
-                "several tasks write one partition: a run of several partitions cannot be replayed yet",
-                kind="replay_partitions", got=", ".join(found), where=self.topic(table_name),
-            )  # fmt: skip
-        return found
+        """Name of the task of a partition that writes a topic; of a task that there is once, whatever the partition."""
+        hop = next(topic.written_by for topic in TOPICS if topic.name == table_name)
+        found = [task for task in self.tasks if hop in task.hops]
+        return next((task.name for task in found if task.partition == partition), found[0].name)
 
 
 def header_of(record: Record) -> Header | None:
@@ -131,7 +123,6 @@ def open_recording(
             "no run was opened here", kind="no_run", where=topic_name(namespace, "control"), allowed="a run record"
         )
     whole = Recording(log, namespace, openings[-1], tuple(definitions), {}, {}, {}, folder)
-    whole.writer_of("orders.intent")  # refuse early what cannot be played
     begin, end = {}, {}
     for partition in range(log.partitions(whole.topic(RAW_TOPIC))):
         begin[partition], end[partition] = _stretch(whole, partition, since_ns, until_ns)
@@ -257,7 +248,7 @@ def _newest_within(
     best: bytes | None = None
     for _, value in snapshots(whole, task):
         first = first or value
-        if not _reached(whole, task, load_values(value), begin, found):
+        if not _reached(task, load_values(value), begin, found):
             break
         best = value
     if best is None and task.hops[0] != "normalise":
@@ -265,14 +256,13 @@ def _newest_within(
     return None if best is None else from_bytes(best)
 
 
-def _reached(
-    whole: Recording, task: TaskHops, values: dict[str, Any], begin: Mapping[int, int], found: Mapping[str, TaskState]
-) -> bool:
+def _reached(task: TaskHops, values: dict[str, Any], begin: Mapping[int, int], found: Mapping[str, TaskState]) -> bool:
     """Whether a state stands at or before the beginning: in raw, or by what the task before it had made by then."""
     if task.hops[0] == "normalise":
         return int(values["input"]["offset"]) <= begin[task.partition]
-    for name, state in found.items():
-        for made, (seq, _) in state.values["outputs"].items():
-            if whole.writer_of(made, task.partition) == name and name in values["input"]["seqs"]:
-                return int(values["input"]["seqs"][name]) <= int(seq)
-    return True
+    primary = PRIMARY[task.hops[0]]
+    return all(
+        int(seq) <= int(found[writer].values["outputs"][primary][0])
+        for writer, seq in values["input"]["seqs"].items()
+        if writer in found
+    )

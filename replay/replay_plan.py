@@ -10,12 +10,12 @@ import msgspec
 
 from agents.topology import PRIMARY, TaskHops, deployment, writers
 from replay.asking import aligned
-from replay.order import LISTENED, listener_of, recorded_order
+from replay.order import LISTENED, listener_of, merged_order, recorded_order
 from replay.recording import RAW_TOPIC, TICKS_TOPIC, Recording
 from schemas.control import RunOpened
 from schemas.errors import ConfigError
 from schemas.header import Side
-from schemas.topics import topic_name
+from schemas.topics import TOPICS, topic_name
 from streams.build import build_hash
 from streams.snapshot import TaskState
 from streams.task_plan import TaskPlan
@@ -101,11 +101,23 @@ class ReplayPlan:
             return {}
         return {task.name: recorded_order(self.recording, task) for task in self.tasks if listener_of(task)}
 
-    def renamed(self, table_name: str, partition: int) -> dict[str, str]:
-        """The recording's writer of a topic, and the replay's where another task writes it."""
-        before = self.recording.writer_of(table_name, partition)
-        after = writers(deployment(self.split, self.recording.opening.partitions), self.recording.source, partition)
-        return {before: str(after.get(table_name, before))}
+    def renamed(self, table_name: str) -> dict[str, str]:
+        """Writers of a topic in the recording, and those of the replay in their stead."""
+        hop = next(topic.written_by for topic in TOPICS if topic.name == table_name)
+        after = [t for t in deployment(self.split, self.recording.opening.partitions) if hop in t.hops]
+        return {
+            t.name: next((a.name for a in after if a.partition == t.partition), after[0].name)
+            for t in self.recording.tasks
+            if hop in t.hops
+        }
+
+    def merges(self) -> dict[str, tuple[str, ...]]:
+        """Of each task whose input several tasks write: whose record came next, as it was recorded."""
+        return {
+            task.name: merged_order(self.recording, self.renamed(PRIMARY[task.hops[0]]))
+            for task in self.tasks
+            if self.followed and task.hops[0] == "risk" and self.recording.opening.partitions > 1
+        }
 
     def task_plan(self, task: TaskHops, order: tuple[Side, ...] | None, **cut: object) -> TaskPlan:
         """What a task of this run is told."""
@@ -148,7 +160,7 @@ class ReplayPlan:
         primary = PRIMARY[task.hops[0]]
         seqs = values["input"]["seqs"]
         if primary != RAW_TOPIC:
-            names = self.renamed(primary, task.partition)
+            names = self.renamed(primary)
             seqs = {names.get(name, name): seq for name, seq in seqs.items()}
         values |= {
             "input": {**values["input"], "offset": 0, "seqs": seqs},

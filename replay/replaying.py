@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 from agents.context import Context
-from agents.topology import FEED, TaskHops
+from agents.topology import FEED, PRIMARY, TaskHops
 from agents.warm import warm
 from replay.recording import said_in
 from replay.replay_feed import Behind, ReplayFeed
@@ -19,6 +19,7 @@ from streams.clock import monotonic_s, wall_ns
 from streams.guarded import GuardedLog
 from streams.log import Log
 from streams.memory import MemoryLog
+from streams.ordered import OrderedLog
 from streams.runner import Task
 from streams.scheduler import Scheduler, SimulatedCrash, Turning
 
@@ -134,6 +135,11 @@ class MemoryReplay:
         plan = self.plan.task_plan(
             task, order, records_max=cut.records_max, frame_rows=cut.frame_rows, commit_interval_s=cut.commit_interval_s
         )  # fmt: skip
+        context = replace(context, partition=task.partition)
+        merge = self.plan.merges().get(task.name)
+        log: Log = self._guarded
+        if merge is not None:
+            log = OrderedLog(self.log, self.plan.namespace, self.plan.topic(PRIMARY[task.hops[0]]), merge)
         warm(self._build(task, context), context)
         kills = list(self.plan.kills.get(task.name, ()))
 
@@ -150,7 +156,7 @@ class MemoryReplay:
 
         def make() -> Turning:
             return Task(
-                plan, self._build(task, context), self._guarded, failpoint=crash,
+                plan, self._build(task, context), log, failpoint=crash,
                 monotonic=lambda: 0.0 if self._scheduler is None else self._scheduler.clock_s(),
             )  # fmt: skip
 

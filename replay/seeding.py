@@ -20,7 +20,7 @@ from replay.replay_plan import ReplayPlan
 from schemas.catalog import BY_NUMBER, END, RUN
 from schemas.codec import encode
 from schemas.header import Header, Side, pack
-from schemas.topics import topic_name
+from schemas.topics import is_spread, topic_name
 from streams.frame import decode_rows, encode_rows
 from streams.log import Appender, Log, Record, TopicSpec
 from streams.snapshot import TaskState, record_header, to_bytes
@@ -62,8 +62,8 @@ def open_replay(log: Log, plan: ReplayPlan, orders: Mapping[str, tuple[Side, ...
     for task in plan.tasks:
         if task.name in states:
             _seed(appender, plan, task, states[task.name])
-    for name, partition, writer, wanted, made in _owed(plan, states):
-        _copy_owed(appender, plan, name, partition, writer, wanted, made)
+    for name, task, wanted, made in _owed(plan, states):
+        _copy_owed(appender, plan, name, task, wanted, made)
     appender.flush(FLUSH_S_MAX)
     appender.close()
 
@@ -112,40 +112,38 @@ def _seed(appender: Appender, plan: ReplayPlan, task: TaskHops, state: TaskState
     appender.append(plan.topic("state"), task.state_partition, task.name.encode(), to_bytes(state), header)
 
 
-def _owed(plan: ReplayPlan, states: Mapping[str, TaskState]) -> list[tuple[str, int, str, int, int]]:
-    """Of each topic between tasks: what its reader wants next, where its writer begins further on.
+def _owed(plan: ReplayPlan, states: Mapping[str, TaskState]) -> list[tuple[str, TaskHops, int, int]]:
+    """Of each topic between tasks: what a reader wants next, where its writer begins further on.
 
-    (table name, partition, the replay's writer, first ``seq`` wanted, first ``seq`` that will be made).
+    (table name, the replay's writer, first ``seq`` wanted, first ``seq`` that will be made).
     """
-    wanted: dict[tuple[str, int], int] = {}
+    wanted: dict[tuple[str, str], int] = {}
     for task in plan.tasks:
-        values = states[task.name].values if task.name in states else None
-        if values is None:
+        if task.name not in states:
             continue
+        values = states[task.name].values
         inputs: dict[str, Any] = {PRIMARY[task.hops[0]]: values["input"]["seqs"]}
         if "venue" in task.hops:
             inputs[TICKS_TOPIC] = values["sides"][TICKS_TOPIC]["seqs"]
         for name, seqs in inputs.items():
-            if plan.asks and name != TICKS_TOPIC:
-                continue  # what was recorded between the tasks is no part of what is asked
-            if name != RAW_TOPIC and not (name == TICKS_TOPIC and plan.since == "ticks"):
-                at = (name, task.partition if name == TICKS_TOPIC else 0)
-                wanted[at] = min([wanted.get(at, 2**63), *(int(seq) for seq in seqs.values())])
-    found = []
-    for task in plan.tasks:
-        if task.name in states:
-            for name, (made, _) in states[task.name].values["outputs"].items():
-                first = wanted.get((name, task.partition if name == TICKS_TOPIC else 0))
-                if first is not None and first < made:
-                    found.append((name, task.partition, task.name, first, int(made)))
-    return found
+            # What was recorded between the tasks is no part of a question.
+            if name != RAW_TOPIC and (name == TICKS_TOPIC or not plan.asks) and name != plan.fed:
+                for writer in plan.renamed(name).values():
+                    at = (name, writer)
+                    wanted[at] = min(wanted.get(at, 2**63), int(seqs.get(writer, 0)))
+    return [
+        (name, task, wanted[name, task.name], int(made))
+        for task in plan.tasks
+        if task.name in states
+        for name, (made, _) in states[task.name].values["outputs"].items()
+        if wanted.get((name, task.name), made) < made
+    ]
 
 
-def _copy_owed(
-    appender: Appender, plan: ReplayPlan, name: str, partition: int, writer: str, wanted: int, made: int
-) -> None:
+def _copy_owed(appender: Appender, plan: ReplayPlan, name: str, task: TaskHops, wanted: int, made: int) -> None:
     """Rows or documents that were recorded from ``wanted`` on and before ``made``."""
-    before = plan.recording.writer_of(name, partition)
+    before = plan.recording.writer_of(name, task.partition)
+    partition, writer = task.partition if is_spread(name) else 0, task.name
     for record, header in plan.recording.scan(name, partition):
         if header is None or header.writer != before or header.schema == END.number:
             continue

@@ -12,10 +12,6 @@ REPLAY = {
         "Receive times leap ahead by more than a day between two payloads: a clock was wrong.",
         "Replay what lies before the leap and behind it by themselves, with `--from-time` and `--to-time`.",
     ),
-    "replay_partitions": (
-        "The order in which several tasks' intents met in one partition cannot be followed yet.",
-        "Replay runs of one partition.",
-    ),
     "replay_spans": (
         "A release lies within the stretch, so that it was made by several runs.",
         "Replay from a moment behind it: `--from-time`.",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -25,6 +26,7 @@ from streams.guarded import GuardedLog
 from streams.log import TopicSpec
 from streams.memory import MemoryLog
 from streams.people import append
+from tests.partitioned_desk import PartitionedDesk
 from tests.replay_desk import START_NS, plan_of, recorded
 
 SEEDS = range(24)
@@ -97,6 +99,22 @@ def test_a_replay_up_to_the_middle_of_history_stops_there(seed: int) -> None:
     _, parity = replayed(recording, split=False)
     assert parity.differing == []
     assert parity.compared["scores"] > 5
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_desk_of_three_partitions_whose_tasks_die_and_move_comes_again(seed: int, tmp_path: Path) -> None:
+    """Which partition's intent was decided first is nobody's rule; the replay follows what risk told."""
+    desk = PartitionedDesk(tmp_path, seed, 3, kills=0.002)
+    taken = {40: "hot@1", 90: "normalise@2", 140: "risk", 200: "venue@0"}
+    desk.run(lambda number: desk.take_over(taken[number]) if number in taken else None)
+    recording = open_recording(desk.log, folder=tmp_path)
+    for split in (False, True):
+        replay = MemoryReplay(plan_of(recording, split=split), cut=Cut(seed, records_max=31))
+        replay.run()
+        parity = compare(replay.plan, replay.log)
+        assert parity.differing == []
+        assert parity.compared["orders.decision"] > 20
+        assert parity.compared["ticks.<source>"] > 1_000
 
 
 class OneUlpOff:

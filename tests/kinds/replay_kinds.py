@@ -41,13 +41,6 @@ def a_clock_that_was_set_to_next_week(_: Desk) -> Any:
     return open_recording(recorded(10**18, 10**18 + 7 * 86_400 * 10**9), PLAN.namespace)
 
 
-@trigger("config.replay_partitions")
-def a_run_of_two_partitions(_: Desk) -> Any:
-    log = recorded(1)
-    append(log, msgspec.structs.replace(PLAN.opening(), partitions=2), namespace=PLAN.namespace)
-    return open_recording(log, PLAN.namespace)
-
-
 @trigger("config.replay_spans")
 def a_day_with_a_release_in_it(_: Desk) -> Any:
     log = recorded(1)
