@@ -72,6 +72,20 @@ def play(
     venue: Annotated[
         Venue, typer.Option(help="Executions as recorded (was it so?), or the paper venue's (what if?).")
     ] = Venue.RECORDED,
+    burst: Annotated[
+        float, typer.Option(metavar="N", help="Ten seconds of input come N times as fast.", show_default=False)
+    ] = 1.0,
+    inject: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND", show_default=False,
+            help="gap, duplicate, reorder, stall, loss, broker-pause or task-kill; may be repeated.",
+        ),
+    ] = None,
+    at: Annotated[
+        list[str] | None,
+        typer.Option(metavar="S", show_default=False, help="When: seconds after the first record; one for each fault."),
+    ] = None,
     kill: Annotated[
         list[str] | None,
         typer.Option(metavar="TASK@N", show_default=False, help="SIGKILL a task after its Nth input; may be repeated."),
@@ -89,10 +103,12 @@ def play(
     use_kernel_cache()  # before anything imports numba
     from console.demo_plan import speed_of
     from console.replay_play import Wanted, play_again
+    from replay.stress import stress_of
 
     wanted = Wanted(
         what=what, since=since, until=until, speed=speed_of(speed), source=source.value, split=split, kills=kill or (),
         on_kafka=log is LogKind.KAFKA, model=model, simulated=venue is Venue.SIMULATED or model is not None,
+        stress=stress_of(inject or (), at or (), burst),
     )  # fmt: skip
     raise typer.Exit(play_again(running(context), wanted, as_json=json))
 

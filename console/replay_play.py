@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -21,6 +21,8 @@ from replay.replay_plan import ReplayPlan, Since
 from replay.replay_report import keep, reported
 from replay.replay_what import Asked, asked_for
 from replay.replaying import MemoryReplay, Replaying
+from replay.stress import Stress
+from schemas.errors import ConfigError
 from streams.clock import monotonic_s
 from streams.home import runs_dir
 from streams.kafka import connect
@@ -45,6 +47,7 @@ class Wanted:
     on_kafka: bool
     model: Path | None = None
     simulated: bool = False
+    stress: Stress = field(default_factory=Stress)
 
 
 def play_again(bootstrap: str, wanted: Wanted, *, as_json: bool) -> int:
@@ -53,13 +56,16 @@ def play_again(bootstrap: str, wanted: Wanted, *, as_json: bool) -> int:
     Raises:
         TapedeckError: It could not be played to its end; every process of it has ended.
     """
+    _check_stress(wanted, bootstrap)
     log = connect(bootstrap)
     asked = asked_for(log, wanted.what, wanted.since, wanted.until)
     recording = asked.open(log)
     split = recording.opening.split if wanted.split is None else wanted.split
     plan = ReplayPlan(run_id(), recording, split, wanted.speed, wanted.source)
     kills = {task: tuple(after) for task, after in kills_of(wanted.kills, plan.tasks).items()}
-    plan = replace(plan, kills=kills, simulated=wanted.simulated, model=_model(wanted.model, recording))
+    plan = replace(
+        plan, kills=kills, simulated=wanted.simulated, stress=wanted.stress, model=_model(wanted.model, recording)
+    )
     folder = runs_dir() / plan.run
     make_folder(folder)
     about(run=plan.run)
@@ -86,6 +92,19 @@ def play_again(bootstrap: str, wanted: Wanted, *, as_json: bool) -> int:
     if interrupts.count:
         return INTERRUPTED
     return DONE if report["identical"] or plan.asks else UNSOUND
+
+
+def _check_stress(wanted: Wanted, bootstrap: str) -> None:
+    """Refuse to pause a broker that is not this home's own, before anything starts."""
+    if any(fault.kind == "broker-pause" for fault in wanted.stress.faults):
+        from streams.broker import EmbeddedBroker
+
+        own = EmbeddedBroker().status()
+        if not wanted.on_kafka or own.bootstrap != bootstrap:
+            raise ConfigError(
+                "there is no embedded broker to pause", kind="bad_stress",
+                got=bootstrap if wanted.on_kafka else "memory", allowed="the embedded broker", where="--inject broker-pause",
+            )  # fmt: skip
 
 
 def _model(path: Path | None, recording: Recording) -> dict[str, Any] | None:

@@ -38,7 +38,9 @@ class FeedOrder(msgspec.Struct, frozen=True, kw_only=True):
     since_ns: int | None = None
     until_ns: int | None = None
     folder: str = ""
-    die_after: int | None = None
+    faults: list[tuple[str, int]] = []
+    burst: float = 1.0
+    burst_at_ns: int = 0
 
 
 def main(argv: list[str]) -> int:
@@ -60,6 +62,7 @@ def main(argv: list[str]) -> int:
 def _feed(order: FeedOrder) -> None:
     from replay.recording import open_recording
     from replay.replay_feed import ReplayFeed
+    from replay.stress import Injected, Stress
     from streams.guarded import GuardedLog
     from streams.kafka import connect
 
@@ -72,6 +75,7 @@ def _feed(order: FeedOrder) -> None:
     feed = ReplayFeed(
         GuardedLog(log, order.namespace), recording, order.namespace, order.table_name, run=order.run,
         speed=order.speed, origin_ns=_origin_ns(Path(order.folder)),
+        stress=Stress(tuple(Injected(*fault) for fault in order.faults), order.burst, order.burst_at_ns),
     )  # fmt: skip
     signal.signal(signal.SIGTERM, lambda *_: feed.stop())
     say("ready", task="feed")
@@ -80,7 +84,7 @@ def _feed(order: FeedOrder) -> None:
         feed.turn(WAIT_S)
         if monotonic_s() - told_s > TELL_S or feed.done:
             told_s = monotonic_s()
-            say("fed", task="feed", time=feed.time, sent=feed.sent, behind=list(feed.behind))
+            say("fed", task="feed", time=feed.time, first=feed.first, sent=feed.sent, behind=list(feed.behind))
     say("done", task="feed")
     feed.close()
 

@@ -16,7 +16,9 @@ from replay.feed_process import FeedOrder
 from replay.replay_feed import Behind
 from replay.replay_plan import ReplayPlan
 from replay.seeding import open_replay
+from replay.stress import STALL_NS
 from schemas.header import Side
+from streams.broker_pause import paused
 from streams.clock import monotonic_s
 from streams.guarded import GuardedLog
 from streams.kafka import KafkaLog
@@ -24,6 +26,7 @@ from streams.log import Log
 from streams.recorded_order import save_order
 
 POLL_S = 0.05
+NANOS = 1_000_000_000
 OnEvent = Callable[[dict[str, Any]], None]
 
 
@@ -54,6 +57,8 @@ class KafkaReplay:
         self._supervisor = Supervisor(self._heard, command=self._command)
         self._stopping = False
         self._feeding = False
+        self._faults = [f for f in plan.stress.faults if f.kind in ("broker-pause", "task-kill")]
+        self._first_ns = 0
 
     def run(self, on_progress: Callable[[], None] = lambda: None) -> None:
         """Open the replay, start its tasks, then its feed, and wait for all to be done."""
@@ -72,6 +77,7 @@ class KafkaReplay:
             if self._stopping:
                 self._supervisor.terminate(FEED)
             self._supervisor.poll(POLL_S)
+            self._strike()
             self.elapsed_s = monotonic_s() - started
             on_progress()
 
@@ -88,8 +94,18 @@ class KafkaReplay:
     def _heard(self, event: dict[str, Any]) -> None:
         if event["event"] == "fed":
             self.time, self.behind = int(event["time"]), Behind(*event["behind"])
+            self._first_ns = self._first_ns or int(event["first"])
         else:
             self._on_event(event)
+
+    def _strike(self) -> None:
+        """Kill every task, or stop the broker for a while, once the log's time for it has come."""
+        while self._faults and self._first_ns and self.time - self._first_ns >= self._faults[0].at_ns:
+            if self._faults.pop(0).kind == "task-kill":
+                for task in self.plan.tasks:
+                    self._supervisor.kill(task.name)
+            else:
+                paused(STALL_NS / NANOS)
 
     def _spec(self, task: TaskHops, order: tuple[Side, ...] | None) -> WorkerSpec:
         plan = self.plan.task_plan(task, order)
@@ -122,6 +138,8 @@ class KafkaReplay:
             bootstrap=self._bootstrap, recorded=recording.namespace, namespace=self.plan.namespace, run=self.plan.run,
             table_name=self.plan.fed, speed=self.plan.speed, folder=str(self._folder),
             bounds={str(p): (at, recording.end[p]) for p, at in recording.begin.items()},
-            since_ns=self._asked[0], until_ns=self._asked[1],
+            since_ns=self._asked[0], until_ns=self._asked[1], burst=self.plan.stress.burst,
+            burst_at_ns=self.plan.stress.burst_at_ns,
+            faults=[(fault.kind, fault.at_ns) for fault in self.plan.stress.faults],
         )  # fmt: skip
         return [sys.executable, "-P", "-m", "replay.feed_process", msgspec.json.encode(order).decode()]

@@ -14,7 +14,9 @@ from typing import NamedTuple
 import msgspec
 import numpy as np
 
+from replay.due import Due
 from replay.recording import RAW_TOPIC, Recording
+from replay.stress import STALL_NS, Stress
 from schemas.catalog import END
 from schemas.codec import encode
 from schemas.control import End
@@ -32,15 +34,7 @@ BEHIND_NS = 100_000_000
 """A record that leaves so long after it was due: the machine does not keep up."""
 NANOS = 1_000_000_000
 _BORN = struct.Struct("<q")
-
-
-class Due(NamedTuple):
-    """A record of one partition, in the order of log time."""
-
-    time: int
-    partition: int
-    record: Record
-    header: Header | None
+CALM = Stress()
 
 
 class Behind(NamedTuple):
@@ -66,6 +60,7 @@ class ReplayFeed:
         run: For the end record.
         speed: Log seconds per wall second; 0 as fast as it goes.
         origin_ns: Wall time at which the first record is due.
+        stress: What is done to the input.
 
     Attributes:
         done: The end record has been published.
@@ -74,7 +69,8 @@ class ReplayFeed:
     """
 
     def __init__(
-        self, log: Log, recording: Recording, namespace: str, table_name: str, *, run: str, speed: float, origin_ns: int
+        self, log: Log, recording: Recording, namespace: str, table_name: str, *, run: str, speed: float,
+        origin_ns: int, stress: Stress = CALM,
     ) -> None:  # fmt: skip
         self.done = False
         self.sent = 0
@@ -92,10 +88,17 @@ class ReplayFeed:
         self._first: int | None = None
         self._stopping = False
         self._held: Due | None = None
-        self._records = merged(recording, table_name)
+        self._stress = stress
+        self._stalls = [fault.at_ns for fault in stress.faults if fault.kind == "stall"]
+        self._records = stress.line(merged(recording, table_name))
         for _ in range(sum(log.bounds(self._topic, p)[1] for p in self._partitions)):
             if (due := next(self._records, None)) is not None:
                 self._count(due)
+
+    @property
+    def first(self) -> int:
+        """Log time of the first record, ns; 0 before any."""
+        return self._first or 0
 
     def stop(self) -> None:
         """End early: the end record follows what has been sent."""
@@ -111,6 +114,7 @@ class ReplayFeed:
             if due is None:
                 self._finish()
                 return True
+            self._stall(due.time)
             now, at = wall_ns(), self._due(due.time)
             if self._speed and at > now:
                 self._held = due
@@ -128,11 +132,18 @@ class ReplayFeed:
         """Release the producer."""
         self._appender.close()
 
+    def _stall(self, time: int) -> None:
+        """Send nothing for a while where a stall was asked for; what follows is late by it."""
+        if self._stalls and time - (time if self._first is None else self._first) >= self._stalls[0]:
+            self._stalls.pop(0)
+            self._appender.flush(FLUSH_S_MAX)
+            sleep_s(STALL_NS / NANOS)
+
     def _due(self, time: int) -> int:
         if not self._speed:
             return 0
         self._first = time if self._first is None else self._first
-        return self._origin_ns + int((max(time, self.time) - self._first) / self._speed)
+        return self._origin_ns + int(self._stress.offset_ns(max(time, self.time) - self._first) / self._speed)
 
     def _count(self, due: Due) -> None:
         self._first = due.time if self._first is None else self._first

@@ -12,6 +12,7 @@ from agents.topology import PRIMARY, TaskHops, deployment, writers
 from replay.asking import aligned
 from replay.order import LISTENED, listener_of, merged_order, recorded_order
 from replay.recording import RAW_TOPIC, TICKS_TOPIC, Recording
+from replay.stress import Stress
 from schemas.control import RunOpened
 from schemas.errors import ConfigError
 from schemas.header import Side
@@ -39,6 +40,7 @@ class ReplayPlan:
         model: Another model's artefact. No order is recorded for what it wants: the rules of play give it.
         simulated: The paper venue answers what the replay orders, in log time; else the recorded executions are heard
             where they were heard.
+        stress: What is done to the input.
     """
 
     run: str
@@ -50,6 +52,7 @@ class ReplayPlan:
     kills: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     model: Mapping[str, Any] | None = None
     simulated: bool = False
+    stress: Stress = field(default_factory=Stress)
 
     @property
     def namespace(self) -> str:

@@ -55,6 +55,11 @@ def reported(plan: ReplayPlan, log: Log, elapsed_s: float, behind: Behind, *, wh
         "differing": parity.differing[1:],
         "latencies_comparable": bool(plan.speed) and not behind.since,
         "behind": {"since_ns": behind.since or None, "most_ms": round(behind.most_ns / 1e6, 3)},
+        "stress": {
+            "burst": plan.stress.burst,
+            "faults": [[f.kind, f.at_ns / 1e9] for f in plan.stress.faults],
+            "loses_input": not plan.stress.harmless,
+        },
         "elapsed_s": round(elapsed_s, 3),
         "asks": "what if" if plan.asks else "was it so",
         "model": plan.opening.model.get("sha256", ""),

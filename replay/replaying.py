@@ -120,10 +120,14 @@ class MemoryReplay:
     def close(self) -> None:
         """Nothing outlives this process."""
 
+    def _fed_ns(self) -> int:
+        """Log time fed so far, ns."""
+        return 0 if self._feed is None else self._feed.time - self._feed.first
+
     def _feeding(self, origin_ns: int) -> Turning:
         self._feed = ReplayFeed(
             self._guarded, self.plan.recording, self.plan.namespace, self.plan.fed, run=self.plan.run,
-            speed=self.plan.speed, origin_ns=origin_ns,
+            speed=self.plan.speed, origin_ns=origin_ns, stress=self.plan.stress,
         )  # fmt: skip
         if self._stopping:
             self._feed.stop()
@@ -142,10 +146,14 @@ class MemoryReplay:
             log = OrderedLog(self.log, self.plan.namespace, self.plan.topic(PRIMARY[task.hops[0]]), merge)
         warm(self._build(task, context), context)
         kills = list(self.plan.kills.get(task.name, ()))
+        struck = [fault.at_ns for fault in self.plan.stress.faults if fault.kind == "task-kill"]
 
         def crash(point: str, inputs: int) -> None:
             if kills and point == "produced" and inputs >= kills[0]:
                 kills.pop(0)
+                raise SimulatedCrash(task.name)
+            if struck and point == "produced" and self._fed_ns() >= struck[0]:
+                struck.pop(0)
                 raise SimulatedCrash(task.name)
             if (
                 cut.crash_share

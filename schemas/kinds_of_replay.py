@@ -20,6 +20,10 @@ REPLAY = {
         "The recorded states cannot begin tasks of that deployment.",
         "Replay in the recorded deployment, or from the recording's first record.",
     ),
+    "bad_stress": (
+        "There is no such fault to inject into a replay, or it has no moment.",
+        "Write e.g. `--inject duplicate --at 5 --inject stall --at 9`: seconds after the first record.",
+    ),
     "outside_namespace": (
         "A replay or a shadow tried to write outside of its own namespace. Nothing was written.",
         "A fault of Tapedeck: report it.",

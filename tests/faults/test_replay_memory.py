@@ -17,6 +17,7 @@ from models.artefact import sign
 from replay.parity import Parity, compare
 from replay.recording import Recording, open_recording
 from replay.replaying import Cut, MemoryReplay
+from replay.stress import KINDS, Injected, Stress
 from schemas.catalog import END
 from schemas.control import Halt
 from schemas.errors import ConfigError, SnapshotError
@@ -115,6 +116,28 @@ def test_a_desk_of_three_partitions_whose_tasks_die_and_move_comes_again(seed: i
         assert parity.differing == []
         assert parity.compared["orders.decision"] > 20
         assert parity.compared["ticks.<source>"] > 1_000
+
+
+def stressed(recording: Recording, *faults: Injected) -> Parity:
+    return replayed(recording, split=False, stress=Stress(faults))[1]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_fault_that_loses_no_input_changes_no_byte_and_any_other_is_found(kind: str) -> None:
+    recording = open_recording(recorded(4, kinds=("halt",)))
+    stress = Stress((Injected(kind, 50_000_000),))
+    parity = stressed(recording, *stress.faults)
+    if stress.harmless:
+        assert parity.differing == []
+        assert parity.compared["orders"] > 0
+    else:
+        assert parity.first_divergence is not None
+
+
+def test_a_burst_comes_so_many_times_as_fast_and_what_follows_keeps_its_spacing() -> None:
+    burst = Stress(burst=10.0, burst_at_ns=1_000_000_000)
+    due = [burst.offset_ns(s * 1_000_000_000) / 1e9 for s in (0, 1, 6, 11, 12)]
+    assert due == [0.0, 1.0, 1.5, 2.0, 3.0]
 
 
 class OneUlpOff:

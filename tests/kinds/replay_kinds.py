@@ -10,6 +10,7 @@ from replay.plan import PlayPlan, open_run
 from replay.recording import Recording, open_recording
 from replay.replay_plan import ReplayPlan
 from replay.replay_what import asked_for
+from replay.stress import stress_of
 from schemas.catalog import RAW
 from schemas.header import Header, pack
 from streams.guarded import GuardedLog
@@ -76,3 +77,8 @@ def a_day_whose_beginning_was_removed(_: Desk) -> Any:
     log = recorded(1, 2, 3)
     log.truncate(PLAN.topic("raw.<source>"), 0, 2)
     return open_recording(log, PLAN.namespace)
+
+
+@trigger("config.bad_stress")
+def a_fault_without_a_moment(_: Desk) -> Any:
+    return stress_of(["gap"], [], 1.0)
