@@ -103,7 +103,8 @@ def _check_stress(wanted: Wanted, bootstrap: str) -> None:
         if not wanted.on_kafka or own.bootstrap != bootstrap:
             raise ConfigError(
                 "there is no embedded broker to pause", kind="bad_stress",
-                got=bootstrap if wanted.on_kafka else "memory", allowed="the embedded broker", where="--inject broker-pause",
+                got=bootstrap if wanted.on_kafka else "memory", allowed="the embedded broker",
+                where="--inject broker-pause",
             )  # fmt: skip
 
 
