@@ -119,11 +119,11 @@ def _task(spec: WorkerSpec) -> Any:
     # The venue goes by log time in every run: driven by orders, it waits for the tick that answers each.
     mode = "play" if "venue" in spec.hops else spec.mode
     plan = TaskPlan(
-        name=spec.task, namespace=spec.namespace, source=spec.source, run=context.run.run, mode=mode, lasting=live,
-        partition=hops.partition, state_partition=hops.state_partition, commit_every_batch=hops.commit_every_batch,
-        writers=spec.writers, owner=f"{socket.gethostname()}/{os.getppid()}",
+        name=spec.task, namespace=spec.namespace, source=spec.source, run=context.run.run, mode=mode,
+        lasting=live or bool(spec.borrowed), partition=hops.partition, state_partition=hops.state_partition,
+        commit_every_batch=hops.commit_every_batch, writers=spec.writers, owner=f"{socket.gethostname()}/{os.getppid()}",
         bad_share_max=spec.bad_share_max, bad_min=spec.bad_min, build=context.run.build,
-        recorded=load_order(Path(spec.recorded)) if spec.recorded else None,
+        recorded=load_order(Path(spec.recorded)) if spec.recorded else None, borrowed=spec.borrowed,
     )  # fmt: skip
     if spec.merged:
         from streams.ordered import OrderedLog
@@ -131,6 +131,10 @@ def _task(spec: WorkerSpec) -> Any:
         order = msgspec.json.decode(Path(spec.merged).read_bytes(), type=list[str])
         log = OrderedLog(log, spec.namespace, plan.topic(stages[0].reads), order)
     hooks: Any = {"failpoint": _die_after(spec.die_after), "on_reject": _say_reject}
+    if spec.borrowed:
+        from agents.shadowing import Shadowing
+
+        return Shadowing(Task(plan, stages, log, **hooks))
     if not live:
         return Task(plan, stages, log, **hooks)
     from agents.worker_live import taken

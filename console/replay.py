@@ -16,7 +16,7 @@ from console.risk_write import Json
 EXAMPLES = (
     "2026-11-23 --speed max --json",
     "live --split --log memory",
-    "live --from-time 2026-11-23T14:00 --to-time 2026-11-23T15:00 --speed 1",
+    "live --from-time 2026-11-23T14:00 --speed 1",
 )
 
 
@@ -45,7 +45,7 @@ def replay() -> None:
     """Play a recorded day again through the same agents; tapedeck replay DAY means tapedeck replay play DAY."""
 
 
-@app.command(epilog="\b\nExamples:\n" + "\n".join(f"  tapedeck replay {e}" for e in EXAMPLES))
+@app.command(epilog="\b\nExamples:\n" + "\n".join(f"  tapedeck replay play {e}" for e in EXAMPLES))
 def play(
     context: typer.Context,
     what: Annotated[

@@ -1,4 +1,4 @@
-"""Stress on a replay's input: bursts, and faults of the line, each at a moment of log time. Pure, and the same each time.
+"""Stress on a replay's input: bursts, and faults of the line, each at a moment of log time. The same each time.
 
 Where no input is lost (burst, stall, duplicate, broker-pause, task-kill) the orders must be those of the calm replay.
 """

@@ -10,6 +10,7 @@ from replay.plan import PlayPlan, open_run
 from replay.recording import Recording, open_recording
 from replay.replay_plan import ReplayPlan
 from replay.replay_what import asked_for
+from replay.shadow import ShadowPlan, check_name, open_shadow
 from replay.stress import stress_of
 from schemas.catalog import RAW
 from schemas.header import Header, pack
@@ -82,3 +83,25 @@ def a_day_whose_beginning_was_removed(_: Desk) -> Any:
 @trigger("config.bad_stress")
 def a_fault_without_a_moment(_: Desk) -> Any:
     return stress_of(["gap"], [], 1.0)
+
+
+def live(model: str = "m", partitions: int = 1) -> ShadowPlan:
+    opening = msgspec.structs.replace(PLAN.opening(), partitions=partitions)
+    return ShadowPlan("c", Recording(MemoryLog(), "", opening, (), {}, {}, {}), {"sha256": model})
+
+
+@trigger("config.shadow_partitions")
+def a_shadow_of_a_desk_of_two_partitions(_: Desk) -> Any:
+    return open_shadow(MemoryLog(), live(partitions=2))
+
+
+@trigger("config.shadow_taken")
+def another_model_under_the_same_name(_: Desk) -> Any:
+    log = MemoryLog()
+    append(log, live("one").opening, namespace="shadow.c.")
+    return open_shadow(log, live("two"))
+
+
+@trigger("config.shadow_name")
+def a_name_with_a_dot(_: Desk) -> Any:
+    return check_name("a.b")
