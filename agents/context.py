@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from schemas.codec import decode_any
-from schemas.control import RunOpened
+from schemas.control import Halt, LimitsChanged, Resume, RunOpened
 from schemas.definition import Definition
 from schemas.errors import BadFrame, SnapshotError
 from schemas.partitions import partition_of
@@ -22,6 +22,8 @@ from streams.log import Log
 logger = logging.getLogger(__name__)
 
 NO_SLOT = -1
+REPEATED = ("replay.", "shadow.")
+"""Namespaces of plays whose control topic holds what people had said."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,7 @@ class Context:
         instruments: Definitions in the order of their slots (ascending instrument_id).
         folder: Where the paths of the desk's own code begin.
         partition: Of whose instruments these agents take care, where the run has several.
+        said: In a play that repeats a recorded day: what people had said, to take effect at its log time, in order.
         slots: int32, shape (highest instrument_id + 1,): dense slot by instrument_id, ``NO_SLOT`` where undefined.
     """
 
@@ -41,6 +44,7 @@ class Context:
     slots: npt.NDArray[np.int32]
     folder: Path = Path()
     partition: int = 0
+    said: tuple[Halt | Resume | LimitsChanged, ...] = ()
 
     def owns(self, instrument: str) -> bool:
         """Whether an instrument (``market:symbol``) is of this partition."""
@@ -81,7 +85,11 @@ def read_context(log: Log, namespace: str, folder: Path = Path()) -> Context:
         raise SnapshotError(
             "no run was opened here", kind="no_run", where=topic_name(namespace, "control"), allowed="a run record"
         )
-    return context_of(opened[-1], _documents(log, topic_name(namespace, "definitions"), Definition), folder)
+    context = context_of(opened[-1], _documents(log, topic_name(namespace, "definitions"), Definition), folder)
+    if opened[-1].mode == "live" or not namespace.startswith(REPEATED):
+        return context
+    said = _documents(log, topic_name(namespace, "control"), (Halt, Resume, LimitsChanged))
+    return replace(context, said=tuple(said))
 
 
 def _documents(log: Log, topic: str, event: Any) -> list[Any]:

@@ -108,6 +108,14 @@ class Risk:
         """State from a snapshot."""
         return RiskState.load(data, self._context)
 
+    def _hear(self, state: RiskState, now: int) -> None:
+        """Play: what people had said by ``now``; live it comes on ``control``."""
+        said = self._context.said
+        while state.heard < len(said) and said[state.heard].ts <= now:
+            if state.standing.apply(said[state.heard]):
+                state.relimit(self._context)
+            state.heard += 1
+
     def _apply_due(self, state: RiskState, now: int) -> bool:
         """Play: apply the reports due by ``now``; False while one of them is still to come. Live nothing is due."""
         if self._live:
@@ -137,6 +145,7 @@ class Risk:
     def _decide(self, state: RiskState, intent: Intent, slot: int, index: int, out: Out) -> None:
         definition = self._context.instruments[slot]
         state.now = max(state.now, intent.ts)
+        self._hear(state, intent.ts)
         made = (
             self._checks_of_cancel(state, intent, slot)
             if intent.action == "cancel"

@@ -34,6 +34,7 @@ class RiskState:
         clock: Newest clock record, ns; None before any, and in play.
         answers: Approvals that have no final report, and reports that are not due.
         standing: Halts and limits in force.
+        heard: Play: how much of what people had said has taken effect.
         strangers: Live: reports that answer no open approval of ours, and change nothing.
         instruments: Their ids by slot.
         limits: Limits in force by slot. This and what follows is derived from ``standing`` by ``relimit``.
@@ -55,6 +56,7 @@ class RiskState:
         self.answers = Answers()
         self.standing = Standing()
         self.strangers = 0
+        self.heard = 0
         self.limits: list[Limits] = []
         self.lacks: list[bool] = []
         self.rate_max: int | None = None
@@ -104,6 +106,7 @@ class RiskState:
             "instruments": self.instruments, "decided": self.decided, "approved_at": list(self.approved_at),
             "now": self.now, "clock": self.clock, "open": {k: list(v) for k, v in self.open.items()},
             "answers": self.answers.dump(), "standing": self.standing.dump(), "strangers": self.strangers,
+            **({"heard": self.heard} if self.heard else {}),
         }  # fmt: skip
         return dump(KIND, arrays, values)
 
@@ -128,6 +131,6 @@ class RiskState:
         answers["pending"] = [[name, due, slots[old]] for name, due, old in answers["pending"]]
         state.answers = Answers.load(answers)
         state.standing = Standing.load(values["standing"])
-        state.strangers = values["strangers"]
+        state.strangers, state.heard = values["strangers"], values.get("heard", 0)
         state.relimit(context)
         return state

@@ -38,7 +38,7 @@ def main(argv: list[str]) -> int:
     """Run the task to its end; returns the exit code."""
     spec = msgspec.json.decode(argv[0], type=WorkerSpec)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
-    threading.Thread(target=_end_with_supervisor, args=(spec.lease_s or None,), daemon=True).start()
+    threading.Thread(target=end_with_supervisor, args=(spec.lease_s or None,), daemon=True).start()
     use_kernel_cache()
     with session(_say_log):
         return _run(spec)
@@ -93,13 +93,17 @@ def _task(spec: WorkerSpec) -> Any:
     from agents.context import read_context
     from agents.topology import TaskHops
     from agents.warm import warm
+    from streams.guarded import GuardedLog
     from streams.kafka import connect
+    from streams.recorded_order import load_order
     from streams.runner import Task
     from streams.task_plan import TaskPlan
 
-    live = spec.mode == "live"
+    live = spec.mode == "live" and not spec.recorded
     hops = TaskHops(spec.task, tuple(spec.hops), spec.partition, spec.partitions)
-    log = connect(spec.bootstrap)
+    log: Any = connect(spec.bootstrap)
+    if spec.namespace:
+        log = GuardedLog(log, spec.namespace)
     context = read_context(log, spec.namespace, Path(spec.folder))
     if live and context.run.run != spec.run:
         from agents.worker_live import Succeeded
@@ -115,12 +119,23 @@ def _task(spec: WorkerSpec) -> Any:
     # The venue goes by log time in every run: driven by orders, it waits for the tick that answers each.
     mode = "play" if "venue" in spec.hops else spec.mode
     plan = TaskPlan(
-        name=spec.task, namespace=spec.namespace, source=spec.source, run=context.run.run, mode=mode, lasting=live,
-        partition=hops.partition, state_partition=hops.state_partition, commit_every_batch=hops.commit_every_batch,
-        writers=spec.writers, owner=f"{socket.gethostname()}/{os.getppid()}",
+        name=spec.task, namespace=spec.namespace, source=spec.source, run=context.run.run, mode=mode,
+        lasting=live or bool(spec.borrowed), partition=hops.partition, state_partition=hops.state_partition,
+        commit_every_batch=hops.commit_every_batch, writers=spec.writers,
+        owner=f"{socket.gethostname()}/{os.getppid()}",
         bad_share_max=spec.bad_share_max, bad_min=spec.bad_min, build=context.run.build,
+        recorded=load_order(Path(spec.recorded)) if spec.recorded else None, borrowed=spec.borrowed,
     )  # fmt: skip
+    if spec.merged:
+        from streams.ordered import OrderedLog
+
+        order = msgspec.json.decode(Path(spec.merged).read_bytes(), type=list[str])
+        log = OrderedLog(log, spec.namespace, plan.topic(stages[0].reads), order)
     hooks: Any = {"failpoint": _die_after(spec.die_after), "on_reject": _say_reject}
+    if spec.borrowed:
+        from agents.shadowing import Shadowing
+
+        return Shadowing(Task(plan, stages, log, **hooks))
     if not live:
         return Task(plan, stages, log, **hooks)
     from agents.worker_live import taken
@@ -198,7 +213,7 @@ def _say_reject(letter: DeadLetter) -> None:
     say("reject", **notice(letter))
 
 
-def _end_with_supervisor(lease_s: float | None) -> None:
+def end_with_supervisor(lease_s: float | None) -> None:
     """End when standard input closes; with a lease also when nothing has come on it for so long."""
     # Unbuffered: a thread that sits in sys.stdin would hold its lock when the interpreter ends.
     while select.select([0], [], [], lease_s)[0] and os.read(0, 4096):

@@ -40,6 +40,9 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
         bad_min: So many must be refused before their share counts.
         feed: Of the feed.
         folder: Where the paths of the desk's own code begin.
+        borrowed: Full names of topics of another run that are read, by table name.
+        recorded: File of the order that a replay's task follows (``streams/recorded_order.py``); empty: none.
+        merged: File of the order in which several writers' records are taken (``streams/ordered.py``); empty: none.
         metrics_host: Where its metrics listen.
         metrics_port: At which port; 0 for a free one, None for no metrics.
     """
@@ -60,6 +63,9 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     bad_min: int = BAD_MIN
     feed: FeedSpec | None = None
     folder: str = "."
+    borrowed: dict[str, str] = {}
+    recorded: str = ""
+    merged: str = ""
     metrics_host: str = ""
     metrics_port: int | None = None
 

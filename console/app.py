@@ -11,7 +11,23 @@ from typing import Annotated
 
 import typer
 
-from console import broker, chaos, demo, dlq, doctor, feed, init, release, replay, risk, top, topics, trace, up
+from console import (
+    broker,
+    chaos,
+    demo,
+    dlq,
+    doctor,
+    feed,
+    init,
+    release,
+    replay,
+    risk,
+    shadow,
+    top,
+    topics,
+    trace,
+    up,
+)  # fmt: skip
 from console.file_lists import CaptureCommand
 from console.terminal import emit
 from streams.logs import FORMAT_VARIABLE, JSON, TEXT, use
@@ -63,6 +79,8 @@ app.command(
 app.add_typer(feed.app, name="feed")
 app.add_typer(risk.app, name="risk")
 app.add_typer(release.app, name="release")
+app.add_typer(replay.app, name="replay")
+app.add_typer(shadow.app, name="shadow")
 app.add_typer(topics.app, name="topics")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(broker.app, name="broker")

@@ -120,6 +120,10 @@ SNAPSHOT = {
         "A source's last number cannot be read back, because its records are gone.",
         "Restore the end of the topic, or publish under another source name.",
     ),
+    "no_start": (
+        "No state of that time is there for a replay to begin with, and the log does not reach back to its beginning.",
+        "Replay a later day, or one whose state was archived.",
+    ),
     "no_run": ("No run was opened in this namespace.", "Open one, or name the right namespace."),
 }
 

@@ -71,8 +71,8 @@ class Task:
         self._fused_next = (*(stage.reads for stage in self.stages[1:]), "")
         self._waits: tuple[str, ...] = ()
         self._end: End | None = None
-        self._finished = self._snapshots = 0
-        self._dirty = False
+        self._finished = 0 if plan.recorded is None else len(self.stages)  # a live run's stages have no end
+        self._snapshots, self._dirty = 0, False
         self._cause_max = -1
         self._committed_at = monotonic()
         self._held_since: float | None = None
@@ -345,7 +345,7 @@ class Task:
             "succession": None if self.succession is None else self.succession.document(),
             "stages": [s.name for s in self.stages],
             "input": {name: getattr(self._input, name) for name in ("offset", "ordinal", "seqs")},
-            "sides": self._sides.positions(),
+            "sides": self._sides.positions(self._outputs.sides_told),
             "outputs": self._outputs.marks(recovering=self.inputs <= self._cause_max),
             "breaker": self._breaker.dump(),
             "recovery": self.recovery.told(),

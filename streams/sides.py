@@ -4,6 +4,8 @@ In play they are read only when an agent waits for them, and take effect by log 
 matter. Live, all that can be fetched is applied before each primary batch, and while there is none; the place of each
 (the ordinal of the input before which it was applied) rides in the header of the next record to every output partition,
 and recovery applies each at its recorded place. Nothing is placed freely below the highest cause seen in any output.
+A place that no record has told by a commit is told by the next one after it: the committed outputs alone name every
+place that an effect can be seen of, whatever becomes of the snapshots. A replay is given all of them from outside.
 
 What is applied at one place is recorded once a topic: how far it was read. So the topics of one place must commute:
 what an agent knows after them may not depend on which it was told first. Each topic's own order is kept.
@@ -16,6 +18,7 @@ from __future__ import annotations
 
 import logging
 import zlib
+from collections import deque
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -37,6 +40,8 @@ PLACE_RECORDS_MAX = 4_096
 """Side records applied at one place in one go, each topic; what is left follows at the next."""
 CLOCK_STOPPED = 2**64 - 1
 """In place of a ``seq`` of the clock: here the task judged, by the wall, that the clock had stopped."""
+NEVER_FREE = 2**63
+"""Highest cause of a recorded order that is the whole order: beyond it nothing is placed."""
 COMMITTED = frozenset({"control"})
 """Table names of the side topics that are read as committed."""
 
@@ -51,6 +56,13 @@ def in_order(sides: Iterable[Side]) -> list[Side]:
     return sorted(sides, key=lambda side: (side.place, side.seq == CLOCK_STOPPED, side))
 
 
+def _stands_for(newer: Side, older: Side) -> bool:
+    """Whether a place tells all that another does: the same place and writer, and not a stop of the clock."""
+    return older.seq != CLOCK_STOPPED and (newer.place, newer.input, newer.partition, newer.writer_crc) == (
+        older.place, older.input, older.partition, older.writer_crc
+    )  # fmt: skip
+
+
 class Sides:
     """All side inputs of a task, by table name."""
 
@@ -59,7 +71,11 @@ class Sides:
         names = sorted({name for stage in stages for name in stage.sides})
         self._inputs = {
             name: Input(
-                log, plan.topic(name), plan.partition_of(name), accepts=schemas_of(name), writer=plan.writers.get(name)
+                log,
+                plan.side_topic(name),
+                plan.partition_of(name),
+                accepts=schemas_of(name),
+                writer=plan.writers.get(name),
             )
             for name in names
         }
@@ -67,8 +83,9 @@ class Sides:
         self._numbers = {name: i for i, name in enumerate(names)}
         self._log = log
         self._readers: list[Reader] = []
+        self._reader_of: dict[str, Reader] = {}
         self._placed: list[Side] = []
-        self._recorded: list[Side] = []
+        self._recorded: deque[Side] = deque()
         self._cause_max = -1
         self._begun = 0
         self.clock_ns = 0
@@ -88,6 +105,9 @@ class Sides:
         """Start fetching ahead, from where the snapshot stands."""
         if self._readers:
             return
+        if self._plan.recorded is not None:
+            self._open_each()
+            return
         ahead = self._catch_up() if self._plan.mode == "live" else {}
         for committed in (False, True):
             start = {
@@ -97,6 +117,13 @@ class Sides:
             }
             if start:
                 self._readers.append(self._log.reader(start, committed=committed))
+
+    def _open_each(self) -> None:
+        """A reader for each topic: only as much of it is read as the recorded order asks for."""
+        for source in self._inputs.values():
+            reader = self._log.reader({(source.topic, source.partition): source.offset})
+            self._reader_of[source.topic] = reader
+            self._readers.append(reader)
 
     def _catch_up(self) -> dict[str, int]:
         """Have at hand all that people have said so far, before anything is placed; gives where to read on.
@@ -130,7 +157,7 @@ class Sides:
             return False
         applied = False
         while self._recorded and self._recorded[0].place <= ordinal:
-            self._apply_recorded(self._recorded.pop(0), stages, states)
+            self._apply_recorded(self._recorded.popleft(), stages, states)
             applied = True
         if not self.free(ordinal) or not self._gather():
             return applied
@@ -174,9 +201,9 @@ class Sides:
         """
         return tuple(self._placed[known:])
 
-    def committed(self) -> None:
-        """The snapshot now holds what the places stood for."""
-        self._placed.clear()
+    def committed(self, told: int) -> None:
+        """The snapshot now holds what the places stood for; those behind the first ``told`` are still to be told."""
+        del self._placed[:told]
 
     def recall(self, sides: set[Side], cause_max: int, ordinal: int = 0) -> None:
         """The order that a former life recorded, to be followed before anything is placed freely.
@@ -186,15 +213,23 @@ class Sides:
             cause_max: Highest cause that its outputs show.
             ordinal: Where the snapshot stands: what was placed before that input has taken effect in it.
         """
-        self._recorded = in_order(sides)
-        self._cause_max = cause_max
         self._begun = ordinal
+        if self._plan.recorded is not None:
+            self._recorded = deque(side for side in self._plan.recorded if side.place >= ordinal)
+            self._cause_max = NEVER_FREE
+            return
+        self._recorded = deque(in_order(sides - set(self._placed)))
+        self._cause_max = cause_max
 
-    def positions(self) -> dict[str, Any]:
-        """Positions by table name, for the snapshot."""
+    def positions(self, told: int = 0) -> dict[str, Any]:
+        """Positions by table name, for the snapshot; with the places that no record will have told by then."""
         found: dict[str, Any] = {
-            name: {"offset": s.offset, "seqs": s.seqs, "ended": s.ended} for name, s in self._inputs.items()
+            name: {"offset": s.offset, "seqs": s.seqs, "ended": s.ended, "untold": []}
+            for name, s in self._inputs.items()
         }
+        for side in self._placed[told:]:
+            name = next(n for n, i in self._numbers.items() if i == side.input)
+            found[name]["untold"].append([side.place, side.partition, side.writer_crc, side.seq])
         if self.clock_stopped:
             found["clock"]["stopped"] = True
         return found
@@ -205,6 +240,9 @@ class Sides:
             source = self._inputs[name]
             source.offset, source.seqs = position["offset"], dict(position["seqs"])
             source.ended = position["ended"]
+            for place, partition, writer_crc, seq in position.get("untold", ()):
+                self._placed.append(Side(place, self._numbers[name], partition, writer_crc, seq))
+        self._placed = in_order(self._placed)
 
     def close(self) -> None:
         """Release the readers."""
@@ -231,8 +269,12 @@ class Sides:
         """Read until the given side has something; the others' records wait in a list of their own."""
         self.open()
         until = monotonic_s() + SIDE_WAIT_S
+        alone = self._reader_of.get(source.topic)
         while not source.buffered and monotonic_s() < until:
-            self._take(RECORDS_MAX, SIDE_POLL_S)
+            if alone is None:
+                self._take(RECORDS_MAX, SIDE_POLL_S)
+            else:
+                source.add(alone.read(RECORDS_MAX, SIDE_POLL_S))
         return source.buffered
 
     def _take(self, records_max: int, wait_s: float) -> int:
@@ -276,6 +318,8 @@ class Sides:
                     place=ordinal, input=self._numbers[name], partition=self._inputs[name].partition,
                     writer_crc=zlib.crc32(writer.encode()), seq=seq - 1,
                 )  # fmt: skip
+                # At one place the newest of a writer says it all: while no input comes, the clock's must not pile up.
+                self._placed = [s for s in self._placed if not _stands_for(side, s)]
                 self._placed.append(side)
 
     def _apply_stop(self, side: Side, stages: Sequence[Agent], states: Sequence[Any]) -> None:

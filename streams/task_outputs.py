@@ -60,6 +60,11 @@ class TaskOutputs:
         }
         self._held = [self._rows[name] for name in names if name in passed_on]
 
+    @property
+    def sides_told(self) -> int:
+        """How many of the places that side records were given since the last commit some record has told."""
+        return max(output.sides_told for output in self.outputs.values())
+
     def serve(self, wait_s: float) -> float:
         """Handle delivery reports, and publish all rows that are held when the first are due.
 
@@ -133,7 +138,7 @@ class TaskOutputs:
         self._writer.append(topic, partition, key, data, header)
         self._writer.commit()
         self.begun = False
-        self._sides.committed()
+        self._sides.committed(self.sides_told)
         for output in self.outputs.values():
             output.sides_told = 0
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from schemas.header import Side
 from schemas.topics import is_spread, topic_name
 from streams.admission import Writers
 from streams.breaker import BAD_MIN, BAD_SHARE_MAX
@@ -16,6 +17,9 @@ from streams.inputs import FRAMES_MAX
 COMMIT_INTERVAL_S = 2.0
 """Longest time between commits of a task that does not commit every batch."""
 
+
+RECORDED = "recorded."
+"""In a replay's namespace: before the topics that hold what the live run's tasks heard beside their input."""
 
 HEARTBEAT_S = 5.0
 """Longest time between commits of a live task, whether anything came or not: committed progress shows that it lives."""
@@ -52,6 +56,9 @@ class TaskPlan:
             named takes records of any writer.
         build: Hash of the code, for the snapshots to name; empty where nobody asks.
         owner: Who runs it, as its snapshots tell: host and process.
+        borrowed: Full names of topics of another run that are read, by table name: a shadow reads the live ticks.
+        recorded: A replay of a live run: the place of every side record, as the run recorded it, in order. Then nothing
+            is placed freely, and sides are read from what was recorded (``RECORDED``), not from what the replay makes.
     """
 
     name: str
@@ -74,10 +81,18 @@ class TaskPlan:
     writers: Mapping[str, Writers] = field(default_factory=dict)
     build: str = ""
     owner: str = ""
+    borrowed: Mapping[str, str] = field(default_factory=dict)
+    recorded: tuple[Side, ...] | None = None
 
     def topic(self, table_name: str) -> str:
-        """Full topic name of a table name in this run."""
-        return topic_name(self.namespace, table_name, self.source)
+        """Full topic name of a table name in this run, or of the one that it is borrowed from."""
+        return self.borrowed.get(table_name) or topic_name(self.namespace, table_name, self.source)
+
+    def side_topic(self, table_name: str) -> str:
+        """Full name of a topic that is read beside the primary one."""
+        if self.recorded is None:
+            return self.topic(table_name)
+        return topic_name(self.namespace + RECORDED, table_name, self.source)
 
     def partition_of(self, table_name: str) -> int:
         """Partition of a topic that this task reads or writes; of ``state`` see ``state_partition``."""

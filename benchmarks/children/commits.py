@@ -68,7 +68,7 @@ class PlainTask(runner.Task):
     def commit(self) -> None:
         self._outputs.prepare()
         self._outputs.begun = self._dirty = False
-        self._sides.committed()
+        self._sides.committed(self._outputs.sides_told)
         for output in self._outputs.outputs.values():
             output.sides_told = 0
         self._committed_at = self._monotonic()

@@ -14,7 +14,16 @@ from schemas import errors
 from schemas.error_kinds import GROUPS, KINDS
 from schemas.error_page import page
 from schemas.errors import TapedeckError
-from tests.kinds import cluster_kinds, input_kinds, live_kinds, log_kinds, refused_kinds, risk_kinds, use_kinds
+from tests.kinds import (
+    cluster_kinds,
+    input_kinds,
+    live_kinds,
+    log_kinds,
+    refused_kinds,
+    replay_kinds,
+    risk_kinds,
+    use_kinds,
+)
 from tests.kinds.registry import ON_KAFKA, TRIGGERS, Desk, came
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -33,6 +42,7 @@ assert {
     log_kinds,
     live_kinds,
     refused_kinds,
+    replay_kinds,
     risk_kinds,
 }  # imported for what they register
 

@@ -334,7 +334,7 @@ def test_a_lease_is_renewed_on_standard_input_for_those_who_have_one(make: Make,
 
 
 def test_a_worker_with_a_lease_ends_when_its_supervisor_falls_silent() -> None:
-    code = "from agents.worker import _end_with_supervisor as end; end({})"
+    code = "from agents.worker import end_with_supervisor as end; end({})"
     silent = subprocess.Popen([sys.executable, "-c", code.format(0.2)], stdin=subprocess.PIPE, cwd=REPOSITORY)
     patient = subprocess.Popen([sys.executable, "-c", code.format(None)], stdin=subprocess.PIPE, cwd=REPOSITORY)
     try:

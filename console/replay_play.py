@@ -1,0 +1,225 @@
+"""A replay under a person's eyes: how far the tape has run, the verdict at its end, ctrl-C in between."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from console.demo_plan import kills_of, run_id
+from console.interrupts import Interrupted, Interrupts
+from console.play import DONE, INTERRUPTED, UNSOUND, make_folder
+from console.reporter import Reporter
+from console.terminal import complain, emit, is_screen, show
+from replay.kafka_replay import KafkaReplay
+from replay.recording import Recording
+from replay.replay_plan import ReplayPlan, Since
+from replay.replay_report import keep, reported
+from replay.replay_what import Asked, asked_for
+from replay.replaying import MemoryReplay, Replaying
+from replay.stress import Stress
+from schemas.errors import ConfigError
+from streams.clock import monotonic_s
+from streams.home import runs_dir
+from streams.kafka import connect
+from streams.logs import about
+
+NANOS = 1_000_000_000
+TELL_S = 5.0
+"""How often a line tells how far it is, where there is no screen."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """The flags as given."""
+
+    what: str
+    since: str
+    until: str
+    speed: float
+    source: Since
+    split: bool | None
+    kills: Sequence[str]
+    on_kafka: bool
+    model: Path | None = None
+    simulated: bool = False
+    stress: Stress = field(default_factory=Stress)
+
+
+def play_again(bootstrap: str, wanted: Wanted, *, as_json: bool) -> int:
+    """Play, compare, report; returns the exit code.
+
+    Raises:
+        TapedeckError: It could not be played to its end; every process of it has ended.
+    """
+    _check_stress(wanted, bootstrap)
+    log = connect(bootstrap)
+    asked = asked_for(log, wanted.what, wanted.since, wanted.until)
+    recording = asked.open(log)
+    split = recording.opening.split if wanted.split is None else wanted.split
+    plan = ReplayPlan(run_id(), recording, split, wanted.speed, wanted.source)
+    kills = {task: tuple(after) for task, after in kills_of(wanted.kills, plan.tasks).items()}
+    plan = replace(
+        plan, kills=kills, simulated=wanted.simulated, stress=wanted.stress, model=_model(wanted.model, recording)
+    )
+    folder = runs_dir() / plan.run
+    make_folder(folder)
+    about(run=plan.run)
+    bar = _Bar(plan, as_json)
+    replay = _opened(log, plan, asked, bar, wanted.on_kafka)
+    with Interrupts() as interrupts:
+        try:
+            interrupts.on_first(replay.stop)
+            replay.run(lambda: bar.look(replay))
+            interrupts.on_first(None)
+            bar.close()
+            report = reported(plan, replay.log, replay.elapsed_s, replay.behind, whole=not interrupts.count)
+        except Interrupted:
+            bar.close()
+            complain("interrupted at once; what was committed is in the run's topics", event="interrupted",
+                     code="interrupted", exit=INTERRUPTED)  # fmt: skip
+            return INTERRUPTED
+        finally:
+            bar.close()
+            replay.close()
+    report["what"] = asked.what
+    keep(report, folder)
+    tell(report, as_json=as_json)
+    if interrupts.count:
+        return INTERRUPTED
+    return DONE if report["identical"] or plan.asks else UNSOUND
+
+
+def _check_stress(wanted: Wanted, bootstrap: str) -> None:
+    """Refuse to pause a broker that is not this home's own, before anything starts."""
+    if any(fault.kind == "broker-pause" for fault in wanted.stress.faults):
+        from streams.broker import EmbeddedBroker
+
+        own = EmbeddedBroker().status()
+        if not wanted.on_kafka or own.bootstrap != bootstrap:
+            raise ConfigError(
+                "there is no embedded broker to pause", kind="bad_stress",
+                got=bootstrap if wanted.on_kafka else "memory", allowed="the embedded broker",
+                where="--inject broker-pause",
+            )  # fmt: skip
+
+
+def _model(path: Path | None, recording: Recording) -> dict[str, Any] | None:
+    """Another model, checked against the recording's feature view.
+
+    Raises:
+        ConfigError: It is of another view, or no model.
+    """
+    if path is None:
+        return None
+    from agents.plugins import view_of
+    from models.linear import load_file
+
+    view = view_of(recording.context)
+    return load_file(path, view=view.hash, features=view.names).artefact
+
+
+def _opened(log: Any, plan: ReplayPlan, asked: Asked, bar: _Bar, on_kafka: bool) -> Replaying:
+    if not on_kafka:
+        return MemoryReplay(plan)
+    reporter = Reporter(bar.say, plan.kills)
+    folder = runs_dir() / plan.run
+    return KafkaReplay(log, plan, folder, (asked.since_ns, asked.until_ns), reporter.event)
+
+
+def tell(report: dict[str, Any], *, as_json: bool) -> None:
+    """A report: its verdict for people, or all of it as JSON."""
+    if as_json:
+        emit(orjson.dumps(report).decode())
+        return
+    rate = report["ticks_per_s"]
+    lines = [
+        f"run       {report['run']} of {report['recorded']['run']}, speed {report['speed']}",
+        f"ticks     {report['ticks']:,}" + (f" at {rate:,} a second" if rate else ""),
+        f"orders    {report['orders']:,}",
+        f"compared  {sum(report['compared'].values()):,} rows and documents with the recording",
+    ]
+    if report["asks"] == "what if":
+        lines.append("asked     what if: the paper venue answers, without market impact")
+    if report["identical"]:
+        lines.append(f"verdict   identical: {report['digest'][:16]}")
+    elif report["first_divergence"] is None:
+        lines.append("verdict   nothing to compare")
+    else:
+        first = report["first_divergence"]
+        fields = f": {', '.join(first['fields'])}" if first.get("fields") else ""
+        lines.append(f"verdict   DIFFERENT: {first['topic']} seq {first['seq']} {first['kind']}{fields}")
+    whole = report["tick_to_order"]
+    if whole["count"]:
+        lines.append(f"latency   tick to order p50 {whole['p50_us']:,.0f} µs, p99 {whole['p99_us']:,.0f} µs")
+    if report["speed"] == "max":
+        lines.append("          as fast as it goes: latencies are not comparable with live ones")
+    elif report["behind"]["since_ns"]:
+        lines.append(
+            f"          the machine did not keep up from {_clock(report['behind']['since_ns'])} on, "
+            f"by up to {report['behind']['most_ms']:,.0f} ms: latencies are not comparable"
+        )
+    show("\n".join(lines))
+
+
+class _Bar:
+    """The event clock, the share that has been fed and the time left."""
+
+    def __init__(self, plan: ReplayPlan, as_json: bool) -> None:
+        import sys
+
+        self._last = 0.0
+        self._first = 0
+        self._span = _span(plan)
+        self._bar: Any = None
+        self._quiet = as_json
+        if not as_json and is_screen(sys.stderr):
+            from rich.console import Console
+            from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+
+            self._bar = Progress(
+                TextColumn("{task.description}"), BarColumn(), TextColumn("{task.percentage:>3.0f}%"),
+                TimeRemainingColumn(), console=Console(stderr=True), transient=True,
+            )  # fmt: skip
+            self._task = self._bar.add_task("starting", total=self._span[1] - self._span[0] or 1)
+            self._bar.start()
+
+    def say(self, line: str) -> None:
+        """A line about what happened."""
+        complain(line)
+
+    def look(self, replay: Replaying) -> None:
+        """Show how far it is."""
+        if self._bar is not None and replay.time:
+            self._bar.update(self._task, completed=replay.time - self._span[0], description=_clock(replay.time))
+        elif not self._quiet and monotonic_s() - self._last > TELL_S and replay.time:
+            self._last = monotonic_s()
+            share = (replay.time - self._span[0]) / max(self._span[1] - self._span[0], 1)
+            left = replay.elapsed_s * (1 - share) / share if share > 0 else 0.0
+            complain(f"{_clock(replay.time)}  {share:.0%}  {left:.0f} s left", event="progress")
+
+    def close(self) -> None:
+        """Take it off the screen."""
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+
+def _span(plan: ReplayPlan) -> tuple[int, int]:
+    """Receive times of the first and the last payload."""
+    first = last = 0
+    for partition, begin in plan.recording.begin.items():
+        for record, header in plan.recording.scan("raw.<source>", partition, begin):
+            if record.offset >= plan.recording.end[partition]:
+                break
+            if header is not None:
+                first, last = first or header.time, max(last, header.time)
+    return first, last
+
+
+def _clock(ns: int) -> str:
+    return f"{datetime.fromtimestamp(ns / NANOS, UTC):%Y-%m-%d %H:%M:%S}"

@@ -1,0 +1,87 @@
+"""A shadow under a person's eyes: it follows until it is told to end, and then says what it came to."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from console.interrupts import Interrupted, Interrupts
+from console.play import DONE, INTERRUPTED
+from console.reporter import Reporter
+from console.terminal import complain, emit, show
+from replay.recording import open_recording
+from replay.shadow import Shadow, ShadowPlan, check_name, open_shadow
+from replay.shadow_report import shadow_report
+from streams.clock import monotonic_s, wall_ns
+from streams.kafka import KafkaLog, connect
+
+
+def follow(bootstrap: str, name: str, model: Path, seconds: float | None, *, as_json: bool) -> int:
+    """Run a shadow; returns the exit code.
+
+    Raises:
+        TapedeckError: It cannot be opened, or one of its tasks cannot be kept alive.
+    """
+    log = connect(bootstrap)
+    plan = _plan(log, name, model)
+    opened = open_shadow(log, plan)
+    complain(f"shadow {name} {'begins flat' if opened else 'goes on where it stood'}; ctrl-C ends it")
+    shadow = Shadow(log, plan, Reporter(complain, {}).event)
+    with Interrupts() as interrupts:
+        try:
+            interrupts.on_first(shadow.stop)
+            began: list[tuple[float, int]] = []
+
+            def over() -> bool:
+                if not began:
+                    began.append((monotonic_s(), wall_ns()))
+                return seconds is not None and monotonic_s() - began[0][0] >= seconds
+
+            shadow.run(over)
+        except Interrupted:
+            return INTERRUPTED
+        finally:
+            shadow.close()
+    tell(shadow_report(log, plan, began[0][1] if began else None), as_json=as_json)
+    log.close()
+    return DONE
+
+
+def report_of(bootstrap: str, name: str, model: Path) -> dict[str, Any]:
+    """What a shadow came to so far.
+
+    Raises:
+        TapedeckError: There is no live run, or the model is none.
+    """
+    log = connect(bootstrap)
+    return shadow_report(log, _plan(log, name, model), None)
+
+
+def tell(report: dict[str, Any], *, as_json: bool) -> None:
+    """A report, for people or as JSON."""
+    if as_json:
+        emit(orjson.dumps(report).decode())
+        return
+    lines = [
+        f"shadow    {report['run']}: {report['ticks']:,} ticks, {report['intents']:,} intents, "
+        f"{report['orders']:,} orders, {report['fills']:,} fills (simulated)"
+    ]
+    if report["tick_to_order"]["count"]:
+        lines.append(f"latency   tick to order p50 {report['tick_to_order']['p50_us']:,.0f} µs")
+    for side, figures in (report["live_tick_to_order"] or {}).items():
+        if figures["count"]:
+            lines.append(f"live      {side} the shadow: tick to order p50 {figures['p50_us']:,.0f} µs, "
+                         f"p99 {figures['p99_us']:,.0f} µs over {figures['count']:,} orders")  # fmt: skip
+    show("\n".join(lines))
+
+
+def _plan(log: KafkaLog, name: str, model: Path) -> ShadowPlan:
+    from agents.plugins import view_of
+    from models.linear import load_file
+
+    check_name(name)
+    live = open_recording(log)
+    view = view_of(live.context)
+    return ShadowPlan(name, live, load_file(model, view=view.hash, features=view.names).artefact)

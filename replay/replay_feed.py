@@ -1,0 +1,227 @@
+"""Publishes recorded payloads, or ticks, into a replay's own topic: open loop at their recorded spacing, or flat out.
+
+Each keeps its number, its writer and its receive time. Only the stamp from which latency counts is new: the time at
+which it was due. What leaves late is late by that stamp, and the feed says from when on the machine could not keep up.
+"""
+
+from __future__ import annotations
+
+import heapq
+import struct
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import msgspec
+import numpy as np
+
+from replay.due import Due
+from replay.recording import RAW_TOPIC, Recording
+from replay.stress import STALL_NS, Stress
+from schemas.catalog import END
+from schemas.codec import encode
+from schemas.control import End
+from schemas.header import Header, pack
+from schemas.topics import topic_name
+from streams.clock import sleep_s, wall_ns
+from streams.log import Log, Record
+from streams.publisher import FLUSH_S_MAX
+
+BURST_MAX = 256
+"""Records handed over before the feed looks at the clock again."""
+NAP_S_MAX = 0.002
+"""Longest sleep while waiting for the next due time."""
+BEHIND_NS = 100_000_000
+"""A record that leaves so long after it was due: the machine does not keep up."""
+NANOS = 1_000_000_000
+_BORN = struct.Struct("<q")
+CALM = Stress()
+
+
+class Behind(NamedTuple):
+    """How far behind its schedule a feed was.
+
+    Attributes:
+        since: Log time at which it first was, ns; 0: never.
+        most_ns: The longest that anything was late.
+    """
+
+    since: int
+    most_ns: int
+
+
+class ReplayFeed:
+    """One replay's feed; a later life goes on where the log says that the one before stopped.
+
+    Args:
+        log: Where it writes: guarded by the replay's namespace.
+        recording: What it plays.
+        namespace: Of the replay.
+        table_name: The topic that it writes.
+        run: For the end record.
+        speed: Log seconds per wall second; 0 as fast as it goes.
+        origin_ns: Wall time at which the first record is due.
+        stress: What is done to the input.
+
+    Attributes:
+        done: The end record has been published.
+        sent: Records published, by all lives.
+        time: Log time of the newest, ns.
+    """
+
+    def __init__(
+        self, log: Log, recording: Recording, namespace: str, table_name: str, *, run: str, speed: float,
+        origin_ns: int, stress: Stress = CALM,
+    ) -> None:  # fmt: skip
+        self.done = False
+        self.sent = 0
+        self.time = 0
+        self.behind = Behind(0, 0)
+        self._appender = log.appender()
+        self._topic = topic_name(namespace, table_name, recording.source)
+        self._raw = table_name == RAW_TOPIC
+        self._partitions = sorted(recording.begin)
+        self._writers = {
+            p: recording.source if self._raw else recording.writer_of(table_name, p) for p in self._partitions
+        }
+        self._next = dict.fromkeys(self._partitions, 0)
+        self._run, self._speed, self._origin_ns = run, speed, origin_ns
+        self._first: int | None = None
+        self._stopping = False
+        self._held: Due | None = None
+        self._stress = stress
+        self._stalls = [fault.at_ns for fault in stress.faults if fault.kind == "stall"]
+        self._records = stress.line(merged(recording, table_name))
+        for _ in range(sum(log.bounds(self._topic, p)[1] for p in self._partitions)):
+            if (due := next(self._records, None)) is not None:
+                self._count(due)
+
+    @property
+    def first(self) -> int:
+        """Log time of the first record, ns; 0 before any."""
+        return self._first or 0
+
+    def stop(self) -> None:
+        """End early: the end record follows what has been sent."""
+        self._stopping = True
+
+    def turn(self, wait_s: float) -> bool:
+        """Publish what is due, at most ``BURST_MAX``; sleeps a little when nothing is."""
+        if self.done:
+            return False
+        for _ in range(BURST_MAX):
+            held, self._held = self._held, None
+            due = None if self._stopping else held or next(self._records, None)
+            if due is None:
+                self._finish()
+                return True
+            self._stall(due.time)
+            now, at = wall_ns(), self._due(due.time)
+            if self._speed and at > now:
+                self._held = due
+                self._appender.flush(0)
+                sleep_s(min((at - now) / NANOS, max(wait_s, NAP_S_MAX)))
+                return True
+            if self._speed and now - at > self.behind.most_ns:
+                since = self.behind.since or (due.time if now - at > BEHIND_NS else 0)
+                self.behind = Behind(since, now - at)
+            self._publish(due, at if self._speed else now)
+            self._count(due)
+        return True
+
+    def close(self) -> None:
+        """Release the producer."""
+        self._appender.close()
+
+    def _stall(self, time: int) -> None:
+        """Send nothing for a while where a stall was asked for; what follows is late by it."""
+        if self._stalls and time - (time if self._first is None else self._first) >= self._stalls[0]:
+            self._stalls.pop(0)
+            self._appender.flush(FLUSH_S_MAX)
+            sleep_s(STALL_NS / NANOS)
+
+    def _due(self, time: int) -> int:
+        if not self._speed:
+            return 0
+        self._first = time if self._first is None else self._first
+        return self._origin_ns + int(self._stress.offset_ns(max(time, self.time) - self._first) / self._speed)
+
+    def _count(self, due: Due) -> None:
+        self._first = due.time if self._first is None else self._first
+        self.sent += 1
+        self.time = max(self.time, due.time)
+        if due.header is not None and due.header.writer == self._writers[due.partition]:
+            self._next[due.partition] = due.header.seq + due.header.count
+
+    def _publish(self, due: Due, born: int) -> None:
+        record, header = due.record, due.header
+        packed = record.header
+        if packed is not None and header is not None:
+            if self._raw:  # one stamp, and it stands last
+                packed = packed[: -_BORN.size] + _BORN.pack(born)
+            else:
+                stamps = np.full((1, 1 + 2 * len(header.hops)), born, dtype=np.int64)
+                packed = pack(msgspec.structs.replace(header, stamps=stamps, sides=()))
+        self._appender.append(self._topic, due.partition, record.key, record.value, packed)
+
+    def _finish(self) -> None:
+        value = encode(End(run=self._run, ts=max(self.time, 0), inputs=self.sent))
+        for partition in self._partitions:
+            header = Header(
+                schema=END.number, version=END.version, seq=self._next[partition], time=self.time,
+                writer=self._writers[partition],
+            )  # fmt: skip
+            self._appender.append(self._topic, partition, b"", value, pack(header))
+        self._appender.flush(FLUSH_S_MAX)
+        self.done = True
+
+
+def merged(recording: Recording, table_name: str) -> Iterator[Due]:
+    """What is played, of all partitions, by log time; within a partition as it was recorded."""
+    return heapq.merge(
+        *(_of_partition(recording, table_name, p) for p in sorted(recording.begin)), key=lambda due: due[:2]
+    )
+
+
+def _of_partition(recording: Recording, table_name: str, partition: int) -> Iterator[Due]:
+    time = 0
+    for record, header in _stretch(recording, table_name, partition):
+        if header is not None:
+            time = max(time, header.time)
+        yield Due(time, partition, record, header)
+
+
+def _stretch(recording: Recording, table_name: str, partition: int) -> Iterator[tuple[Record, Header | None]]:
+    if table_name == RAW_TOPIC:
+        for record, header in recording.scan(table_name, partition, recording.begin[partition]):
+            if record.offset >= recording.end[partition]:
+                return
+            if header is None or header.schema != END.number:
+                yield record, header
+        return
+    writer = recording.writer_of(table_name, partition)
+    first, last = _roots(recording, partition)
+    reader = next((t for t in recording.tasks if t.hops[0] == "feature" and t.partition == partition), None)
+    state = None if reader is None else recording.states.get(reader.name)
+    seq = 0 if state is None else int(state.values["input"]["seqs"].get(writer, 0))
+    for record, header in recording.scan(table_name, partition):
+        if header is None or header.writer != writer or header.schema == END.number:
+            continue
+        if header.seq + header.count <= seq:
+            continue
+        if state is None and header.time < first:
+            continue
+        if header.time > last:
+            return
+        yield record, header
+
+
+def _roots(recording: Recording, partition: int) -> tuple[int, int]:
+    """Log times of the first and the last payload of a stretch."""
+    first, last = 0, 0
+    for record, header in recording.scan(RAW_TOPIC, partition, recording.begin[partition]):
+        if record.offset >= recording.end[partition]:
+            break
+        if header is not None:
+            first = first or header.time
+            last = max(last, header.time)
+    return first, last

@@ -1,0 +1,111 @@
+"""What a replay came to: the verdict of its comparison, counts, rates, and the latency of each hop."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from replay.hops import HopLatencies
+from replay.parity import Parity, compare
+from replay.recording import Recording
+from replay.replay_feed import Behind
+from replay.replay_plan import ReplayPlan
+from schemas.catalog import END
+from schemas.codec import decode_any
+from schemas.execution import Execution
+from streams.build import build_hash
+from streams.home import runs_dir
+from streams.log import Log
+
+REPORT = "replay.json"
+"""In the run's folder."""
+
+
+def reported(plan: ReplayPlan, log: Log, elapsed_s: float, behind: Behind, *, whole: bool) -> dict[str, Any]:
+    """The report of a replay that has come to its end, or was ended early.
+
+    Args:
+        plan: The replay.
+        log: Where its topics are.
+        elapsed_s: From its first record on.
+        behind: Whether its feed kept up.
+        whole: Whether all of the stretch was fed.
+
+    Raises:
+        BrokerError: A topic cannot be read.
+    """
+    parity = compare(plan, log, whole=whole)
+    hops = HopLatencies(split=plan.split)
+    counts = _counted(plan, log, hops)
+    summary = hops.summary()
+    hops.write_hlog(runs_dir() / plan.run)
+    recorded = plan.recording.opening
+    return {
+        "run": plan.run,
+        "recorded": {"run": recorded.run, "namespace": plan.recording.namespace, "mode": recorded.mode},
+        "speed": plan.speed or "max",
+        "from": plan.since,
+        "split": plan.split,
+        "whole": whole,
+        "build": {"recorded": recorded.build, "replayed": build_hash()},
+        "compared": parity.compared,
+        "digest": parity.digest,
+        "differing": parity.differing[1:],
+        "latencies_comparable": bool(plan.speed) and not behind.since,
+        "behind": {"since_ns": behind.since or None, "most_ms": round(behind.most_ns / 1e6, 3)},
+        "stress": {
+            "burst": plan.stress.burst,
+            "faults": [[f.kind, f.at_ns / 1e9] for f in plan.stress.faults],
+            "loses_input": not plan.stress.harmless,
+        },
+        "elapsed_s": round(elapsed_s, 3),
+        "asks": "what if" if plan.asks else "was it so",
+        "model": plan.opening.model.get("sha256", ""),
+        "executions": "recorded" if plan.followed else "simulated: no market impact",
+        "ticks": counts["ticks"],
+        "ticks_per_s": round(counts["ticks"] / elapsed_s) if elapsed_s else None,
+        "orders": counts["orders"],
+        "identical": parity.identical and _compared_any(parity),
+        "first_divergence": parity.first_divergence,
+        "hops": {name: figures for name, figures in summary.items() if name != "tick_to_order"},
+        "tick_to_order": summary["tick_to_order"],
+    }
+
+
+def _compared_any(parity: Parity) -> bool:
+    return any(parity.compared.values())
+
+
+def keep(report: dict[str, Any], folder: Path) -> None:
+    """Write a report into the run's folder."""
+    (folder / REPORT).write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+
+
+def kept(run: str) -> dict[str, Any] | None:
+    """The report of a run; None where none was written here."""
+    path = runs_dir() / run / REPORT
+    try:
+        found: dict[str, Any] = orjson.loads(path.read_bytes())
+    except (OSError, orjson.JSONDecodeError):
+        return None
+    return found
+
+
+def _counted(plan: ReplayPlan, log: Log, hops: HopLatencies) -> dict[str, int]:
+    run = Recording(log, plan.namespace, plan.opening, (), {}, {}, {})
+    counts = {"ticks": 0, "orders": 0}
+    for name in ("ticks.<source>", "scores", "orders.intent", "orders.decision", "orders", "executions"):
+        for partition in range(log.partitions(plan.topic(name))):
+            for record, header in run.scan(name, partition):
+                if header is None or header.schema == END.number:
+                    continue
+                counts["ticks"] += header.count if name == "ticks.<source>" else 0
+                counts["orders"] += name == "orders"
+                repeat = False
+                if name == "executions":
+                    said = decode_any(record.value)
+                    repeat = isinstance(said, Execution) and said.report_index > 0
+                hops.record(name, header, repeat=repeat)
+    return counts

@@ -1,0 +1,95 @@
+"""What a replay is asked for: a day, the live tape, or a run by its id; to the stretch of a recording that is meant."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from difflib import get_close_matches
+from pathlib import Path
+
+from replay.recording import Recording, open_recording
+from schemas.errors import ConfigError
+from streams.log import Log
+from streams.namespace import LIVE, namespaces
+
+NANOS = 1_000_000_000
+NAMES_SHOWN_MAX = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A stretch as it was asked for.
+
+    Attributes:
+        what: The words.
+        namespace: Of the run that is meant; none for live.
+        since_ns: First receive time; None: from the first record on.
+        until_ns: The first receive time behind it; None: to the end.
+    """
+
+    what: str
+    namespace: str = ""
+    since_ns: int | None = None
+    until_ns: int | None = None
+
+    def open(self, log: Log, folder: Path = Path()) -> Recording:
+        """The recording.
+
+        Raises:
+            ConfigError, SnapshotError: See ``replay.recording.open_recording``.
+        """
+        return open_recording(
+            log, self.namespace, since_ns=self.since_ns, until_ns=self.until_ns, folder=folder
+        )  # fmt: skip
+
+
+def asked_for(log: Log, what: str, since: str = "", until: str = "") -> Asked:
+    """What ``what`` means.
+
+    Args:
+        log: Where runs are looked for.
+        what: ``live``, a UTC day (``2026-11-23``) or a run id.
+        since: A closer beginning, ISO time UTC.
+        until: A closer end.
+
+    Raises:
+        ConfigError: None of them; names those that are near.
+    """
+    first, after = (_time_ns(text, flag) for text, flag in ((since, "--from"), (until, "--to")))
+    if (day := _day(what)) is not None:
+        begin = datetime(day.year, day.month, day.day, tzinfo=UTC)
+        return Asked(what, "", first or _ns(begin), after or _ns(begin + timedelta(days=1)))
+    if what == LIVE:
+        return Asked(what, "", first, after)
+    known = namespaces(log.names())
+    if what in known:
+        return Asked(what, known[what], first, after)
+    names = [LIVE, *known]
+    near = get_close_matches(what, names, NAMES_SHOWN_MAX, 0.4) or names[-NAMES_SHOWN_MAX:]
+    raise ConfigError(
+        "there is no such day, pin or run", kind="unknown_tape", got=what, allowed=", ".join(near),
+        fix="name a day as 2026-11-23, live, or a run of tapedeck replay list",
+    )  # fmt: skip
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text) if len(text) == len("2026-11-23") else None
+    except ValueError:
+        return None
+
+
+def _time_ns(text: str, flag: str) -> int | None:
+    if not text:
+        return None
+    try:
+        at = datetime.fromisoformat(text)
+    except ValueError:
+        raise ConfigError(
+            "not a time", kind="bad_time", got=text, allowed="ISO, e.g. 2026-11-23T14:30:00", where=flag
+        ) from None
+    return _ns(at if at.tzinfo else at.replace(tzinfo=UTC))
+
+
+def _ns(at: datetime) -> int:
+    return round(at.timestamp()) * NANOS + at.microsecond * 1_000

@@ -1,0 +1,177 @@
+"""A replay under way, and the one in memory: its tasks over a log of their own, in this process."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, Protocol
+
+from agents.context import Context
+from agents.topology import FEED, PRIMARY, TaskHops
+from agents.warm import warm
+from replay.recording import said_in
+from replay.replay_feed import Behind, ReplayFeed
+from replay.replay_plan import ReplayPlan
+from replay.seeding import open_replay
+from schemas.header import Side
+from streams.clock import monotonic_s, wall_ns
+from streams.guarded import GuardedLog
+from streams.log import Log
+from streams.memory import MemoryLog
+from streams.ordered import OrderedLog
+from streams.runner import Task
+from streams.scheduler import Scheduler, SimulatedCrash, Turning
+
+Build = Callable[[TaskHops, Context], Any]
+
+
+class Replaying(Protocol):
+    """A replay under way.
+
+    Attributes:
+        log: Where its topics are.
+        elapsed_s: Wall seconds from the first record on.
+        time: Log time of the newest record fed, ns.
+        behind: Whether its feed kept up.
+    """
+
+    log: Log
+    plan: ReplayPlan
+    elapsed_s: float
+    time: int
+    behind: Behind
+
+    def run(self, on_progress: Callable[[], None]) -> None:
+        """To its end, calling ``on_progress`` now and then."""
+        ...
+
+    def stop(self) -> None:
+        """No further input; what was sent is worked off."""
+        ...
+
+    def close(self) -> None:
+        """End every process of it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """How a replay in memory is cut into turns, reads, frames and commits: none of it may change what is written."""
+
+    seed: int = 0
+    records_max: int = 2_048
+    frame_rows: int = 1_024
+    commit_interval_s: float = 2.0
+    crash_share: float = 0.0
+
+
+class MemoryReplay:
+    """Every task in this process.
+
+    Args:
+        plan: The replay.
+        cut: How it is cut.
+        build: Builds the agents of a task.
+    """
+
+    def __init__(self, plan: ReplayPlan, *, cut: Cut | None = None, build: Build = TaskHops.build) -> None:
+        self.log: Log = MemoryLog()
+        self.plan = plan
+        self.elapsed_s = 0.0
+        self.time = 0
+        self.behind = Behind(0, 0)
+        self._cut = cut or Cut()
+        self._build = build
+        self._guarded = GuardedLog(self.log, plan.namespace)
+        self._feed: ReplayFeed | None = None
+        self._scheduler: Scheduler | None = None
+        self._stopping = False
+        self._random = random.Random(self._cut.seed)
+
+    def run(self, on_progress: Callable[[], None] = lambda: None) -> None:
+        """Open the replay and turn its tasks until all are done."""
+        orders = self.plan.orders()
+        open_replay(self._guarded, self.plan, orders)
+        context = context_of_replay(self.plan)
+        makers: dict[str, Callable[[], Turning]] = {
+            task.name: self._maker(task, context, orders.get(task.name)) for task in self.plan.tasks
+        }
+        origin_ns = wall_ns()
+        makers[FEED] = lambda: self._feeding(origin_ns)
+        started = monotonic_s()
+        self._scheduler = Scheduler(makers, self._cut.seed)
+
+        def progress() -> None:
+            self.elapsed_s = monotonic_s() - started
+            if self._feed is not None:
+                self.time, self.behind = self._feed.time, self._feed.behind
+            on_progress()
+
+        self._scheduler.run(progress)
+        progress()
+
+    def stop(self) -> None:
+        """No further input."""
+        self._stopping = True
+        if self._feed is not None:
+            self._feed.stop()
+
+    def close(self) -> None:
+        """Nothing outlives this process."""
+
+    def _fed_ns(self) -> int:
+        """Log time fed so far, ns."""
+        return 0 if self._feed is None else self._feed.time - self._feed.first
+
+    def _feeding(self, origin_ns: int) -> Turning:
+        self._feed = ReplayFeed(
+            self._guarded, self.plan.recording, self.plan.namespace, self.plan.fed, run=self.plan.run,
+            speed=self.plan.speed, origin_ns=origin_ns, stress=self.plan.stress,
+        )  # fmt: skip
+        if self._stopping:
+            self._feed.stop()
+        return self._feed
+
+    def _maker(self, task: TaskHops, context: Context, order: tuple[Side, ...] | None) -> Callable[[], Turning]:
+        # The paper venue goes by log time in live runs too.
+        cut = self._cut
+        plan = self.plan.task_plan(
+            task, order, records_max=cut.records_max, frame_rows=cut.frame_rows, commit_interval_s=cut.commit_interval_s
+        )  # fmt: skip
+        context = replace(context, partition=task.partition)
+        merge = self.plan.merges().get(task.name)
+        log: Log = self._guarded
+        if merge is not None:
+            log = OrderedLog(self.log, self.plan.namespace, self.plan.topic(PRIMARY[task.hops[0]]), merge)
+        warm(self._build(task, context), context)
+        kills = list(self.plan.kills.get(task.name, ()))
+        struck = [fault.at_ns for fault in self.plan.stress.faults if fault.kind == "task-kill"]
+
+        def crash(point: str, inputs: int) -> None:
+            if kills and point == "produced" and inputs >= kills[0]:
+                kills.pop(0)
+                raise SimulatedCrash(task.name)
+            if struck and point == "produced" and self._fed_ns() >= struck[0]:
+                struck.pop(0)
+                raise SimulatedCrash(task.name)
+            if (
+                cut.crash_share
+                and point in ("step", "produced", "committed")
+                and self._random.random() < cut.crash_share
+            ):
+                raise SimulatedCrash(task.name)
+
+        def make() -> Turning:
+            return Task(
+                plan, self._build(task, context), log, failpoint=crash,
+                monotonic=lambda: 0.0 if self._scheduler is None else self._scheduler.clock_s(),
+            )  # fmt: skip
+
+        return make
+
+
+def context_of_replay(plan: ReplayPlan) -> Context:
+    """What a replay's agents are built from."""
+    context = plan.recording.context
+    return replace(context, run=plan.opening, said=said_in(plan.recording) if plan.asks else ())

@@ -1,0 +1,169 @@
+"""Opening a replay: its topics, what was recorded beside the input, and the states its tasks begin with.
+
+All of it is there before a task starts: the opening and the instruments, what the live tasks heard on their sides (in
+topics of their own, ``streams.task_plan.RECORDED``), the states, and of every topic that a task will write again what
+its readers, whose states stand further back, have yet to take.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from agents.topology import PRIMARY, TaskHops, topic_specs
+from replay.order import LISTENED, listener_of
+from replay.recording import RAW_TOPIC, TICKS_TOPIC
+from replay.replay_plan import ReplayPlan
+from schemas.catalog import BY_NUMBER, END, RUN
+from schemas.codec import encode
+from schemas.header import Header, Side, pack
+from schemas.topics import is_spread, topic_name
+from streams.frame import decode_rows, encode_rows
+from streams.log import Appender, Log, Record, TopicSpec
+from streams.snapshot import TaskState, record_header, to_bytes
+from streams.task_plan import RECORDED
+
+FLUSH_S_MAX = 60.0
+
+
+def open_replay(log: Log, plan: ReplayPlan, orders: Mapping[str, tuple[Side, ...]]) -> None:
+    """Create a replay's topics and write all that its tasks find when they start.
+
+    Args:
+        log: Guarded by the replay's namespace.
+        plan: The replay.
+        orders: The recorded order of each task that follows one.
+
+    Raises:
+        BrokerError: Something cannot be read or written.
+    """
+    recording = plan.recording
+    specs = topic_specs(plan.namespace, recording.source, recording.opening.partitions)
+    prefix = plan.namespace + RECORDED
+    heard = sorted({name for task in plan.tasks for name in LISTENED.get(listener_of(task), ())})
+    if plan.followed:
+        specs += [TopicSpec(topic_name(prefix, name)) for name in heard]
+    log.create(specs)
+    appender = log.appender()
+    for name in ("definitions", "control"):
+        for record, header in recording.scan(name):
+            if header is not None and header.schema == RUN.number and plan.asks:
+                if record.value == encode(recording.opening):
+                    _append(appender, plan.topic(name), record, encode(plan.opening))
+                continue
+            _append(appender, plan.topic(name), record, _reopened(plan, record, header))
+    if plan.followed:
+        for name in heard:
+            _copy_heard(appender, plan, name, topic_name(prefix, name), orders)
+    states = plan.states()
+    for task in plan.tasks:
+        if task.name in states:
+            _seed(appender, plan, task, states[task.name])
+    for name, task, wanted, made in _owed(plan, states):
+        _copy_owed(appender, plan, name, task, wanted, made)
+    appender.flush(FLUSH_S_MAX)
+    appender.close()
+
+
+def _reopened(plan: ReplayPlan, record: Record, header: Header | None) -> bytes:
+    """A control record as it was recorded; the opening in force with the replay's deployment."""
+    if header is not None and header.schema == RUN.number and record.value == encode(plan.recording.opening):
+        return encode(plan.opening)
+    return record.value
+
+
+def _append(appender: Appender, topic: str, record: Record, value: bytes | None = None) -> None:
+    appender.append(topic, record.partition, record.key, record.value if value is None else value, record.header)
+
+
+def _copy_heard(
+    appender: Appender, plan: ReplayPlan, name: str, topic: str, orders: Mapping[str, tuple[Side, ...]]
+) -> None:
+    """What tasks heard on a side topic, up to the last place that tells of it."""
+    last: dict[int, int] = {}
+    start: int | None = None
+    for task in plan.tasks:
+        names = LISTENED.get(listener_of(task), ())
+        if name not in names:
+            continue
+        made_by = next(t for t in plan.recording.tasks if listener_of(task) in t.hops)
+        state = plan.recording.states.get(made_by.name)
+        at = 0 if state is None else int(state.values["sides"].get(name, {}).get("offset", 0))
+        start = at if start is None else min(start, at)
+        for side in orders[task.name]:
+            if side.input == names.index(name):
+                last[side.writer_crc] = max(last.get(side.writer_crc, -1), side.seq)
+    crcs: dict[str, int] = {}
+    for record, header in plan.recording.scan(name, 0, start or 0):
+        if header is None:
+            continue
+        crc = crcs.setdefault(header.writer, zlib.crc32(header.writer.encode()))
+        if header.seq <= last.get(crc, -1):
+            _append(appender, topic, record)
+        elif len(crcs) == 1 and name == "clock":
+            break  # one writer, in order, and by far the most records
+
+
+def _seed(appender: Appender, plan: ReplayPlan, task: TaskHops, state: TaskState) -> None:
+    header = record_header(task.name, int(state.values["snapshots"]), 0)
+    appender.append(plan.topic("state"), task.state_partition, task.name.encode(), to_bytes(state), header)
+
+
+def _owed(plan: ReplayPlan, states: Mapping[str, TaskState]) -> list[tuple[str, TaskHops, int, int]]:
+    """Of each topic between tasks: what a reader wants next, where its writer begins further on.
+
+    (table name, the replay's writer, first ``seq`` wanted, first ``seq`` that will be made).
+    """
+    wanted: dict[tuple[str, str], int] = {}
+    for task in plan.tasks:
+        if task.name not in states:
+            continue
+        values = states[task.name].values
+        inputs: dict[str, Any] = {PRIMARY[task.hops[0]]: values["input"]["seqs"]}
+        if "venue" in task.hops:
+            inputs[TICKS_TOPIC] = values["sides"][TICKS_TOPIC]["seqs"]
+        for name, seqs in inputs.items():
+            # What was recorded between the tasks is no part of a question.
+            if name != RAW_TOPIC and (name == TICKS_TOPIC or not plan.asks) and name != plan.fed:
+                for writer in plan.renamed(name).values():
+                    at = (name, writer)
+                    wanted[at] = min(wanted.get(at, 2**63), int(seqs.get(writer, 0)))
+    return [
+        (name, task, wanted[name, task.name], int(made))
+        for task in plan.tasks
+        if task.name in states
+        for name, (made, _) in states[task.name].values["outputs"].items()
+        if wanted.get((name, task.name), made) < made
+    ]
+
+
+def _copy_owed(appender: Appender, plan: ReplayPlan, name: str, task: TaskHops, wanted: int, made: int) -> None:
+    """Rows or documents that were recorded from ``wanted`` on and before ``made``."""
+    before = plan.recording.writer_of(name, task.partition)
+    partition, writer = task.partition if is_spread(name) else 0, task.name
+    for record, header in plan.recording.scan(name, partition):
+        if header is None or header.writer != before or header.schema == END.number:
+            continue
+        if header.seq >= made:
+            return
+        first, after = max(header.seq, wanted), min(header.seq + header.count, made)
+        if first < after:
+            value, cut = _cut(record, header, first - header.seq, after - header.seq)
+            appender.append(
+                plan.topic(name), partition, record.key, value, pack(msgspec.structs.replace(cut, writer=writer))
+            )
+
+
+def _cut(record: Record, header: Header, first: int, after: int) -> tuple[bytes, Header]:
+    """A part of a frame."""
+    if BY_NUMBER[header.schema].kind != "rows" or (first, after) == (0, header.count):
+        return record.value, header
+    rows = decode_rows(header.schema, header.version, record.value, header.count)[first:after]
+    stamps = header.stamps if len(header.stamps) == 1 else header.stamps[first:after]
+    return encode_rows(rows), msgspec.structs.replace(
+        header, seq=header.seq + first, count=after - first, cause=header.cause + first, stamps=stamps,
+        time=int(rows["ts_log"][0]),
+    )  # fmt: skip

@@ -1,0 +1,36 @@
+"""Kinds of what a replay is asked for and cannot give: words of ``ConfigError``."""
+
+from __future__ import annotations
+
+REPLAY = {
+    "nothing_recorded": (
+        "Nothing was recorded in the time that a replay was asked for.", "Name a day, or a time, with records."
+    ),
+    "unknown_tape": ("There is no such day, pin or run to replay.", "Name one of those that the line gives."),
+    "bad_time": ("A time is not in ISO form.", "Write e.g. `2026-11-23T14:30:00`; without a zone it is UTC."),
+    "clock_leaps": (
+        "Receive times leap ahead by more than a day between two payloads: a clock was wrong.",
+        "Replay what lies before the leap and behind it by themselves, with `--from-time` and `--to-time`.",
+    ),
+    "replay_spans": (
+        "A release lies within the stretch, so that it was made by several runs.",
+        "Replay from a moment behind it: `--from-time`.",
+    ),
+    "replay_deployment": (
+        "The recorded states cannot begin tasks of that deployment.",
+        "Replay in the recorded deployment, or from the recording's first record.",
+    ),
+    "bad_stress": (
+        "There is no such fault to inject into a replay, or it has no moment.",
+        "Write e.g. `--inject duplicate --at 5 --inject stall --at 9`: seconds after the first record.",
+    ),
+    "shadow_partitions": (
+        "A shadow follows a live run of one partition only, so far.", "Replay the candidate instead: `--model`.",
+    ),
+    "shadow_taken": ("A shadow of that name has another model.", "Give the new one another name."),
+    "shadow_name": ("A shadow's name is not made of letters, digits, `-` and `_`.", "Give another."),
+    "outside_namespace": (
+        "A replay or a shadow tried to write outside of its own namespace. Nothing was written.",
+        "A fault of Tapedeck: report it.",
+    ),
+}  # fmt: skip

@@ -1,0 +1,107 @@
+"""What a replay is asked for and cannot give."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from replay.plan import PlayPlan, open_run
+from replay.recording import Recording, open_recording
+from replay.replay_plan import ReplayPlan
+from replay.replay_what import asked_for
+from replay.shadow import ShadowPlan, check_name, open_shadow
+from replay.stress import stress_of
+from schemas.catalog import RAW
+from schemas.header import Header, pack
+from streams.guarded import GuardedLog
+from streams.memory import MemoryLog
+from streams.people import append
+from streams.snapshot import TaskState
+from tests.kinds.registry import Desk, trigger
+
+PLAN = PlayPlan(run="r")
+
+
+def recorded(*times: int) -> MemoryLog:
+    """A run whose payloads were received then."""
+    log = MemoryLog()
+    open_run(log, PLAN)
+    for seq, time in enumerate(times):
+        header = Header(schema=RAW.number, version=1, seq=seq, time=time, writer=PLAN.source)
+        log.appender().append(PLAN.topic("raw.<source>"), 0, b"k", b"{}", pack(header))
+    return log
+
+
+@trigger("config.nothing_recorded")
+def an_empty_day(_: Desk) -> Any:
+    return open_recording(recorded(), PLAN.namespace)
+
+
+@trigger("config.clock_leaps")
+def a_clock_that_was_set_to_next_week(_: Desk) -> Any:
+    return open_recording(recorded(10**18, 10**18 + 7 * 86_400 * 10**9), PLAN.namespace)
+
+
+@trigger("config.replay_spans")
+def a_day_with_a_release_in_it(_: Desk) -> Any:
+    log = recorded(1)
+    append(log, msgspec.structs.replace(PLAN.opening(), run="r2"), namespace=PLAN.namespace)
+    return open_recording(log, PLAN.namespace)
+
+
+@trigger("config.replay_deployment")
+def states_of_split_tasks_for_a_fused_one(_: Desk) -> Any:
+    state = TaskState({"input": {"seqs": {}}, "sides": {}, "outputs": {}}, [], [])
+    opening = msgspec.structs.replace(PLAN.opening(), split=True)
+    states = dict.fromkeys(("normalise", "feature", "score", "strategy", "risk", "venue"), state)
+    return ReplayPlan("r", Recording(MemoryLog(), "", opening, (), {}, {}, states)).states()
+
+
+@trigger("config.outside_namespace")
+def a_replay_that_tries_to_be_the_live_risk_task(_: Desk) -> Any:
+    return GuardedLog(MemoryLog(), "replay.r.").writer("risk")
+
+
+@trigger("config.unknown_tape")
+def a_misspelt_name(_: Desk) -> Any:
+    return asked_for(MemoryLog(), "liv")
+
+
+@trigger("config.bad_time")
+def a_time_in_words(_: Desk) -> Any:
+    return asked_for(MemoryLog(), "live", since="soon")
+
+
+@trigger("snapshot.no_start")
+def a_day_whose_beginning_was_removed(_: Desk) -> Any:
+    log = recorded(1, 2, 3)
+    log.truncate(PLAN.topic("raw.<source>"), 0, 2)
+    return open_recording(log, PLAN.namespace)
+
+
+@trigger("config.bad_stress")
+def a_fault_without_a_moment(_: Desk) -> Any:
+    return stress_of(["gap"], [], 1.0)
+
+
+def live(model: str = "m", partitions: int = 1) -> ShadowPlan:
+    opening = msgspec.structs.replace(PLAN.opening(), partitions=partitions)
+    return ShadowPlan("c", Recording(MemoryLog(), "", opening, (), {}, {}, {}), {"sha256": model})
+
+
+@trigger("config.shadow_partitions")
+def a_shadow_of_a_desk_of_two_partitions(_: Desk) -> Any:
+    return open_shadow(MemoryLog(), live(partitions=2))
+
+
+@trigger("config.shadow_taken")
+def another_model_under_the_same_name(_: Desk) -> Any:
+    log = MemoryLog()
+    append(log, live("one").opening, namespace="shadow.c.")
+    return open_shadow(log, live("two"))
+
+
+@trigger("config.shadow_name")
+def a_name_with_a_dot(_: Desk) -> Any:
+    return check_name("a.b")
