@@ -47,7 +47,7 @@ class World:
 
     def __init__(self, log: Log | None = None) -> None:
         self.log: Log = log or MemoryLog()
-        open_live(self.log, load_topology(None))
+        self.run = open_live(self.log, load_topology(None))[0].run
         self.context = read_context(self.log, "")
         self.bad: set[int] = set()
         self.deaths: Counter[str] = Counter()
@@ -66,7 +66,7 @@ class World:
     def task(self, failpoint: Callable[[str, int], None] | None = None, clock: Any = None, **more: Any) -> Task:
         """A life of the task."""
         plan = TaskPlan(
-            name=NORMALISE.name, namespace="", source=SOURCE, run="r", mode="live", lasting=True,
+            name=NORMALISE.name, namespace="", source=SOURCE, run=self.run, mode="live", lasting=True,
             state_partition=NORMALISE.state_partition, writers=writers(FUSED, SOURCE), **more,
         )  # fmt: skip
         given = {} if clock is None else {"monotonic": clock}

@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 
+from agents.opening import newest_opening
 from agents.supervisor import Supervisor
 from agents.topology import FUSED, writers
 from agents.worker_spec import WorkerSpec
 from schemas.errors import TaskFailed
 from streams.admission import RETRIED_FROM
 from streams.clock import monotonic_s
-from streams.kafka import KafkaLog
+from streams.kafka import KafkaLog, connect
 from tests.kafka.live_desk import LiveDesk
 from tests.refused_world import BAD, NORMALISE, SOURCE, UNKNOWN, World
 
@@ -34,8 +35,12 @@ class Worker:
 
     def __init__(self, desk: LiveDesk, *kills: int, **bounds: Any) -> None:
         self.supervisor = Supervisor(backoff_s=(0.0,))
+        log = connect(desk.bootstrap)
+        opening = newest_opening(log)
+        log.close()
+        assert opening is not None
         spec = WorkerSpec(
-            bootstrap=desk.bootstrap, namespace="", run="r", source=SOURCE, task=NORMALISE.name,
+            bootstrap=desk.bootstrap, namespace="", run=opening.run, source=SOURCE, task=NORMALISE.name,
             hops=list(NORMALISE.hops), mode="live", writers=writers(FUSED, SOURCE), **bounds,
         )  # fmt: skip
         self.supervisor.start(spec, kills)

@@ -18,6 +18,8 @@ from streams.kafka import KafkaLog, connect
 from tests.kafka.live_desk import LiveDesk, until
 from tests.kafka.test_up import TASKS, assert_nothing_is_lost_or_doubled, documents, trades
 
+pytestmark = pytest.mark.long
+
 
 @pytest.fixture(scope="module")
 def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDesk]:
