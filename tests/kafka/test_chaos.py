@@ -65,6 +65,7 @@ def test_wrong_arguments_are_refused_before_anything_starts() -> None:
         assert wrong[0] in errors
 
 
+@pytest.mark.long
 @pytest.mark.skipif(os.name == "nt", reason="signals")
 def test_ctrl_c_leaves_nothing_behind(tmp_path: Path) -> None:
     process = start("--seconds", "600", "--seed", "1")

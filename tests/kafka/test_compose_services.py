@@ -109,6 +109,7 @@ def command(service: str, bootstrap: str) -> list[str]:
     return [tapedeck, *(bootstrap if word == NETWORK else word for word in words)]
 
 
+@pytest.mark.long
 def test_every_services_command_runs_is_found_well_by_doctor_and_ends_when_asked(home: Path, tmp_path: Path) -> None:
     bootstrap = EmbeddedBroker(home).status().bootstrap
     assert bootstrap is not None

@@ -9,6 +9,7 @@ import socket
 import urllib.request
 from pathlib import Path
 
+import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from streams.clock import monotonic_s, sleep_s
@@ -86,6 +87,7 @@ def work_and_die(desk: LiveDesk, base: int, tmp_path: Path) -> None:
     assert re.search(r"venue: no metrics.*--metrics-port", errors)
 
 
+@pytest.mark.long
 def test_at_port_0_each_picks_a_free_one_and_says_which(desk: LiveDesk, tmp_path: Path) -> None:
     code, told, errors = desk.run("up", "--metrics-port", "0", "--seconds", "1", "--json", cwd=tmp_path)
     assert code == 0, errors
