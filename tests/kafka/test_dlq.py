@@ -135,6 +135,7 @@ def test_what_is_wrong_is_one_line_and_a_code(
     assert (found, [json.loads(line)["code"] for line in errors.splitlines()][-1]) == (code, said)
 
 
+@pytest.mark.long
 def test_too_much_that_is_bad_ends_the_task_for_good_until_more_is_allowed(desk: LiveDesk, refused: World) -> None:
     with Worker(desk) as worker:  # what was put back before
         worker.until(lambda: refused.position() >= refused.log.bounds(f"raw.{SOURCE}", 0)[1])

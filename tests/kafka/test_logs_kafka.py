@@ -16,6 +16,7 @@ MARKER = "MARKER7f3c"
 QUOTE = '{"stream":"btcusdt@bookTicker","data":{"u":%d,"s":"BTCUSDT","b":"9.01","B":"2","a":"9.02","A":"1"}}'
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("log_format", ["text", "json"])
 def test_what_workers_say_is_told_by_the_command(log_format: str, kafka: Any, tmp_path: Path) -> None:
     lines = [QUOTE % i for i in range(1, 200)]
