@@ -13,7 +13,7 @@ from agents.handover import complete
 from agents.live_plan import LivePlan, load_topology, same_but_for_the_run
 from agents.release_watch import ReleaseWatch, release_of
 from schemas.control import RunOpened
-from schemas.errors import BrokerError, ConfigError
+from schemas.errors import ConfigError, TapedeckError
 from streams.log import Log
 
 LOOK_S = 0.25
@@ -52,7 +52,7 @@ class Successor:
                 continue
             try:
                 opening = self.look(at_work, all_left())
-            except BrokerError:  # away, or somebody else was quicker: the next look tells
+            except TapedeckError:  # a broker that is away, a rival that was quicker: the next look tells
                 continue
             if opening is None:
                 continue

@@ -222,14 +222,15 @@ def _migrated(stage: Agent, data: bytes) -> bytes | None:
 def _beginning(log: Log, topic: str, partition: int, end: _End) -> int:
     """Offset of the first record whose log time is within ``REWARM_S`` of the newest before the cut."""
     low, high = log.bounds(topic, partition)
-    high = high if end.seq is not None else min(high, end.offset)
+    high = min(high, end.offset)  # the log may have gone on far beyond the cut
     low = max(low, high - REWARM_RECORDS_MAX)
     window = WINDOW_RECORDS
     while True:
         start = max(low, high - window)
         times = [(record.offset, time) for record, time in _before(log, topic, partition, start, end)]
         since = max((time for _, time in times), default=0) - round(REWARM_S * NANOS)
-        if start == low or (times and times[0][1] < since):
+        known = [time for _, time in times if time]  # a stranger's record tells none
+        if start == low or (known and known[0] < since):
             return next((offset for offset, time in times if time >= since), start)
         window *= 4
 

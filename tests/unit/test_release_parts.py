@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -11,18 +12,23 @@ import pytest
 
 from agents.builds import check_run
 from agents.context import context_of, read_context
-from agents.handover import complete, waits_for
+from agents.handover import clock_ticks, complete, waits_for
 from agents.live_plan import LivePlan, load_topology
 from agents.opening import open_live
 from agents.release_cut import announce
 from agents.release_report import AtWork, Span, spans, written_by
 from agents.release_watch import Release, ReleaseWatch, release_of
 from agents.strategy import KIND_2, Strategy
+from agents.successor import Successor
 from agents.topology import FUSED, TaskHops
 from operations import releases
+from schemas.catalog import CLOCK
 from schemas.control import RunOpened, TaskStart
-from schemas.errors import ConfigError
+from schemas.errors import BrokerError, ConfigError, SnapshotError
+from schemas.header import Header, pack
 from streams.build import build_hash
+from streams.clock import wall_ns
+from streams.log import TopicSpec
 from streams.memory import MemoryLog
 from streams.people import append
 from streams.snapshot import TaskState, record_header, to_bytes
@@ -211,3 +217,39 @@ def test_a_strategys_snapshot_from_before_instruments_were_named_migrates() -> N
     carried = strategy.restore(strategy.migrations[KIND_2](old))
     assert carried.position.tolist() == state.position.tolist()
     assert json.dumps(values["instruments"]) == json.dumps([d.instrument_id for d in context.instruments])
+
+
+def test_a_supervisor_goes_on_looking_whatever_one_look_met(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("agents.successor.LOOK_S", 0.001)
+    log, before = opened()
+    successor, ended = Successor(log, None), threading.Event()
+    met: list[Exception] = [BrokerError("away"), SnapshotError("torn")]
+
+    def look(_run: str, _all_left: bool) -> RunOpened | None:
+        if met:
+            raise met.pop()
+        ended.set()
+        return msgspec.structs.replace(before, run="next")
+
+    monkeypatch.setattr(successor, "look", look)
+    successor.follow(lambda: before.run, lambda: True, ended)
+    assert successor.found is not None
+    assert successor.found[0].run == "next"
+
+
+@pytest.mark.parametrize("ahead_s", [-5, 0, 5])
+def test_a_clock_that_ticks_is_seen_also_where_the_hosts_clocks_differ(ahead_s: int) -> None:
+    log = MemoryLog()
+    log.create([TopicSpec("clock")])
+    appender = log.appender()
+
+    def tick(seq: int) -> None:
+        now = wall_ns() + ahead_s * 1_000_000_000
+        header = Header(schema=CLOCK.number, version=1, seq=seq, time=now, writer="clock")
+        appender.append("clock", 0, b"", b"{}", pack(header))
+
+    tick(0)
+    follows = threading.Timer(0.2, tick, (1,))
+    follows.start()
+    assert clock_ticks(log)
+    follows.join()
