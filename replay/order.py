@@ -102,6 +102,8 @@ def heard_by(values: dict[str, Any], names: Sequence[str], task: TaskHops) -> se
         for writer, seq in position["seqs"].items():
             found.add(Side(values["input"]["ordinal"], number, partition, zlib.crc32(writer.encode()), seq - 1))
         for place, of, writer_crc, seq in position.get("untold", ()):
+            if seq == CLOCK_STOPPED and place == values["input"]["ordinal"]:
+                continue  # the next record of the clock may take it back there: stopped_by tells of it
             found.add(Side(place, number, of, writer_crc, seq))
     return found
 

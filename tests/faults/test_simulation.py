@@ -99,3 +99,9 @@ def test_an_unknown_plant_is_refused() -> None:
 
 def test_processes_share_schedules_and_find_the_same() -> None:
     assert simulate(30, 31, processes=2).acknowledged == simulate(30, 31).acknowledged
+
+
+@pytest.mark.parametrize("seed", [1_713, 5_596])
+def test_schedules_that_once_broke_something_hold(seed: int) -> None:
+    """A stop of the clock that no record told; one that a snapshot told, and a record at the same place took back."""
+    assert run_schedule(seed).sound
