@@ -28,6 +28,7 @@ from console import (
     trace,
     up,
 )  # fmt: skip
+from console.examples import epilog
 from console.file_lists import CaptureCommand
 from console.terminal import emit
 from streams.logs import FORMAT_VARIABLE, JSON, TEXT, use
@@ -53,28 +54,28 @@ app.command(
     "demo",
     cls=CaptureCommand,
     short_help="Play a session through every agent.",
-    epilog="\b\nExamples:\n" + "\n".join(f"  tapedeck demo {e}" for e in demo.EXAMPLES),
+    epilog=epilog("demo", demo.EXAMPLES),
 )(demo.demo)
 app.command(
     "init",
     short_help="Write a project of your own that runs at once.",
-    epilog="\b\nExamples:\n" + "\n".join(f"  tapedeck init {e}" for e in init.EXAMPLES),
+    epilog=epilog("init", init.EXAMPLES),
 )(init.init)
 app.command(
     "up",
     short_help="Run a live topology.",
-    epilog="\b\nExamples:\n" + "\n".join(f"  tapedeck up {e}".rstrip() for e in up.EXAMPLES),
+    epilog=epilog("up", up.EXAMPLES),
 )(up.up)
 app.command(
     "top",
     short_help="Watch a run: rates, lag, latency, orders, position, money.",
-    epilog="\b\nExamples:\n" + "\n".join(f"  tapedeck top {e}".rstrip() for e in top.EXAMPLES),
+    epilog=epilog("top", top.EXAMPLES),
 )(top.top)
 app.add_typer(replay.app, name="replay")
 app.command(
     "trace",
     short_help="Tell an order's whole story from the log.",
-    epilog="\b\nExamples:\n" + "\n".join(f"  tapedeck trace {e}" for e in trace.EXAMPLES),
+    epilog=epilog("trace", trace.EXAMPLES),
 )(trace.trace)
 app.add_typer(feed.app, name="feed")
 app.add_typer(risk.app, name="risk")
@@ -88,12 +89,12 @@ app.command(
     "chaos",
     cls=CaptureCommand,
     short_help="Break a running topology, and prove that nothing is lost.",
-    epilog="\b\nExamples:\n" + "\n".join(f"  tapedeck chaos {e}" for e in chaos.EXAMPLES),
+    epilog=epilog("chaos", chaos.EXAMPLES),
 )(chaos.chaos)
 app.command(
     "doctor",
     short_help="Find what is not well, and what mends it.",
-    epilog="\b\nExamples:\n" + "\n".join(f"  tapedeck doctor{e}" for e in doctor.EXAMPLES),
+    epilog=epilog("doctor", doctor.EXAMPLES),
 )(doctor.doctor)
 
 

@@ -13,7 +13,7 @@ from console.terminal import emit, show
 if TYPE_CHECKING:
     from operations.finding import Finding
 
-EXAMPLES = ("", " --json | jq '.findings[] | select(.status == \"fail\")'")
+EXAMPLES = ("", "--json | jq '.findings[] | select(.status == \"fail\")'")
 """Shown by ``--help``."""
 
 COLOURS = {"ok": "green", "warn": "yellow", "fail": "bold red", "unknown": "dim"}

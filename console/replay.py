@@ -11,6 +11,7 @@ import typer
 from console import replay_diff, replay_report
 from console.cluster import running
 from console.demo import LogKind
+from console.examples import epilog
 from console.replay_group import ReplayGroup
 from console.risk_write import Json
 
@@ -37,7 +38,7 @@ class Venue(StrEnum):
 
 app = typer.Typer(
     cls=ReplayGroup, help="Play a recorded day again, and hold it against the tape.", rich_markup_mode=None,
-    epilog="\b\nExamples:\n" + "\n".join(f"  tapedeck replay {e}" for e in EXAMPLES),
+    epilog=epilog("replay", EXAMPLES),
 )  # fmt: skip
 
 
@@ -46,7 +47,7 @@ def replay() -> None:
     """Play a recorded day again through the same agents; tapedeck replay DAY means tapedeck replay play DAY."""
 
 
-@app.command(epilog="\b\nExamples:\n" + "\n".join(f"  tapedeck replay play {e}" for e in EXAMPLES))
+@app.command(epilog=epilog("replay play", EXAMPLES))
 def play(
     context: typer.Context,
     what: Annotated[
@@ -117,12 +118,12 @@ def play(
 app.command(
     "diff",
     short_help="Compare two runs; name the first difference.",
-    epilog="\b\nExamples:\n" + "\n".join(f"  tapedeck replay diff {e}" for e in replay_diff.EXAMPLES),
+    epilog=epilog("replay diff", replay_diff.EXAMPLES),
 )(replay_diff.diff)
 app.command(
     "report",
     short_help="Report on a run's latencies, as a page, against a budget.",
-    epilog="\b\nExamples:\n" + "\n".join(f"  tapedeck replay report {e}" for e in replay_report.EXAMPLES),
+    epilog=epilog("replay report", replay_report.EXAMPLES),
 )(replay_report.report)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any, Protocol
 
 from agents.context import Context
 from agents.topology import FEED, PRIMARY, TaskHops
 from agents.warm import warm
+from replay.cut import Cut, Fault
 from replay.recording import said_in
 from replay.replay_feed import Behind, ReplayFeed
 from replay.replay_plan import ReplayPlan
@@ -55,15 +55,8 @@ class Replaying(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """How a replay in memory is cut into turns, reads, frames and commits: none of it may change what is written."""
-
-    seed: int = 0
-    records_max: int = 2_048
-    frame_rows: int = 1_024
-    commit_interval_s: float = 2.0
-    crash_share: float = 0.0
+WHOLESALE = Cut(records_max=2_048, frame_rows=1_024, commit_interval_s=2.0)
+"""As large as it goes."""
 
 
 class MemoryReplay:
@@ -73,21 +66,25 @@ class MemoryReplay:
         plan: The replay.
         cut: How it is cut.
         build: Builds the agents of a task.
+        fault: Makes tasks die.
     """
 
-    def __init__(self, plan: ReplayPlan, *, cut: Cut | None = None, build: Build = TaskHops.build) -> None:
+    def __init__(
+        self, plan: ReplayPlan, *, cut: Cut | None = None, build: Build = TaskHops.build,
+        fault: Fault = lambda _task, _point, _inputs: None,
+    ) -> None:  # fmt: skip
         self.log: Log = MemoryLog()
         self.plan = plan
         self.elapsed_s = 0.0
         self.time = 0
         self.behind = Behind(0, 0)
-        self._cut = cut or Cut()
+        self._cut = cut or WHOLESALE
+        self._fault = fault
         self._build = build
         self._guarded = GuardedLog(self.log, plan.namespace)
         self._feed: ReplayFeed | None = None
         self._scheduler: Scheduler | None = None
         self._stopping = False
-        self._random = random.Random(self._cut.seed)
 
     def run(self, on_progress: Callable[[], None] = lambda: None) -> None:
         """Open the replay and turn its tasks until all are done."""
@@ -100,7 +97,7 @@ class MemoryReplay:
         origin_ns = wall_ns()
         makers[FEED] = lambda: self._feeding(origin_ns)
         started = monotonic_s()
-        self._scheduler = Scheduler(makers, self._cut.seed)
+        self._scheduler = Scheduler(makers, self._cut.seed, pause_share=self._cut.pause_share)
 
         def progress() -> None:
             self.elapsed_s = monotonic_s() - started
@@ -149,17 +146,12 @@ class MemoryReplay:
         struck = [fault.at_ns for fault in self.plan.stress.faults if fault.kind == "task-kill"]
 
         def crash(point: str, inputs: int) -> None:
+            self._fault(task.name, point, inputs)
             if kills and point == "produced" and inputs >= kills[0]:
                 kills.pop(0)
                 raise SimulatedCrash(task.name)
             if struck and point == "produced" and self._fed_ns() >= struck[0]:
                 struck.pop(0)
-                raise SimulatedCrash(task.name)
-            if (
-                cut.crash_share
-                and point in ("step", "produced", "committed")
-                and self._random.random() < cut.crash_share
-            ):
                 raise SimulatedCrash(task.name)
 
         def make() -> Turning:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -16,6 +15,7 @@ from agents.worker_spec import FeedSpec, WorkerSpec
 from feeds.ledger import Ledger
 from feeds.player import Pace, Player
 from feeds.sequence import open_sequence
+from replay.cut import Cut, Fault
 from replay.plan import PlayPlan, open_run
 from schemas.dead_letter import notice
 from streams.clock import monotonic_s, wall_ns
@@ -31,8 +31,6 @@ POLL_S = 0.05
 
 OnEvent = Callable[[dict[str, Any]], None]
 OnProgress = Callable[[], None]
-Fault = Callable[[str, str, int], None]
-"""Called with (task, point, inputs consumed) wherever a task of a memory run may be made to die, by SimulatedCrash."""
 
 
 class Session(Protocol):
@@ -141,17 +139,6 @@ class KafkaSession:
             captures=[str(p) for p in self.plan.captures], simulate_seconds=self.plan.seconds, seed=self.plan.seed,
             instruments=self.plan.instruments, speed=self.plan.speed, folder=str(self._folder),
         )  # fmt: skip
-
-
-@dataclass(frozen=True, slots=True)
-class Cut:
-    """How a memory run is cut into turns, reads and frames: none of it may change what is written."""
-
-    seed: int = 0
-    records_max: int = 256
-    frame_rows: int = 256
-    commit_interval_s: float = 0.5
-    pause_share: float = 0.0
 
 
 class MemorySession:

@@ -8,8 +8,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from replay.cut import Cut
 from replay.plan import PlayPlan
-from replay.session import Cut, MemorySession
+from replay.session import MemorySession
 from replay.summary import summarise
 
 FILES = ("spot_btcusdt_20240808", "usdm_btcusdt_20240808")

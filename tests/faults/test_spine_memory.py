@@ -13,8 +13,9 @@ from agents.context import Context
 from agents.strategy import Strategy
 from agents.topology import FEED, FUSED, SPLIT, TaskHops
 from feeds.capture_market import INFER_MESSAGES
+from replay.cut import Cut
 from replay.plan import PlayPlan
-from replay.session import Cut, MemorySession
+from replay.session import MemorySession
 from replay.summary import summarise
 from schemas.catalog import RAW, TICK_SCHEMA
 from schemas.codec import decode

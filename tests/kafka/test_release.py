@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,25 +13,11 @@ import pytest
 
 from schemas.execution import Execution
 from schemas.intent import Intent
-from streams.kafka import KafkaLog, connect
+from streams.kafka import KafkaLog
 from tests.kafka.live_desk import LiveDesk, until
 from tests.kafka.test_up import TASKS, assert_nothing_is_lost_or_doubled, documents, trades
 
 pytestmark = pytest.mark.long
-
-
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LiveDesk]:
-    desk = LiveDesk(tmp_path_factory.mktemp("desk"))
-    yield desk
-    desk.close()
-
-
-@pytest.fixture(scope="module")
-def log(desk: LiveDesk) -> Iterator[KafkaLog]:
-    log = connect(desk.bootstrap)
-    yield log
-    log.close()
 
 
 def intents(log: KafkaLog) -> list[Intent]:
@@ -72,11 +57,11 @@ def models(log: KafkaLog) -> list[str]:
     return list(dict.fromkeys(intent.model for intent in intents(log)))
 
 
-def test_a_live_desk_is_cut_over_twice_while_it_trades(desk: LiveDesk, log: KafkaLog, tmp_path: Path) -> None:
+def test_a_live_desk_is_cut_over_twice_while_it_trades(desk: LiveDesk, desk_log: KafkaLog, tmp_path: Path) -> None:
     first, second = tmp_path / "mine", tmp_path / "mine2"
     assert desk.run("init", str(first))[0] == 0
     up = desk.start("up", "--json", cwd=first)
-    until(lambda: up.poll() is not None or trades(log), "orders")
+    until(lambda: up.poll() is not None or trades(desk_log), "orders")
     assert up.poll() is None, up.communicate()[1]
 
     code, _, errors = desk.run("release", "cut", "topology.toml", cwd=first)
@@ -88,7 +73,7 @@ def test_a_live_desk_is_cut_over_twice_while_it_trades(desk: LiveDesk, log: Kafk
         "release", "cut", str(second / "topology.toml"), "--reason", "steps", "--author", "a.b", "--json", "--wait",
         "110",
     )  # fmt: skip
-    until(lambda: cutting.poll() is not None or bool(documents(log, "control")[1:]), "the cut is written")
+    until(lambda: cutting.poll() is not None or bool(documents(desk_log, "control")[1:]), "the cut is written")
     os.kill(workers["hot"], signal.SIGKILL)
     code, told, errors = desk.end(cutting)
     assert code == 0, errors
@@ -99,7 +84,7 @@ def test_a_live_desk_is_cut_over_twice_while_it_trades(desk: LiveDesk, log: Kafk
     assert by_name["hot"]["succession"]["rewarmed"] == ["strategy"], "another kernel remembers something else"
     assert by_name["hot"]["succession"]["rows"] > 100
     assert by_name["risk"]["succession"]["rewarmed"] == []
-    until(lambda: len(models(log)) == 2, "intents of the new model")
+    until(lambda: len(models(desk_log)) == 2, "intents of the new model")
     assert up.poll() is None, "the supervisor goes on"
     assert set(desk.workers(up)) == TASKS
 
@@ -108,7 +93,7 @@ def test_a_live_desk_is_cut_over_twice_while_it_trades(desk: LiveDesk, log: Kafk
     assert code == 0, errors
     by_name = {task["task"]: task for task in told["tasks"]}
     assert by_name["hot"]["succession"]["rewarmed"] == ["feature"], "the kernel is the same: it remembers on"
-    until(lambda: len(models(log)) == 3, "intents over the new view")
+    until(lambda: len(models(desk_log)) == 3, "intents over the new view")
 
     code, shown, _ = desk.run("release", "show", "--json")
     assert (code, shown["release"]["run"], shown["cut"]) == (0, told["run"], None)
@@ -116,7 +101,7 @@ def test_a_live_desk_is_cut_over_twice_while_it_trades(desk: LiveDesk, log: Kafk
 
     code, told, errors = desk.end(up, signal.SIGINT)
     assert (code, told["in_order"]) == (0, True), errors
-    assert_nothing_is_lost_or_doubled(log, "simulator")
-    assert_positions_follow_executions(log)
-    refused = [letter for letter in documents(log, "dlq") if letter.task != "normalise"]
+    assert_nothing_is_lost_or_doubled(desk_log, "simulator")
+    assert_positions_follow_executions(desk_log)
+    refused = [letter for letter in documents(desk_log, "dlq") if letter.task != "normalise"]
     assert not refused, "what the old release made was read by the old release"

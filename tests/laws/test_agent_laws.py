@@ -22,8 +22,9 @@ from hypothesis import strategies as st
 from agents.context import Context, read_context
 from agents.topology import HOP_FACTORIES
 from agents.venue import Venue, VenueState
+from replay.cut import Cut
 from replay.plan import PlayPlan
-from replay.session import Cut, MemorySession
+from replay.session import MemorySession
 from schemas.codec import encode
 from schemas.document import Document
 from schemas.errors import SnapshotError

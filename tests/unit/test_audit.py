@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 from replay.audit import Audit, Auditor
+from replay.cut import Cut
 from replay.plan import PlayPlan
-from replay.session import Cut, MemorySession
+from replay.session import MemorySession
 from schemas.catalog import DEAD_LETTER, DECISION, END, EXECUTION, INTENT, ORDER, RAW, SCORE_SCHEMA, TICK_SCHEMA
 from schemas.codec import decode, encode
 from schemas.decision import Decision

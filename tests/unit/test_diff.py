@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 
 from agents.topology import TaskHops
+from replay.cut import Cut
 from replay.diff import compare
 from replay.difference import Difference
 from replay.plan import PlayPlan
-from replay.session import Cut, MemorySession
+from replay.session import MemorySession
 from replay.shape import Shape, shape_of
 from streams.agent import Batch, Out
 from streams.log import Log

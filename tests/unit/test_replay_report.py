@@ -11,12 +11,13 @@ from hdrh.histogram import HdrHistogram
 from hdrh.log import HistogramLogReader
 
 from replay import budget
+from replay.cut import Cut
 from replay.hdr import HIGHEST_NS, LOWEST_NS, SIGNIFICANT_FIGURES
 from replay.measured import SLICES_MAX, Measured, measure
 from replay.plan import PlayPlan
 from replay.report import Report, report
 from replay.report_page import page
-from replay.session import Cut, MemorySession
+from replay.session import MemorySession
 from replay.shape import shape_of
 from replay.summary import summarise
 from schemas.errors import ConfigError

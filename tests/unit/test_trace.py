@@ -9,8 +9,9 @@ import numpy as np
 import pytest
 
 from agents.topology import TaskHops
+from replay.cut import Cut
 from replay.plan import PlayPlan
-from replay.session import Cut, MemorySession
+from replay.session import MemorySession
 from replay.trace import trace
 from schemas.codec import decode_any
 from schemas.decision import Decision
