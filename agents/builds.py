@@ -43,10 +43,11 @@ def check_run(log: Log, run: str, task: TaskHops, namespace: str = "") -> None:
         ConfigError: Another run has been opened since this one was, or is about to be, and the task never came up.
     """
     watch = ReleaseWatch(log, namespace)
-    late = watch.cut is not None and watch.cut.from_run == run and never_began(log, task, run)
+    cut = watch.cut if watch.cut is not None and watch.cut.from_run == run else None
+    late = cut is not None and never_began(log, task, run, cut.opening.source)
     if watch.run != run or late:
         raise ConfigError(
             "another run has been opened since", kind="other_release", got=run,
-            allowed=watch.cut.opening.run if watch.cut is not None and late else watch.run, where=task.name,
+            allowed=cut.opening.run if cut is not None and late else watch.run, where=task.name,
             fix="end this topology, and bring up the release that tapedeck release show names",
         )  # fmt: skip

@@ -13,7 +13,7 @@ import msgspec
 
 from agents.defining import define
 from agents.release_watch import ReleaseWatch
-from agents.settled import check_settled
+from agents.settled import check_settled, left_behind
 from agents.topology import CLOCK, TaskHops, deployed
 from schemas.control import ReleaseCut, RunOpened, TaskStart
 from streams.clock import monotonic_s, sleep_s, wall_ns
@@ -67,13 +67,18 @@ def clock_ticks(log: Log) -> bool:
 def waits_for(log: Log, cut: ReleaseCut) -> list[str]:
     """Names of the tasks that have not left yet."""
     return [
-        task.name for task in _tasks(cut) if _left(log, task, cut) is None and not never_began(log, task, cut.from_run)
+        task.name for task in _tasks(cut)
+        if _left(log, task, cut) is None and not never_began(log, task, cut.from_run, cut.opening.source)
     ]  # fmt: skip
 
 
-def never_began(log: Log, task: TaskHops, run: str) -> bool:
-    """Whether a task of a run has not come up in it yet: its newest snapshot is that with which its forerunner left."""
-    return _values(log, task).get("left_to") == run
+def never_began(log: Log, task: TaskHops, run: str, source: str) -> bool:
+    """Whether a task of a run has not come up in it yet, and written nothing that its readers could have seen.
+
+    One that succeeds another commits before its first output, so that its newest snapshot is its forerunner's still. Of
+    one that is the first of its name there is no snapshot, and no record.
+    """
+    return _values(log, task).get("run") != run and not left_behind(log, task, source)
 
 
 def complete(log: Log, watch: ReleaseWatch, *, at_rest: bool = False) -> RunOpened | None:
@@ -97,12 +102,12 @@ def complete(log: Log, watch: ReleaseWatch, *, at_rest: bool = False) -> RunOpen
     starts: dict[str, TaskStart] = {}
     for task in _tasks(cut):
         values = _left(log, task, cut)
-        if values is None and never_began(log, task, cut.from_run):
+        if values is None and never_began(log, task, before.run, before.source):
             log.writer(task.name).close()  # whoever is just coming up as that task is shut out, and refused from now on
-            values = _values(log, task) if never_began(log, task, cut.from_run) else None
+            values = _values(log, task) if never_began(log, task, before.run, before.source) else None
         if values is None and not at_rest:
             return None
-        starts[task.name] = _start(log, task) if values is None else start_of(values)
+        starts[task.name] = start_of(values) if values else _start(log, task)
     if at_rest:
         check_settled(log, before)
     define(log, cut.definitions)

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from agents.handover import never_began
 from agents.release_watch import ReleaseWatch
 from agents.topology import PRIMARY, TaskHops
 from schemas.topics import TOPICS, is_spread
@@ -89,9 +90,10 @@ class Leaving:
         topic = self.task.plan.topic("state")
         found = newest_record(self._log, topic, before.state_partition, before.name)
         values = {} if found is None else load_values(found.value)
-        if values.get("left_to") not in (successor, self.task.plan.run):  # the latter: it never came up in this run
+        run, source = self.task.plan.run, self.task.plan.source
+        if values.get("left_to") != successor and not never_began(self._log, before, run, source):
             return False
-        return self.task.consumed(before.name) >= int(values["outputs"][self._primary][0])
+        return not values or self.task.consumed(before.name) >= int(values["outputs"][self._primary][0])
 
 
 def _before(hops: TaskHops, tasks: Sequence[TaskHops]) -> list[TaskHops]:

@@ -244,7 +244,7 @@ class LiveSession:
         from streams.metrics_server import Endpoint, info
 
         readings = [
-            info(self.opened.run),
+            info(lambda: "" if self.opened is None else self.opened.run),
             *of_supervisor(self._supervisor, self.names or self.plan.names, self._stalled),
         ]
         try:

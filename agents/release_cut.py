@@ -77,11 +77,16 @@ def announce(log: Log, watch: ReleaseWatch, plan: LivePlan, author: str, reason:
             append(log, cut, ts=cut.ts, confirm=lambda: stands(watch, before.run, None))
         watch.look_again()
     standing = watch.cut
-    if standing is None or not same_but_for_the_run(standing.opening, wanted):
+    if standing is None:
         raise ConfigError(
-            "a cut to another release is under way", kind="cut_pending",
-            got=release_of(wanted), allowed=before.run if standing is None else standing.release,
-            where=f"control, by {standing.author}" if standing else "control",
+            "another release has taken over meanwhile", kind="other_release", got=release_of(wanted),
+            allowed="" if watch.opening is None else release_of(watch.opening), where=f"run {watch.run}",
+            fix="see tapedeck release show; then cut again",
+        )  # fmt: skip
+    if not same_but_for_the_run(standing.opening, wanted):
+        raise ConfigError(
+            "a cut to another release is under way", kind="cut_pending", got=release_of(wanted),
+            allowed=standing.release, where=f"control, by {standing.author}",
             fix="let it end (tapedeck release show), then cut again",
         )  # fmt: skip
     return standing

@@ -7,7 +7,7 @@ be opened where every task has committed all that it wrote: a recorded cut.
 
 from __future__ import annotations
 
-from agents.topology import TaskHops, deployment
+from agents.topology import TaskHops, deployed
 from schemas.control import RunOpened
 from schemas.errors import ConfigError
 from schemas.topics import TOPICS, topic_name
@@ -23,9 +23,7 @@ def check_settled(log: Log, opened: RunOpened) -> None:
     Raises:
         ConfigError: They did; names the tasks, and what to do.
     """
-    unsettled = [
-        task.name for task in deployment(opened.split, opened.partitions) if _left_behind(log, task, opened.source)
-    ]
+    unsettled = [task.name for task in deployed(opened) if left_behind(log, task, opened.source)]
     if unsettled:
         raise ConfigError(
             "the run before did not end in order, and only its own code can go on from where it stopped",
@@ -34,7 +32,7 @@ def check_settled(log: Log, opened: RunOpened) -> None:
         )  # fmt: skip
 
 
-def _left_behind(log: Log, task: TaskHops, source: str) -> bool:
+def left_behind(log: Log, task: TaskHops, source: str) -> bool:
     """Whether a task has written beyond its newest snapshot."""
     snapshot = newest_record(log, "state", task.state_partition, task.name)
     outputs = {} if snapshot is None else load_values(snapshot.value).get("outputs", {})

@@ -183,13 +183,24 @@ class Strategy:
             if self._target.migrate is None:
                 state.cold = self._target.memory > 0
                 return
-            memory = np.asarray(self._target.migrate(owner, memory), dtype=np.float64)
+            memory = self._migrated(owner, memory)
         if memory.shape != (len(slots), self._target.memory):
             raise SnapshotError(
                 "a strategy's memory does not fit", kind="foreign", got=f"shape {memory.shape} of {owner}",
                 allowed=f"({len(slots)}, {self._target.memory})", where=self._target.name,
             )  # fmt: skip
         put(memory, slots, state.memory)
+
+    def _migrated(self, owner: str, memory: Any) -> Any:
+        """What the desk's own migration makes of another strategy's memory."""
+        try:
+            return np.asarray(self._target.migrate(owner, memory), dtype=np.float64)  # type: ignore[misc]
+        except Exception as error:  # the desk's code, whatever it raises
+            raise SnapshotError(
+                "the strategy's migrate cannot use what was remembered", kind="not_carried",
+                got=f"{type(error).__name__}: {error}", where=f"{self._target.name}, memory of {owner}",
+                fix="mend migrate, or leave it out: the memory is then built anew from the tape",
+            ) from error  # fmt: skip
 
     def _from_2(self, data: bytes) -> bytes:
         """Instruments that were not named are those of now, if there are as many; the memory is nobody's."""

@@ -104,11 +104,12 @@ def _task(spec: WorkerSpec) -> Any:
     log: Any = connect(spec.bootstrap)
     if spec.namespace:
         log = GuardedLog(log, spec.namespace)
-    context = read_context(log, spec.namespace, Path(spec.folder))
-    if live and context.run.run != spec.run:
-        from agents.worker_live import Succeeded
+    if live:  # before anything of the run is loaded: what fails to load must not hold its successor up
+        from agents.worker_live import succeeded
 
-        return Succeeded(log, spec)
+        if (over := succeeded(spec, log)) is not None:
+            return over
+    context = read_context(log, spec.namespace, Path(spec.folder))
     check_build(context.run)
     stages = hops.build(context)
     warm(stages, context)

@@ -32,6 +32,21 @@ LEAD_NS = 100_000_000
 NANOS = 1_000_000_000
 
 
+def succeeded(spec: WorkerSpec, log: KafkaLog) -> Succeeded | None:
+    """Nothing to do, where the run was cut over from, or is about to be and the task has not begun; else None.
+
+    Raises:
+        ConfigError: Somebody opened another run meanwhile.
+    """
+    try:
+        check_run(log, spec.run, hops_of(spec), spec.namespace)
+    except ConfigError as error:
+        if error.kind != OTHER_RELEASE:
+            raise
+        return Succeeded(log, spec)
+    return None
+
+
 def taken(
     spec: WorkerSpec, hops: TaskHops, log: KafkaLog, context: Context, make: Callable[[Callable[[], None]], Task]
 ) -> Draining | Succeeded:  # fmt: skip

@@ -17,7 +17,7 @@ def listen(spec: WorkerSpec, work: Any) -> int | None:
     """Listen where the spec says; the port. None where it cannot be: that is said, and the work goes on without."""
     assert spec.metrics_port is not None, "nobody asked for metrics"
     try:
-        readings = [info(spec.run), *readings_of(work)]
+        readings = [info(lambda: spec.run), *readings_of(work)]
         return Endpoint(spec.task, readings, host=spec.metrics_host, port=spec.metrics_port).port
     except ConfigError as error:
         say("no_metrics", task=spec.task, code=error.kind, message=error.told)

@@ -184,12 +184,12 @@ def _renderer(collector: _Collector) -> Callable[[str], tuple[bytes, str]]:
     return render
 
 
-def info(run: str) -> Readings:
-    """Which run and build a process is of."""
+def info(run: Callable[[], str]) -> Readings:
+    """Which run and version a process is of; a supervisor's run changes at a release."""
     from importlib.metadata import version
 
-    labels = (run, version("tapedeck"))
-    return lambda: [Reading("tapedeck_process_info", 1, labels)]
+    installed = version("tapedeck")
+    return lambda: [Reading("tapedeck_process_info", 1, (run(), installed))]
 
 
 def labelled(name: str, values: Mapping[str, float]) -> Iterator[Reading]:

@@ -19,6 +19,7 @@ from agents.release_watch import ReleaseWatch
 from agents.topology import FUSED, TaskHops, writers
 from agents.warm import warm
 from chaos.desk import Actor
+from chaos.faults.releases import VIEW
 from schemas.control import RunOpened
 from schemas.errors import ConfigError
 from streams.failpoints import STARTING
@@ -27,16 +28,6 @@ from streams.scheduler import SimulatedCrash
 from streams.task_plan import TaskPlan
 from tests.faults.test_live_memory import SOURCE, Desk
 
-VIEW = """
-[[feature]]
-family = "touch_imbalance"
-[[feature]]
-family = "volatility"
-half_life_s = 1
-[[feature]]
-family = "order_flow_imbalance"
-half_life_s = 2
-"""
 WEIGHTS = """
 name = "other"
 [weights]
@@ -72,6 +63,7 @@ class ReleaseDesk(Desk):
         self.run_at_work = "r"
         self.kill_at: list[tuple[str, str, str]] = []
         self.killed: list[tuple[str, str, str]] = []
+        self.never: tuple[str, ...] = ()
         super().__init__(seed, kill_share)
         self.watch = ReleaseWatch(self.log)
         for hops in FUSED:
@@ -82,8 +74,15 @@ class ReleaseDesk(Desk):
         if context.run.run != self.run_at_work:
             assert ReleaseWatch(self.log).succeeded(self.run_at_work)
             return Left()
-        check_build(context.run)
         run = context.run.run
+        try:
+            check_run(self.log, run, hops)
+        except ConfigError:
+            assert ReleaseWatch(self.log).succeeded(run)
+            return Left()
+        if run == "r" and hops.name in self.never:
+            raise SimulatedCrash(hops.name)
+        check_build(context.run)
         plan = TaskPlan(
             name=hops.name, namespace="", source=SOURCE, run=run, mode="play" if hops.name == "venue" else "live",
             lasting=True, state_partition=hops.state_partition, commit_every_batch=hops.commit_every_batch,

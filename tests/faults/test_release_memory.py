@@ -113,6 +113,21 @@ def test_killed_anywhere_before_in_and_after_a_cut_nothing_is_lost_or_doubled(se
     assert_cut_over(desk)
 
 
+@pytest.mark.parametrize("never", [("hot",), ("risk", "venue"), ("normalise", "hot", "risk", "venue")], ids="+".join)
+def test_a_task_that_never_came_up_holds_no_cut_up(never: tuple[str, ...], tmp_path: Any) -> None:
+    desk = ReleaseDesk(8, kill_share=0.0)
+    desk.never = never
+    desk.run_with_cut(other_model(tmp_path))
+    assert desk.run_at_work != "r"
+    assert_sound(desk)
+    assert {task.run for task in at_work(desk.log, desk.opening)} == {desk.opening.run}
+    models = {intent.model for intent in desk.documents("orders.intent", Intent)}
+    assert desk.opening.model["sha256"] in models
+    assert (len(models) == 1) == ("hot" in never)
+    for task in never:
+        assert desk.opening.starts[task].inputs == 0
+
+
 def test_a_process_of_the_old_release_that_wakes_up_later_is_not_let_in(tmp_path: Any) -> None:
     desk = ReleaseDesk(6, kill_share=0.0)
     desk.run_with_cut(other_model(tmp_path))

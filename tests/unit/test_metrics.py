@@ -85,7 +85,7 @@ def desk() -> Desk:
     readings = {name: of_task(made.actors[name].at_work, made.context) for name in tasks}
     feed, ticker = made.actors["feed"].at_work, made.actors["clock"].at_work
     readings |= {"feed": process_metrics.of_feed(feed), "clock": process_metrics.of_clock(ticker)}
-    made.readings = {name: [info("r"), *found] for name, found in readings.items()}  # type: ignore[attr-defined]
+    made.readings = {name: [info(lambda: "r"), *found] for name, found in readings.items()}  # type: ignore[attr-defined]
     made.run()
     return made
 
@@ -169,7 +169,7 @@ def test_what_is_refused_is_counted_by_kind() -> None:
 
 
 def test_a_port_that_is_taken_is_told_and_the_first_goes_on() -> None:
-    with served("one", [info("r")]) as port:
+    with served("one", [info(lambda: "r")]) as port:
         with pytest.raises(ConfigError, match=r"two: no metrics.*--metrics-port"):
             Endpoint("two", [], port=port)
         assert "tapedeck_process_info" in scraped(port)
@@ -185,7 +185,7 @@ def test_readings_that_change_under_the_scrape_are_left_out_and_counted() -> Non
         yield Reading("tapedeck_halts", 1)
         raise RuntimeError("dictionary changed size during iteration")
 
-    with served("one", [changing, info("r")]) as port:
+    with served("one", [changing, info(lambda: "r")]) as port:
         found = scraped(port)
     assert "tapedeck_halts" not in found
     assert "tapedeck_process_info" in found

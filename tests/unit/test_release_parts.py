@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -93,6 +94,8 @@ def test_of_two_cuts_at_once_the_first_counts_and_the_same_one_is_made_once(tmp_
 def test_the_successor_opens_when_all_have_left_and_not_before(tmp_path: Path) -> None:
     log, before = opened()
     watch = ReleaseWatch(log)
+    for task in FUSED:
+        snapshot(log, task, before.run)
     made = announce(log, watch, plan_with(tmp_path, 10), "a", "b")
     for at, task in enumerate(FUSED):
         assert waits_for(log, made) == [later.name for later in FUSED[at:]]
@@ -253,3 +256,18 @@ def test_a_clock_that_ticks_is_seen_also_where_the_hosts_clocks_differ(ahead_s: 
     follows.start()
     assert clock_ticks(log)
     follows.join()
+
+
+def test_what_a_desks_own_migrate_raises_is_one_clear_refusal(monkeypatch: pytest.MonkeyPatch) -> None:
+    plan = load_topology(None)
+    strategy = Strategy(context_of(plan.opening("r"), plan.definitions, plan.folder))
+    data = strategy.snapshot(strategy.start())
+
+    def misspelt(_owner: str, _memory: Any) -> Any:
+        raise NameError("nampy")
+
+    monkeypatch.setattr(strategy, "_target", replace(strategy._target, migrate=misspelt))
+    monkeypatch.setattr(strategy, "_owner", "another")
+    with pytest.raises(SnapshotError, match="NameError: nampy") as refused:
+        strategy.restore(data)
+    assert refused.value.kind == "snapshot.not_carried"
