@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,14 @@ from schemas.errors import ConfigError
 SECONDS_MAX = 7 * 86_400.0
 SEED_MAX = 2**63 - 1
 BROKERS = (1, 3)
+BRINGS_OUT: Mapping[str, tuple[str, ...]] = {
+    "zombie": ("two-at-once", "pause-twin"),
+    "stale-state": ("kill", "failpoint"),
+    "lost-side": ("halt", "limits", "kill"),
+}
+"""Faults without which a planted bug does no harm: a run of its own has no others, unless some are asked for."""
+LIVE_ONLY = "lost-side"
+"""In play sides are taken by log time: nobody is told where."""
 PARTITIONS = 2
 """Of a topology whose workers come and go."""
 
@@ -84,5 +92,10 @@ def plan_of(
 
         open_captures(captures)
     check_plant(plant)
+    if plant == LIVE_ONLY and captures:
+        raise ConfigError("this plant does not fit the run", kind="no_plant", got=plant, allowed="without --capture",
+                          where="--plant")  # fmt: skip
     kinds = kinds_for(tuple(faults), seconds, brokers, live=not captures)
+    if plant in BRINGS_OUT and not faults:
+        kinds = tuple(kind for kind in kinds if kind.name in BRINGS_OUT[plant])
     return ChaosPlan(seconds, seed, kinds, brokers, tuple(captures), plant)

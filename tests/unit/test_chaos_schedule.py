@@ -9,7 +9,8 @@ import pytest
 
 from chaos.faults import RUN
 from chaos.kinds import KINDS, LONG_S, OUTAGE_S, TASKS, kinds_for
-from chaos.plan import plan_of
+from chaos.plan import BRINGS_OUT, plan_of
+from chaos.plants import PLANTS
 from chaos.schedule import FAULTS_MIN, schedule
 from schemas.errors import ConfigError
 from streams.failpoints import FAILPOINTS
@@ -94,6 +95,22 @@ def test_a_kind_that_is_asked_for_and_does_not_fit_is_refused() -> None:
         kinds_for(("halt",), 60.0, 1, live=False)
     with pytest.raises(ConfigError, match="no such kind of fault"):
         kinds_for(("kil",), 60.0, 1, live=True)
+
+
+@pytest.mark.parametrize("plant", PLANTS)
+@pytest.mark.parametrize("seed", range(5))
+def test_a_planted_bug_meets_the_faults_that_bring_it_out_unless_others_are_asked_for(plant: str, seed: int) -> None:
+    drawn = {fault.kind for fault in plan_of(30.0, seed, (), 1, (), plant).planned}
+    needed = BRINGS_OUT.get(plant)
+    assert needed is None or drawn == set(needed)
+    asked = plan_of(30.0, seed, ("network",), 1, (), plant)
+    assert {fault.kind for fault in asked.planned} == {"network"}
+
+
+def test_a_plant_that_a_play_run_cannot_show_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("feeds.captures.open_captures", lambda _paths: None)
+    with pytest.raises(ConfigError, match="without --capture"):
+        plan_of(60.0, 1, (), 1, (Path(__file__),), "lost-side")
 
 
 @pytest.mark.parametrize(("seconds", "seed", "brokers"), [(29.9, 1, 1), (60.0, -1, 1), (60.0, 1, 2)])
