@@ -195,6 +195,32 @@ def test_an_interrupt_is_no_error_that_a_library_may_swallow_and_can_be_repeated
             signal.raise_signal(signal.SIGINT)
 
 
+class Finalised:
+    """Interrupted while it is finalised, where Python can raise nothing."""
+
+    def __del__(self) -> None:
+        signal.raise_signal(signal.SIGTERM)
+
+
+def test_an_interrupt_where_nothing_can_be_raised_comes_again() -> None:
+    def finalise() -> None:
+        with Interrupts() as interrupts:
+            Finalised()
+            assert interrupts.count == 1
+            time.sleep(5)
+
+    with pytest.raises(Interrupted):
+        finalise()
+
+
+def test_a_swallowed_interrupt_is_heard_when_the_run_begins() -> None:
+    with Interrupts() as interrupts:
+        with contextlib.suppress(BaseException):
+            signal.raise_signal(signal.SIGINT)
+        with pytest.raises(Interrupted):
+            interrupts.on_first(lambda: None)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("part", [0.0, 0.1, 0.3, 0.6])
 def test_an_interrupt_while_modules_load_ends_with_its_exit_code(number: signal.Signals, part: float) -> None:
