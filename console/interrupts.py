@@ -53,6 +53,14 @@ class Interrupts:
         self._stop = stop
 
     def __enter__(self) -> Interrupts:
+        """Take the signals over.
+
+        Raises:
+            Interrupted: One came to the block around this one, and what it raised was swallowed on its way up.
+        """
+        around = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+        if isinstance(around, Interrupts) and around.count:
+            raise Interrupted
         for number in SIGNALS:
             self._before[number] = signal.signal(number, self._on_signal)
         self._before[signal.SIGALRM] = signal.signal(signal.SIGALRM, self._raise_again)

@@ -219,6 +219,8 @@ def test_a_swallowed_interrupt_is_heard_when_the_run_begins() -> None:
             signal.raise_signal(signal.SIGINT)
         with pytest.raises(Interrupted):
             interrupts.on_first(lambda: None)
+        with pytest.raises(Interrupted):
+            Interrupts().__enter__()
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
