@@ -21,7 +21,7 @@ from streams.failpoints import Failpoint, nothing
 from streams.log import Log, Place, Record
 
 DAY_NS = 86_400_000_000_000
-SEGMENT_BYTES_MAX = 32 * 1024 * 1024
+SEGMENT_BYTES_MAX = 16 * 1024 * 1024
 """Keys, values and headers of a segment, before compression; one record may go beyond."""
 SEGMENT_RECORDS_MAX = 65_536
 EVERY_S = 10.0

@@ -29,6 +29,7 @@ def write_whole(path: Path, data: bytes | memoryview, kind: str, failpoint: Fail
         ArchiveError: The disk is full, or refuses; nothing is left of it.
     """
     new = path.with_name(path.name + NEW)
+    fresh = not path.exists()
     try:
         with new.open("wb") as file:
             failpoint(f"{kind}.opened", number)
@@ -46,6 +47,8 @@ def write_whole(path: Path, data: bytes | memoryview, kind: str, failpoint: Fail
         sync_folder(path.parent)
     except OSError as error:
         new.unlink(missing_ok=True)
+        if fresh:  # named, but not durable: it was not written
+            path.unlink(missing_ok=True)
         raise refused(error, path) from error
     failpoint(f"{kind}.durable", number)
 
