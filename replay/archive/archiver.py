@@ -129,11 +129,11 @@ class Archiver:
             if (until_ns is not None and time >= until_ns) or self._stopping():
                 end = record.offset
                 break
-            columns.add(record, time)
             if columns.bytes >= SEGMENT_BYTES_MAX or len(columns) >= SEGMENT_RECORDS_MAX:
-                begin, columns = self._commit(place, columns, begin, record.offset + 1), Columns()
+                begin, columns = self._commit(place, columns, begin, record.offset), Columns()
+            columns.add(record, time)
         else:
-            end = self._covered(place, columns.offsets[-1] + 1 if columns else begin, high) if columns else begin
+            end = self._covered(place, columns.offsets[-1] + 1, high) if columns else begin
         if columns:
             self._commit(place, columns, begin, end)
 

@@ -63,10 +63,11 @@ class Columns:
 
     def part(self, topic: str, partition: int, begin: int, end: int) -> Records:
         """Records ``begin`` to below ``end`` of these, as a reader gives them."""
-        at = begin
 
         def make(i: int) -> Record:
-            j = at + i if i >= 0 else end + i
+            j = begin + i if i >= 0 else end + i
+            if not begin <= j < end:
+                raise IndexError(i)  # by it an iteration knows its end
             return Record(
                 topic, partition, self.offsets[j], self.keys[j], self.values[j], self.headers[j], self.timestamps[j]
             )
