@@ -50,3 +50,14 @@ def archived(log: Log, folder: Path, until_ns: int | None = None, failpoint: Fai
 def committed(log: Log, topic: str = "orders", start: int = 0) -> list[Record]:
     """What a committed reader sees."""
     return list(log.scan(topic, 0, start, committed=True))
+
+
+BATCHES: list[list[Triple]] = [[(b"k", b"%d" % n, b"h"), (None, b"", None)] for n in range(4)]
+
+
+def tape() -> MemoryLog:
+    """Two topics, several segments each."""
+    log = log_of(*BATCHES)
+    log.create([TopicSpec("executions")])
+    extend(log, *BATCHES[:2], topic="executions")
+    return log

@@ -175,10 +175,15 @@ def _wrong(chain: Chain, manifest: Manifest, begin: int) -> str:
         return f"a manifest of another place: {manifest.topic}[{manifest.partition}]@{manifest.begin}"
     if not manifest.begin <= manifest.first <= manifest.last < manifest.end:
         return "a manifest whose offsets contradict one another"
+    if manifest.previous != chain.previous:
+        if not chain.segments:
+            return "the chain does not begin here: a manifest before it is missing"
+        before = chain.segments[-1]
+        listed = before.path.with_suffix(".json")
+        what = "a manifest is another than the one that the next was chained to"
+        chain.problems.append(Problem(listed, what, *chain.place, before.manifest.begin))
     if chain.segments and manifest.begin != chain.end:
         return f"segments are missing before it: offsets {chain.end} to {manifest.begin - 1}"
-    if manifest.previous != chain.previous:
-        return "the chain is broken: the manifest before it is another"
     return ""
 
 
