@@ -110,6 +110,7 @@ BENCHMARKS: tuple[Benchmark, ...] = (
             Figure("JSON to archive", "ratio", higher_is_better=True),
         ),
         {"ticks": 4_000_000},
+        slow=True,
     ),
     _flat(256, 2_000_000, 45),
     _flat(1, 400_000, 60),
