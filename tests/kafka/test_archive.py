@@ -27,12 +27,12 @@ from streams.topic_removal import remove_topics
 COMMAND_S_MAX = 120
 
 
-@pytest.fixture
-def played(kafka: Any, tmp_path: Path) -> tuple[str, PlayPlan]:
+@pytest.fixture(scope="module")
+def played(kafka: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, PlayPlan]:
     """Bootstrap, and a run that has ended."""
     log = connect(kafka.bootstrap)
     plan = PlayPlan(run=f"t{uuid.uuid4().hex[:12]}", seconds=5.0, seed=3, speed=0.0)
-    session = KafkaSession(log, plan, tmp_path / "run", lambda _event: None)
+    session = KafkaSession(log, plan, tmp_path_factory.mktemp("run"), lambda _event: None)
     try:
         session.run(lambda: None)
     finally:
@@ -60,6 +60,27 @@ def delete_all(bootstrap: str, log: KafkaLog, topics: list[str]) -> None:
     ends = [TopicPartition(t, 0, log.bounds(t, 0)[1]) for t in topics if not is_compacted(t)]
     for future in AdminClient({"bootstrap.servers": bootstrap}).delete_records(ends).values():
         future.result()
+
+
+def test_it_follows_a_log_and_ends_whole(played: tuple[str, PlayPlan], tmp_path: Path) -> None:
+    bootstrap, plan = played
+    folder = tmp_path / "archive"
+    following = subprocess.Popen(
+        command(bootstrap, "archive", "run", "--run", plan.namespace, "--every", "0.2", "--archive", folder),
+        stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    try:
+        deadline = time.monotonic() + COMMAND_S_MAX
+        while not list(folder.glob(f"{plan.topic('orders')}/0/*.json")) and time.monotonic() < deadline:
+            time.sleep(0.05)
+        following.send_signal(signal.SIGINT)
+        _, told = following.communicate(timeout=COMMAND_S_MAX)
+    finally:
+        following.kill()
+    assert following.returncode == 0, told
+    assert "Traceback" not in told
+    assert ran(bootstrap, folder, "archive", "verify").returncode == 0
+    assert ran(bootstrap, folder, "archive", "list", "--json").returncode == 0
 
 
 def test_a_run_is_archived_and_replays_without_kafkas_records_and_without_its_topics(
@@ -101,24 +122,3 @@ def test_a_run_is_archived_and_replays_without_kafkas_records_and_without_its_to
     assert done.returncode == 4
     assert segment.name in done.stderr
     assert "Traceback" not in done.stderr
-
-
-def test_it_follows_a_log_and_ends_whole(played: tuple[str, PlayPlan], tmp_path: Path) -> None:
-    bootstrap, plan = played
-    folder = tmp_path / "archive"
-    following = subprocess.Popen(
-        command(bootstrap, "archive", "run", "--run", plan.namespace, "--every", "0.2", "--archive", folder),
-        stderr=subprocess.PIPE, text=True,
-    )  # fmt: skip
-    try:
-        deadline = time.monotonic() + COMMAND_S_MAX
-        while not list(folder.glob(f"{plan.topic('orders')}/0/*.json")) and time.monotonic() < deadline:
-            time.sleep(0.05)
-        following.send_signal(signal.SIGINT)
-        _, told = following.communicate(timeout=COMMAND_S_MAX)
-    finally:
-        following.kill()
-    assert following.returncode == 0, told
-    assert "Traceback" not in told
-    assert ran(bootstrap, folder, "archive", "verify").returncode == 0
-    assert ran(bootstrap, folder, "archive", "list", "--json").returncode == 0
