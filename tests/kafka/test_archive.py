@@ -58,8 +58,9 @@ def contents(log: Any, topics: list[str]) -> dict[str, list[Record]]:
 def delete_all(bootstrap: str, log: KafkaLog, topics: list[str]) -> None:
     """As retention would, at its greediest."""
     ends = [TopicPartition(t, 0, log.bounds(t, 0)[1]) for t in topics if not is_compacted(t)]
-    for future in AdminClient({"bootstrap.servers": bootstrap}).delete_records(ends).values():
-        future.result()
+    admin = AdminClient({"bootstrap.servers": bootstrap})  # held: what it was asked for ends with it
+    for future in admin.delete_records(ends).values():
+        future.result(30)
 
 
 def test_it_follows_a_log_and_ends_whole(played: tuple[str, PlayPlan], tmp_path: Path) -> None:
