@@ -22,7 +22,6 @@ from replay.plan import PlayPlan
 from replay.session import KafkaSession
 from streams.kafka import KafkaLog, connect
 from streams.log import Record
-from streams.topic_removal import remove_topics
 
 COMMAND_S_MAX = 120
 
@@ -108,7 +107,9 @@ def test_a_run_is_archived_and_replays_without_kafkas_records_and_without_its_to
     done = ran(bootstrap, folder, "replay", plan.run, "--speed", "max", "--json")
     assert done.returncode == 0, done.stderr
     assert orjson.loads(done.stdout.splitlines()[-1])["identical"]
-    remove_topics(bootstrap, log.names(plan.namespace))
+    admin = AdminClient({"bootstrap.servers": bootstrap})
+    for future in admin.delete_topics(log.names(plan.namespace)).values():
+        future.result(30)
     log.close()
     done = ran(bootstrap, folder, "replay", plan.run, "--log", "memory", "--json")
     assert done.returncode == 0, done.stderr
