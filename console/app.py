@@ -12,6 +12,7 @@ from typing import Annotated
 import typer
 
 from console import (
+    archive,
     broker,
     chaos,
     demo,
@@ -82,6 +83,7 @@ app.add_typer(risk.app, name="risk")
 app.add_typer(release.app, name="release")
 app.add_typer(replay.app, name="replay")
 app.add_typer(shadow.app, name="shadow")
+app.add_typer(archive.app, name="archive")
 app.add_typer(topics.app, name="topics")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(broker.app, name="broker")

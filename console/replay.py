@@ -12,6 +12,7 @@ from console import replay_diff, replay_report
 from console.cluster import running
 from console.demo import LogKind
 from console.examples import epilog
+from console.recorded import address
 from console.replay_group import ReplayGroup
 from console.risk_write import Json
 
@@ -112,7 +113,7 @@ def play(
         on_kafka=log is LogKind.KAFKA, model=model, simulated=venue is Venue.SIMULATED or model is not None,
         stress=stress_of(inject or (), at or (), burst),
     )  # fmt: skip
-    raise typer.Exit(play_again(running(context), wanted, as_json=json))
+    raise typer.Exit(play_again(address(context), wanted, as_json=json))
 
 
 app.command(

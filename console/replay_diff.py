@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from console.cluster import running
 from console.figures import count, moment
+from console.recorded import recorded
 from console.terminal import emit, show
 
 DIFFERS = 1
@@ -41,9 +41,8 @@ def diff(
     from console.progress import Progress
     from replay.diff import compare
     from replay.shape import shape_of
-    from streams.kafka import connect
 
-    log = connect(running(context))
+    log = recorded(context)
     try:
         with Progress("comparing") as progress:
             found = compare(log, shape_of(log, a), log, shape_of(log, b), first=first, on_progress=progress.tell)

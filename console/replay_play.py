@@ -13,6 +13,7 @@ import orjson
 from console.demo_plan import kills_of, run_id
 from console.interrupts import Interrupted, Interrupts
 from console.play import DONE, INTERRUPTED, UNSOUND, make_folder
+from console.recorded import open_recorded
 from console.reporter import Reporter
 from console.terminal import complain, emit, is_screen, show
 from replay.kafka_replay import KafkaReplay
@@ -25,7 +26,6 @@ from replay.stress import Stress
 from schemas.errors import ConfigError
 from streams.clock import monotonic_s
 from streams.home import runs_dir
-from streams.kafka import connect
 from streams.logs import about
 
 NANOS = 1_000_000_000
@@ -57,7 +57,7 @@ def play_again(bootstrap: str, wanted: Wanted, *, as_json: bool) -> int:
         TapedeckError: It could not be played to its end; every process of it has ended.
     """
     _check_stress(wanted, bootstrap)
-    log = connect(bootstrap)
+    log = open_recorded(bootstrap)
     asked = asked_for(log, wanted.what, wanted.since, wanted.until)
     recording = asked.open(log)
     split = recording.opening.split if wanted.split is None else wanted.split

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from console.cluster import running
 from console.figures import count, latency
+from console.recorded import recorded
 from console.terminal import complain, emit, show
 
 if TYPE_CHECKING:
@@ -66,14 +66,13 @@ def report(
     from replay.report import report as made
     from replay.shape import shape_of
     from schemas.errors import ConfigError
-    from streams.kafka import connect
 
     if len(runs) > RUNS_MAX:
         raise ConfigError("too many runs for one report", kind="out_of_range", got=str(len(runs)),
                           allowed=f"1 to {RUNS_MAX}", where="replay report")  # fmt: skip
     here = Path(FILE)
     budgets = read(budget) if budget is not None else read(here) if here.exists() else {}
-    log = connect(running(context))
+    log = recorded(context)
     try:
         with Progress("reading") as progress:
             named = [run.partition("=") for run in runs]

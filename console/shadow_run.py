@@ -9,13 +9,13 @@ import orjson
 
 from console.interrupts import Interrupted, Interrupts
 from console.play import DONE, INTERRUPTED
+from console.recorded import open_recorded
 from console.reporter import Reporter
 from console.terminal import complain, emit, show
 from replay.recording import open_recording
 from replay.shadow import Shadow, ShadowPlan, check_name, open_shadow
 from replay.shadow_report import shadow_report
 from streams.clock import monotonic_s, wall_ns
-from streams.kafka import KafkaLog, connect
 
 
 def follow(bootstrap: str, name: str, model: Path, seconds: float | None, *, as_json: bool) -> int:
@@ -24,7 +24,7 @@ def follow(bootstrap: str, name: str, model: Path, seconds: float | None, *, as_
     Raises:
         TapedeckError: It cannot be opened, or one of its tasks cannot be kept alive.
     """
-    log = connect(bootstrap)
+    log: Any = open_recorded(bootstrap)
     plan = _plan(log, name, model)
     opened = open_shadow(log, plan)
     complain(f"shadow {name} {'begins flat' if opened else 'goes on where it stood'}; ctrl-C ends it")
@@ -55,7 +55,7 @@ def report_of(bootstrap: str, name: str, model: Path) -> dict[str, Any]:
     Raises:
         TapedeckError: There is no live run, or the model is none.
     """
-    log = connect(bootstrap)
+    log: Any = open_recorded(bootstrap)
     return shadow_report(log, _plan(log, name, model), None)
 
 
@@ -77,7 +77,7 @@ def tell(report: dict[str, Any], *, as_json: bool) -> None:
     show("\n".join(lines))
 
 
-def _plan(log: KafkaLog, name: str, model: Path) -> ShadowPlan:
+def _plan(log: Any, name: str, model: Path) -> ShadowPlan:
     from agents.plugins import view_of
     from models.linear import load_file
 

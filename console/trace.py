@@ -6,8 +6,8 @@ from typing import Annotated, Any
 
 import typer
 
-from console.cluster import running
 from console.figures import latency, moment
+from console.recorded import recorded
 from console.terminal import emit, show
 
 DOUBTFUL = 1
@@ -40,9 +40,8 @@ def trace(
     use_kernel_cache()  # before anything imports numba
     from console.progress import Progress
     from replay.trace import trace as traced
-    from streams.kafka import connect
 
-    log = connect(running(context))
+    log = recorded(context)
     try:
         with Progress("computing the features again") as progress:
             story = traced(log, order_id, run, lambda ticks: progress.tell("ticks", ticks))

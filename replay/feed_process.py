@@ -60,13 +60,14 @@ def main(argv: list[str]) -> int:
 
 
 def _feed(order: FeedOrder) -> None:
+    from replay.joined_log import connect as joined
     from replay.recording import open_recording
     from replay.replay_feed import ReplayFeed
     from replay.stress import Injected, Stress
     from streams.guarded import GuardedLog
     from streams.kafka import connect
 
-    log = connect(order.bootstrap)
+    log = joined(connect(order.bootstrap))
     found = open_recording(log, order.recorded, since_ns=order.since_ns, until_ns=order.until_ns)
     recording = replace(
         found, begin={int(p): at[0] for p, at in order.bounds.items()},

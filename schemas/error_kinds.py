@@ -66,6 +66,7 @@ _TABLES: tuple[tuple[Group, Mapping[str, tuple[str, str]]], ...] = (
     (_group(errors.Fenced, "Tasks that were taken over"), kinds_of_log.FENCED),
     (_group(errors.StateDiverged, "Broken promises: recovery and the log differ"), kinds_of_log.STATE_DIVERGED),
     (_group(errors.SnapshotError, "Snapshots and positions"), kinds_of_log.SNAPSHOT),
+    (_group(errors.ArchiveError, "The archive"), kinds_of_replay.ARCHIVE),
     (_group(errors.TaskFailed, "Tasks that could not be kept alive"), kinds_of_log.TASK_FAILED),
     (Group("usage", "The command line", "exit 2"), kinds_of_use.USAGE),
     (Group("fault", "Files that are used as far as they go", "exit 1"), kinds_of_use.FAULT),

@@ -13,6 +13,7 @@
     │   └── Fenced                another process took this task over: this one must end
     ├── StateDiverged             recovery regenerated other bytes than the log holds: a broken promise  exit 4
     ├── SnapshotError             a snapshot is torn, foreign, or its inputs are gone                     exit 4
+    ├── ArchiveError              the archive is not what was written, or cannot be written              exit 4
     └── TaskFailed                a task died more often than its supervisor allows                      exit 5
 
 A refused tick or order is an event with a reason; a broken promise is a crash.
@@ -134,6 +135,13 @@ class SnapshotError(TapedeckError):
 
     exit_code = 4
     code = "snapshot"
+
+
+class ArchiveError(TapedeckError):
+    """The archive is not what was written, has not what is asked for, or cannot be written. Never partly used."""
+
+    exit_code = 4
+    code = "archive"
 
 
 class TaskFailed(TapedeckError):

@@ -1,4 +1,4 @@
-"""Kinds of what a replay is asked for and cannot give: words of ``ConfigError``."""
+"""Kinds of what a replay is asked for and cannot give: words of ``ConfigError``; and of ``ArchiveError``."""
 
 from __future__ import annotations
 
@@ -33,4 +33,29 @@ REPLAY = {
         "A replay or a shadow tried to write outside of its own namespace. Nothing was written.",
         "A fault of Tapedeck: report it.",
     ),
+    "no_archive": (
+        "Nothing has been archived there.", "Name the folder with `--archive` or `TAPEDECK_ARCHIVE`, or write one."
+    ),
+    "no_pyarrow": ("The archive needs pyarrow, which is not installed.", "`pip install 'tapedeck[archive]'`."),
+}  # fmt: skip
+
+ARCHIVE = {
+    "corrupt": (
+        "A file of the archive is not what was written, is missing, or does not belong there. None of it was used.",
+        "Bring it back from a copy; `tapedeck archive verify` names every one.",
+    ),
+    "hole": (
+        "Offsets are neither in the archive nor in Kafka: retention removed them before they were archived.",
+        "Begin behind them. To go on archiving, name another folder: `--archive`.",
+    ),
+    "other_log": (
+        "The log is not the one that was archived: the topic was made anew, or it is another cluster's.",
+        "Archive it into another folder, `--archive`, or read with another: `TAPEDECK_ARCHIVE`.",
+    ),
+    "disk_full": (
+        "The archive's disk is full. Every segment that was committed is whole.",
+        "Make room and write again: it goes on where the chain ends.",
+    ),
+    "unwritable": ("A file of the archive cannot be written or read.", "See to the folder's rights and its disk."),
+    "busy": ("Another process archives these topics into the same folder.", "Let it, or end it first."),
 }  # fmt: skip

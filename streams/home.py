@@ -1,7 +1,8 @@
 """Where everything Tapedeck keeps on disk lies: one home, one subfolder per function.
 
 ``$TAPEDECK_HOME`` moves all of it; ``$TAPEDECK_JARS`` moves the Kafka server's jars alone, so that tests with a
-temporary home share one download. Nothing here creates a folder: who writes into one makes it.
+temporary home share one download; ``$TAPEDECK_ARCHIVE`` moves the archive, which may have a disk of its own. Nothing
+here creates a folder: who writes into one makes it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from pathlib import Path
 
 HOME_VARIABLE = "TAPEDECK_HOME"
 JARS_VARIABLE = "TAPEDECK_JARS"
+ARCHIVE_VARIABLE = "TAPEDECK_ARCHIVE"
 KERNELS_VARIABLE = "NUMBA_CACHE_DIR"
 KERNEL_PACKAGES = ("agents", "features", "feeds", "models", "replay", "streams")
 """Packages with kernels in them: the files that name one (``KERNEL_WORDS``) make up the cache's name."""
@@ -52,6 +54,11 @@ def kernels_dir() -> Path:
 def runs_dir() -> Path:
     """One folder per run: reports, recorded latencies, logs of its tasks."""
     return home() / "runs"
+
+
+def archive_dir() -> Path:
+    """The archive of the committed log: ``$TAPEDECK_ARCHIVE``, else below the home."""
+    return _named(ARCHIVE_VARIABLE) or home() / "archive"
 
 
 def crashes_dir() -> Path:

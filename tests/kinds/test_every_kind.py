@@ -15,6 +15,7 @@ from schemas.error_kinds import GROUPS, KINDS
 from schemas.error_page import page
 from schemas.errors import TapedeckError
 from tests.kinds import (
+    archive_kinds,
     cluster_kinds,
     input_kinds,
     live_kinds,
@@ -36,6 +37,7 @@ PARTS = {"got", "allowed", "where", "fix"}
 CHARS_MAX = 1_500
 
 assert {
+    archive_kinds,
     cluster_kinds,
     input_kinds,
     use_kinds,

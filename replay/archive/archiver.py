@@ -1,0 +1,218 @@
+"""Takes the committed log into the archive: once, up to a day's cut, or again and again behind a live log.
+
+A day ends, in each partition, before the first record whose log time is at or after midnight UTC: the header's time
+(for raw: ``ts_recv``), or Kafka's timestamp where there is none. Of ``state``, each task's newest snapshot at each cut.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from replay.archive.chain import Chain
+from replay.archive.columns import Columns, log_time
+from replay.archive.record_hash import hash_records
+from replay.archive.topics import archived_topics, is_compacted
+from replay.archive.writer import ArchiveWriter
+from schemas.errors import ArchiveError
+from streams.clock import monotonic_s, sleep_s
+from streams.failpoints import Failpoint, nothing
+from streams.log import Log, Place, Record
+
+DAY_NS = 86_400_000_000_000
+SEGMENT_BYTES_MAX = 16 * 1024 * 1024
+"""Keys, values and headers of a segment, before compression; one record may go beyond."""
+SEGMENT_RECORDS_MAX = 65_536
+EVERY_S = 10.0
+"""Between two looks at a live log."""
+NAP_S = 0.1
+Progress = Callable[[str, int], None]
+
+
+@dataclass(slots=True)
+class Pass:
+    """What one pass over the log committed.
+
+    Attributes:
+        segments: How many.
+        records: By topic; topics with nothing new are left out.
+        bytes: Of the files.
+    """
+
+    segments: int = 0
+    records: dict[str, int] = field(default_factory=dict)
+    bytes: int = 0
+
+
+@dataclass(slots=True)
+class _Held:
+    """Snapshots of the day that has not ended, by key, and how far the topic has been read."""
+
+    next: int
+    day: int = 0
+    newest: dict[bytes | None, Record] = field(default_factory=dict)
+
+
+class Archiver:
+    """Archives one namespace of a log.
+
+    Args:
+        log: Whose committed records.
+        archive: The folder.
+        namespace: Topic prefix, none for live.
+        stopping: Asked between records; once it says so, what was read becomes a whole segment and the pass ends.
+        failpoint: See ``replay.archive.writer``.
+
+    Raises:
+        ArchiveError: Another is at work there, or the folder refuses.
+    """
+
+    def __init__(
+        self, log: Log, archive: Path, namespace: str = "", *, stopping: Callable[[], bool] = lambda: False,
+        failpoint: Failpoint = nothing, progress: Progress = lambda _topic, _records: None,
+    ) -> None:  # fmt: skip
+        self._log = log
+        self._namespace = namespace
+        self._stopping = stopping
+        self._progress = progress
+        self._writer = ArchiveWriter(archive, namespace, failpoint=failpoint)
+        self._states: dict[Place, _Held] = {}
+        self._pass = Pass()
+
+    def write(self, until_ns: int | None = None) -> Pass:
+        """Archive all that is committed, or what lies before a cut, ns; the newest snapshots go with it.
+
+        Raises:
+            ArchiveError: The disk is full, the log is another one, or retention was faster.
+            BrokerError: The log cannot be read.
+        """
+        return self._once(until_ns, cut=True)
+
+    def follow(self, every_s: float, told: Callable[[Pass, float], None] = lambda _pass, _behind_s: None) -> None:
+        """Archive again and again until ``stopping``; ``told`` hears of each pass and how long it was, s.
+
+        Raises:
+            ArchiveError, BrokerError: As ``write``.
+        """
+        while not self._stopping():
+            began = monotonic_s()
+            told(self._once(None, cut=False), monotonic_s() - began)
+            while not self._stopping() and monotonic_s() < began + every_s:
+                sleep_s(NAP_S)
+
+    def close(self) -> None:
+        """Let others write."""
+        self._writer.close()
+
+    def _once(self, until_ns: int | None, *, cut: bool) -> Pass:
+        self._pass = Pass()
+        for topic in archived_topics(self._log.names(self._namespace), self._namespace):
+            for partition in range(self._log.partitions(topic)):
+                if self._stopping():
+                    break
+                if is_compacted(topic):
+                    self._snapshots((topic, partition), until_ns, cut=cut)
+                else:
+                    self._records((topic, partition), until_ns)
+        return self._pass
+
+    def _records(self, place: Place, until_ns: int | None) -> None:
+        chain = self._writer.chain(place)
+        low, high = self._log.bounds(*place)
+        begin = _check_place(chain, low, high)
+        if begin >= high:
+            return
+        columns = Columns()
+        for record in self._known(chain, begin, low):
+            time = log_time(record)
+            if (until_ns is not None and time >= until_ns) or self._stopping():
+                end = record.offset
+                break
+            if columns.bytes >= SEGMENT_BYTES_MAX or len(columns) >= SEGMENT_RECORDS_MAX:
+                begin, columns = self._commit(place, columns, begin, record.offset), Columns()
+            columns.add(record, time)
+        else:
+            end = self._covered(place, columns.offsets[-1] + 1, high) if columns else begin
+        if columns:
+            self._commit(place, columns, begin, end)
+
+    def _known(self, chain: Chain, begin: int, low: int) -> Iterator[Record]:
+        """Committed records from ``begin`` on, once the last archived one was found again where it should lie."""
+        last = chain.segments[-1].manifest if chain.segments else None
+        start = begin if last is None or last.last < low else last.last
+        for record in self._log.scan(*chain.place, start, committed=True):
+            if last is not None and start == last.last:
+                if record.offset != last.last or _hash(record) != last.last_sha256:
+                    raise _other_log(chain, f"another record than was archived at {last.last}")
+                last = None
+            elif record.offset >= begin:
+                yield record
+
+    def _covered(self, place: Place, after: int, high: int) -> int:
+        """The offset up to which nothing but markers follows: a reader need not look for records there."""
+        if after >= high:
+            return after
+        following = next(iter(self._log.scan(*place, after, committed=False)), None)
+        return high if following is None else min(high, following.offset)
+
+    def _snapshots(self, place: Place, until_ns: int | None, *, cut: bool) -> None:
+        chain = self._writer.chain(place)
+        low, high = self._log.bounds(*place)
+        held = self._states.setdefault(place, _Held(chain.end))
+        if high < chain.end:
+            raise _other_log(chain, f"{high} offsets")
+        if max(held.next, low) < high:
+            for record in self._log.scan(*place, max(held.next, low), committed=True):
+                time = log_time(record)
+                if (until_ns is not None and time >= until_ns) or self._stopping():
+                    break
+                if time // DAY_NS > held.day:
+                    self._commit_held(place, held)
+                    held.day = time // DAY_NS
+                held.newest[record.key] = record
+                held.next = record.offset + 1
+        if cut:
+            self._commit_held(place, held)
+
+    def _commit_held(self, place: Place, held: _Held) -> None:
+        if held.newest:
+            columns = Columns()
+            for record in sorted(held.newest.values(), key=lambda record: record.offset):
+                columns.add(record, log_time(record))
+            self._commit(place, columns, self._writer.chain(place).end, held.next)
+            held.newest = {}
+
+    def _commit(self, place: Place, columns: Columns, begin: int, end: int) -> int:
+        segment = self._writer.commit(place, columns, begin, end)
+        self._pass.segments += 1
+        self._pass.bytes += segment.manifest.bytes
+        self._pass.records[place[0]] = self._pass.records.get(place[0], 0) + len(columns)
+        self._progress(f"records of {place[0]}", self._pass.records[place[0]])
+        return end
+
+
+def _check_place(chain: Chain, low: int, high: int) -> int:
+    """Where to begin: where the chain ends, or at the log's first record where there is no chain."""
+    if not chain.segments:
+        return low
+    if high < chain.end:
+        raise _other_log(chain, f"{high} offsets")
+    if low > chain.end:
+        raise ArchiveError(
+            "retention removed records before they were archived", kind="hole", got=f"offsets {chain.end} to {low - 1}",
+            where=f"{chain.place[0]}[{chain.place[1]}]", fix="archive into another folder: --archive",
+        )  # fmt: skip
+    return chain.end
+
+
+def _other_log(chain: Chain, got: str) -> ArchiveError:
+    return ArchiveError(
+        "this is not the log that was archived", kind="other_log", got=got, allowed=f"one that goes on at {chain.end}",
+        where=f"{chain.place[0]}[{chain.place[1]}]",
+        fix="the topic was made anew, or it is another cluster's: name another folder, --archive",
+    )  # fmt: skip
+
+
+def _hash(record: Record) -> str:
+    return hash_records([record.offset], [record.timestamp_ms], [record.key], [record.value], [record.header])

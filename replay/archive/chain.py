@@ -1,0 +1,200 @@
+"""The segments of a partition, in order, each bound to the one before by the hash of its manifest."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from replay.archive.manifest import Head, Manifest, decode_heads, decode_manifest
+from schemas.errors import ArchiveError
+from streams.log import Place
+
+HEADS = "heads.json"
+LOCKS = "locks"
+DIGITS = 20
+_FILE = re.compile(rf"(\d{{{DIGITS}}})\.(json|parquet)")
+_LEFT = re.compile(rf"\d{{{DIGITS}}}\.(json|parquet)\.new")
+TOPIC = re.compile(r"[A-Za-z0-9._-]+")
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """One segment: ``path`` of its file, ``sha256`` of its manifest."""
+
+    manifest: Manifest
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """Something that is not as it was written.
+
+    Attributes:
+        file: The file.
+        what: What is wrong with it.
+        offset: The first offset that it is about; -1: no offset.
+    """
+
+    file: Path
+    what: str
+    topic: str = ""
+    partition: int = -1
+    offset: int = -1
+
+    def error(self) -> ArchiveError:
+        """As the error that a reader gets."""
+        at = f" ({self.topic}[{self.partition}]@{self.offset})" if self.topic else ""
+        return ArchiveError(
+            self.what, kind="corrupt", where=f"{self.file}{at}",
+            fix="bring it back from a copy; tapedeck archive verify names every one",
+        )  # fmt: skip
+
+
+@dataclass(slots=True)
+class Chain:
+    """A partition's segments.
+
+    Attributes:
+        folder: Where they lie.
+        segments: In order of offsets.
+        left: Files of a writer that died before it committed: no part of the archive, removed by the next one.
+        problems: What is wrong.
+    """
+
+    place: Place
+    folder: Path
+    segments: list[Segment] = field(default_factory=list)
+    left: list[Path] = field(default_factory=list)
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def begin(self) -> int:
+        """First offset covered."""
+        return self.segments[0].manifest.begin if self.segments else 0
+
+    @property
+    def end(self) -> int:
+        """The offset after the last that is covered."""
+        return self.segments[-1].manifest.end if self.segments else 0
+
+    @property
+    def previous(self) -> str:
+        """Hash of the newest manifest."""
+        return self.segments[-1].sha256 if self.segments else ""
+
+    def check(self) -> Chain:
+        """Itself, where nothing is wrong.
+
+        Raises:
+            ArchiveError: The first thing that is wrong.
+        """
+        if self.problems:
+            raise self.problems[0].error()
+        return self
+
+
+def folder_of(archive: Path, place: Place) -> Path:
+    """Where a partition's segments lie."""
+    return archive / place[0] / str(place[1])
+
+
+def names_of(begin: int) -> tuple[str, str]:
+    """File names of the segment that begins there, and of its manifest."""
+    return f"{begin:0{DIGITS}}.parquet", f"{begin:0{DIGITS}}.json"
+
+
+def heads_of(archive: Path) -> dict[Place, Head]:
+    """Heads by place.
+
+    Raises:
+        ArchiveError: The file is missing or not as it was written.
+    """
+    return decode_heads(archive / HEADS)
+
+
+def places_in(archive: Path) -> Iterator[Place]:
+    """Partitions that have a folder, in order."""
+    if archive.is_dir():
+        for topic in sorted(archive.iterdir()):
+            if topic.is_dir() and topic.name != LOCKS:
+                partitions = [int(p.name) for p in topic.iterdir() if p.is_dir() and p.name.isdecimal()]
+                yield from ((topic.name, partition) for partition in sorted(partitions))
+
+
+def chain_of(archive: Path, place: Place, head: Head | None) -> Chain:
+    """A partition's chain, examined as far as manifests tell; files are not read."""
+    chain = Chain(place, folder_of(archive, place))
+    files = _files(chain)
+    for begin in sorted({begin for begin, _ in files}):
+        _link(chain, begin, files)
+    _hold_to(chain, head)
+    return chain
+
+
+def _files(chain: Chain) -> dict[tuple[int, str], Path]:
+    found: dict[tuple[int, str], Path] = {}
+    for path in sorted(chain.folder.iterdir()) if chain.folder.is_dir() else ():
+        if (match := _FILE.fullmatch(path.name)) is not None and path.is_file():
+            found[(int(match[1]), match[2])] = path
+        elif _LEFT.fullmatch(path.name):
+            chain.left.append(path)
+        else:
+            chain.problems.append(Problem(path, "a file that no segment names", *chain.place))
+    return found
+
+
+def _link(chain: Chain, begin: int, files: dict[tuple[int, str], Path]) -> None:
+    """Add the segment that begins there, or say why not."""
+    path, listed = files.get((begin, "parquet")), files.get((begin, "json"))
+    if listed is None:
+        newest = begin == max(b for b, _ in files) and (begin == chain.end or not chain.segments)
+        if path is not None and newest:
+            chain.left.append(path)  # named, but not committed
+        else:
+            chain.problems.append(Problem(path or chain.folder, "a segment without a manifest", *chain.place, begin))
+        return
+    try:
+        manifest, sha256 = decode_manifest(listed)
+    except ArchiveError as error:
+        chain.problems.append(Problem(listed, error.message, *chain.place, begin))
+        return
+    wrong = _wrong(chain, manifest, begin)
+    if wrong:
+        chain.problems.append(Problem(listed, wrong, *chain.place, begin))
+    if path is None:
+        path = chain.folder / names_of(begin)[0]
+        chain.problems.append(Problem(path, "a segment is missing", *chain.place, begin))
+    chain.segments.append(Segment(manifest, path, sha256))
+
+
+def _wrong(chain: Chain, manifest: Manifest, begin: int) -> str:
+    if (manifest.topic, manifest.partition, manifest.begin) != (*chain.place, begin):
+        return f"a manifest of another place: {manifest.topic}[{manifest.partition}]@{manifest.begin}"
+    if not manifest.begin <= manifest.first <= manifest.last < manifest.end:
+        return "a manifest whose offsets contradict one another"
+    if manifest.previous != chain.previous:
+        if not chain.segments:
+            return "the chain does not begin here: a manifest before it is missing"
+        before = chain.segments[-1]
+        listed = before.path.with_suffix(".json")
+        what = "a manifest is another than the one that the next was chained to"
+        chain.problems.append(Problem(listed, what, *chain.place, before.manifest.begin))
+    if chain.segments and manifest.begin != chain.end:
+        return f"segments are missing before it: offsets {chain.end} to {manifest.begin - 1}"
+    return ""
+
+
+def _hold_to(chain: Chain, head: Head | None) -> None:
+    """A commit is a manifest, then the head: the head may lag by one, and never lead."""
+    known = 0 if head is None else head.segments
+    have = len(chain.segments)
+    if have not in (known, known + 1):
+        what = f"{have} segments of the {known} that were committed"
+        chain.problems.append(Problem(chain.folder, what, *chain.place, chain.end))
+    elif head is not None and known and chain.segments[known - 1].sha256 != head.manifest:
+        at = chain.segments[known - 1]
+        chain.problems.append(Problem(at.path.with_suffix(".json"), "the newest manifest is another than was committed",
+                                      *chain.place, at.manifest.begin))  # fmt: skip

@@ -1,0 +1,126 @@
+"""Commits segments: the file, then its manifest, which is the commit point, then the head of its chain.
+
+A writer that dies leaves whole segments, and at most files that no manifest names; the next one removes those and goes
+on where the chain ends.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+from replay.archive.chain import HEADS, LOCKS, Chain, Segment, chain_of, folder_of, heads_of, names_of, places_in
+from replay.archive.columns import Columns
+from replay.archive.durable import make_folder, refused, write_whole
+from replay.archive.manifest import Head, Manifest, corrupt, digest, encode, encode_heads
+from replay.archive.parquet import modules, to_parquet
+from schemas.errors import ArchiveError
+from streams.failpoints import Failpoint, nothing
+from streams.log import Place
+from streams.namespace import LIVE
+
+
+class ArchiveWriter:
+    """Writes segments of one namespace's topics; no other writer of these may be at work in the folder.
+
+    Args:
+        archive: The folder; made where there is none.
+        namespace: Topic prefix, none for live.
+        failpoint: Called with a name of ``replay.archive.durable.FAILPOINTS`` and the segments committed so far.
+
+    Raises:
+        ArchiveError: Another writer is at work, or the folder refuses.
+        ConfigError: pyarrow is not installed.
+    """
+
+    def __init__(self, archive: Path, namespace: str = "", *, failpoint: Failpoint = nothing) -> None:
+        modules()
+        self.archive = archive
+        self._failpoint = failpoint
+        self._committed = 0
+        self._chains: dict[Place, Chain] = {}
+        self._stack = ExitStack()
+        make_folder(archive / LOCKS)
+        self._stack.enter_context(_locked(archive, f"{namespace.rstrip('.') or LIVE}.lock", wait=False))
+        with _locked(archive, HEADS + ".lock", wait=True):
+            if not (archive / HEADS).exists():
+                if any(True for _ in places_in(archive)):
+                    raise corrupt(archive / HEADS, "a file of the archive is missing")
+                write_whole(archive / HEADS, encode_heads({}), "heads", failpoint, 0)
+
+    def chain(self, place: Place) -> Chain:
+        """A partition's chain as it stands; what a writer left uncommitted is removed.
+
+        Raises:
+            ArchiveError: It is not as it was written.
+        """
+        if place not in self._chains:
+            chain = chain_of(self.archive, place, heads_of(self.archive).get(place)).check()
+            for path in chain.left:
+                path.unlink(missing_ok=True)
+            self._chains[place] = replace(chain, left=[])
+        return self._chains[place]
+
+    def commit(self, place: Place, columns: Columns, begin: int, end: int) -> Segment:
+        """Commit a segment that covers offsets ``begin`` to below ``end``.
+
+        Raises:
+            ArchiveError: The disk is full, or refuses: nothing of the segment is left.
+        """
+        chain = self.chain(place)
+        folder = folder_of(self.archive, place)
+        make_folder(folder)
+        data = to_parquet(columns)
+        file, listed = names_of(begin)
+        manifest = Manifest(
+            topic=place[0], partition=place[1], begin=begin, end=end, first=columns.offsets[0],
+            last=columns.offsets[-1], records=len(columns), first_ns=columns.first_ns, last_ns=columns.last_ns,
+            bytes=len(data), sha256=digest(bytes(data)), records_sha256=columns.records_sha256(),
+            last_sha256=columns.last_sha256(), previous=chain.previous,
+        )  # fmt: skip
+        told = encode(manifest)
+        segment = Segment(manifest, folder / file, digest(told))
+        write_whole(folder / file, data, "segment", self._failpoint, self._committed)
+        try:
+            write_whole(folder / listed, told, "manifest", self._failpoint, self._committed)
+        except ArchiveError:
+            (folder / file).unlink(missing_ok=True)
+            raise
+        chain.segments.append(segment)
+        self._committed += 1
+        self._set_head(Head(topic=place[0], partition=place[1], segments=len(chain.segments), manifest=segment.sha256))
+        return segment
+
+    def close(self) -> None:
+        """Let others write."""
+        self._stack.close()
+
+    def _set_head(self, head: Head) -> None:
+        with _locked(self.archive, HEADS + ".lock", wait=True):
+            heads = heads_of(self.archive)
+            heads[(head.topic, head.partition)] = head
+            write_whole(self.archive / HEADS, encode_heads(heads), "heads", self._failpoint, self._committed)
+
+
+@contextmanager
+def _locked(archive: Path, name: str, *, wait: bool) -> Iterator[None]:
+    """Hold an advisory lock; it ends with the process, however that ends."""
+    path = archive / LOCKS / name
+    try:
+        descriptor = os.open(path, os.O_CREAT | os.O_RDWR, 0o644)
+    except OSError as error:
+        raise refused(error, path) from error
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
+        except BlockingIOError:
+            raise ArchiveError(
+                "another process archives these topics", kind="busy", where=str(path), fix="let it, or end it first"
+            ) from None
+        yield
+    finally:
+        os.close(descriptor)
