@@ -54,6 +54,11 @@ def runs_dir() -> Path:
     return home() / "runs"
 
 
+def pins_dir() -> Path:
+    """What pins pinned: a manifest each, and the states that they begin with."""
+    return home() / "pins"
+
+
 def crashes_dir() -> Path:
     """Tracebacks of Tapedeck's own faults."""
     return home() / "crashes"
