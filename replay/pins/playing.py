@@ -13,7 +13,7 @@ from schemas.control import RunOpened
 from schemas.definition import Definition
 from schemas.errors import ConfigError, SnapshotError
 from schemas.topics import topic_name
-from streams.log import Log
+from streams.log import Log, Place
 from streams.snapshot import from_bytes
 
 
@@ -24,7 +24,7 @@ def open_pin(
 
     Raises:
         StateDiverged: The log does not hold what was pinned.
-        ConfigError: It holds nothing that can be played, or a release lies within it.
+        ConfigError: It holds nothing that can be played, a release lies within it, or its states are of other offsets.
         SnapshotError: No run was opened by its end.
     """
     measured = verify(log, manifest, on_progress).check()
@@ -43,6 +43,12 @@ def open_pin(
     partitions = range(log.partitions(selection.namespace + raw))
     begin = {p: measured.lead[p] if p in ranges else 0 for p in partitions}
     states = {task: from_bytes(start.value) for task, start in measured.starts.items()}
+    if states and _offsets_of(manifest) != measured.offsets:
+        raise ConfigError(
+            "the pin begins with states, and their places are those of another log", kind="pin_offsets",
+            got="the same records at other offsets", allowed="the log that it was pinned in, or an archive of it",
+            where=f"pin {manifest.id[:12]}",
+        )  # fmt: skip
     recording = Recording(
         log, selection.namespace, opening, tuple(documents(log, selection.namespace, Definition, selection.known_by)),
         begin, {p: ranges[p][1] if p in ranges else 0 for p in partitions}, states, folder, pin=manifest.id,
@@ -50,6 +56,11 @@ def open_pin(
     )  # fmt: skip
     check_spans(measured.openings, states, begin, recording)
     return recording
+
+
+def _offsets_of(manifest: Manifest) -> dict[Place, tuple[int, int]]:
+    told = manifest.context["offsets"]
+    return {(topic, int(p)): (at[0], at[1]) for topic, places in told.items() for p, at in places.items()}
 
 
 def reopened(log: Log, pin: str, bounds: dict[int, tuple[int, int]]) -> Recording:

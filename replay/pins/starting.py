@@ -20,6 +20,9 @@ from streams.state_bytes import load_values
 WINDOW_RECORDS = 4_096
 """First look back for where a state stands, in offsets; four times as far each time that it lies further back."""
 
+NUMBER_FIRST = 1
+"""Of a task's first snapshot."""
+
 
 @dataclass(frozen=True, slots=True)
 class Start:
@@ -114,7 +117,7 @@ def _newest(
         if _reached(task, this.values, first, found):
             best = this
             continue
-        if best is None and header.seq > 0:
+        if best is None and header.seq > NUMBER_FIRST:
             raise _no_start(whole, task, f"snapshots from number {header.seq} on")
         return this if best is None and task.hops[0] != "normalise" else best
     return best

@@ -22,6 +22,8 @@ from schemas.errors import ConfigError, SnapshotError, StateDiverged
 from streams.log import Log, Record
 
 NOWHERE = -1
+GONE = f"{SnapshotError.code}.no_start"
+"""A snapshot that compaction or retention took away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,9 +105,9 @@ def _starts(manifest: Manifest, whole: Recording, first: Mapping[int, Record]) -
     """The pin's states: the log's where it has the very snapshots, else those that were kept."""
     try:
         found = starts_at(whole, first)
-    except SnapshotError:
-        if not manifest.data.states:
-            raise
+    except SnapshotError as error:
+        if error.kind != GONE or not manifest.data.states:
+            raise  # torn: what is there is not what was written
         found = {}
     numbers: Mapping[str, Any] = manifest.context.get("snapshots", {})
     starts = {} if manifest.data.states else found

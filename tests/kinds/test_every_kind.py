@@ -19,6 +19,7 @@ from tests.kinds import (
     input_kinds,
     live_kinds,
     log_kinds,
+    pin_kinds,
     refused_kinds,
     replay_kinds,
     risk_kinds,
@@ -44,6 +45,7 @@ assert {
     refused_kinds,
     replay_kinds,
     risk_kinds,
+    pin_kinds,
 }  # imported for what they register
 
 
