@@ -19,6 +19,7 @@ from schemas.header import Header, pack
 from streams.log import Record, TopicSpec
 from streams.memory import MemoryLog
 
+EXAMPLES = 30
 SINCE, UNTIL = 100, 200
 RANGE = Selection(SINCE, UNTIL, UNTIL)
 
@@ -66,17 +67,20 @@ def id_of(history: list[Said], cuts: int = 0, selection: Selection = RANGE) -> s
     return measure(log_of([ANCHOR, *history], cuts), selection).data.id
 
 
+@settings(max_examples=EXAMPLES)
 @given(HISTORY, st.integers(1, 5))
 def test_offsets_markers_and_aborted_records_do_not_change_an_id(history: list[Said], cuts: int) -> None:
     assert id_of(history, cuts) == id_of(history)
 
 
+@settings(max_examples=EXAMPLES)
 @given(HISTORY, st.lists(SAID.filter(lambda said: said.time > UNTIL), max_size=5))
 def test_what_came_after_the_range_and_the_cutoff_is_not_seen(history: list[Said], later: list[Said]) -> None:
     before = [said for said in history if said.time <= UNTIL]
     assert id_of(before + later) == id_of(before)
 
 
+@settings(max_examples=EXAMPLES)
 @given(HISTORY, st.integers(UNTIL + 1, 240))
 def test_a_definition_is_seen_from_the_time_on_at_which_it_became_known(history: list[Said], at: int) -> None:
     revised = Said("definitions", at, encode(DEFINITIONS[0]))
@@ -86,6 +90,7 @@ def test_a_definition_is_seen_from_the_time_on_at_which_it_became_known(history:
     assert id_of([*before, revised], selection=known) != id_of(before, selection=known)
 
 
+@settings(max_examples=EXAMPLES)
 @given(HISTORY, st.data())
 def test_any_changed_byte_within_is_another_id(history: list[Said], data: st.DataObject) -> None:
     seen = [n for n, s in enumerate(history) if s.value and (s.kind == "definitions" or s.time >= SINCE)]
