@@ -24,7 +24,7 @@ def pin() -> None:
 
 @app.command(
     epilog=epilog("pin create", (
-        "friday --day 2026-11-20", "q3 --from 2026-07-01 --to 2026-10-01 --known-by 2026-10-05 --json",
+        "friday --day 2026-11-20", "q3 --from 2026-07-01 --to 2026-10-01 --json",
         "nyse --day 2026-11-20 --session XNYS --topics raw,ticks",
     ))
 )  # fmt: skip
