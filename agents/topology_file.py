@@ -26,6 +26,9 @@ METRICS_PORT_MAX = 65_000
 """Largest port at which metrics begin: those of all processes lie behind it."""
 
 
+SourceText = Annotated[str, Meta(max_length=512)]
+
+
 class FeedTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """``[feed]``: where payloads come from.
 
@@ -99,6 +102,22 @@ class TasksTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_onl
     bad_min: Annotated[int, Meta(ge=1, le=BAD_WINDOW)] = BAD_MIN
 
 
+class SourceTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """``[source]``: where the data comes from, for the record of whoever pins it. Changes nothing that runs.
+
+    Attributes:
+        vendor: Who sells or gives it.
+        refresh_cadence: How often it comes, e.g. ``streaming`` or ``daily at 06:00``.
+        timezone: In which the vendor cuts its days, e.g. ``UTC`` or ``America/New_York``.
+        backfill_policy: What happens to what comes late or is revised.
+    """
+
+    vendor: SourceText = ""
+    refresh_cadence: SourceText = ""
+    timezone: SourceText = ""
+    backfill_policy: SourceText = ""
+
+
 class MetricsTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """``[metrics]``: where Prometheus finds ``/metrics``.
 
@@ -116,6 +135,7 @@ class TopologyFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
 
     account: Annotated[str, Meta(min_length=1, max_length=128)] = "desk"
     feed: FeedTable = FeedTable()
+    source: SourceTable = SourceTable()
     strategy: StrategyTable = StrategyTable()
     features: FeaturesTable = FeaturesTable()
     model: ModelTable = ModelTable()

@@ -15,11 +15,13 @@ from console import (
     archive,
     broker,
     chaos,
+    days,
     demo,
     dlq,
     doctor,
     feed,
     init,
+    pin,
     release,
     replay,
     risk,
@@ -84,6 +86,8 @@ app.add_typer(release.app, name="release")
 app.add_typer(replay.app, name="replay")
 app.add_typer(shadow.app, name="shadow")
 app.add_typer(archive.app, name="archive")
+app.add_typer(days.app, name="days")
+app.add_typer(pin.app, name="pin")
 app.add_typer(topics.app, name="topics")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(broker.app, name="broker")

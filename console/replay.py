@@ -52,7 +52,8 @@ def replay() -> None:
 def play(
     context: typer.Context,
     what: Annotated[
-        str, typer.Argument(metavar="DAY|live|RUN", help="A UTC day (2026-11-23), all that is live, or a run's id.")
+        str,
+        typer.Argument(metavar="PIN|DAY|live|RUN", help="A pin, a UTC day (2026-11-23), all that is live, or a run."),
     ],
     since: Annotated[
         str, typer.Option("--from-time", metavar="T", show_default=False, help="A closer beginning: ISO time, UTC.")

@@ -87,6 +87,7 @@ def play_again(bootstrap: str, wanted: Wanted, *, as_json: bool) -> int:
             bar.close()
             replay.close()
     report["what"] = asked.what
+    report["pin"] = recording.pin or None
     keep(report, folder)
     tell(report, as_json=as_json)
     if interrupts.count:
@@ -139,6 +140,7 @@ def tell(report: dict[str, Any], *, as_json: bool) -> None:
     rate = report["ticks_per_s"]
     lines = [
         f"run       {report['run']} of {report['recorded']['run']}, speed {report['speed']}",
+        *([f"pin       {report['pin']}"] if report.get("pin") else []),
         f"ticks     {report['ticks']:,}" + (f" at {rate:,} a second" if rate else ""),
         f"orders    {report['orders']:,}",
         f"compared  {sum(report['compared'].values()):,} rows and documents with the recording",

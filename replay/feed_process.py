@@ -41,6 +41,7 @@ class FeedOrder(msgspec.Struct, frozen=True, kw_only=True):
     faults: list[tuple[str, int]] = []
     burst: float = 1.0
     burst_at_ns: int = 0
+    pin: str = ""
 
 
 def main(argv: list[str]) -> int:
@@ -61,6 +62,7 @@ def main(argv: list[str]) -> int:
 
 def _feed(order: FeedOrder) -> None:
     from replay.joined_log import connect as joined
+    from replay.pins.playing import reopened
     from replay.recording import open_recording
     from replay.replay_feed import ReplayFeed
     from replay.stress import Injected, Stress
@@ -68,11 +70,14 @@ def _feed(order: FeedOrder) -> None:
     from streams.kafka import connect
 
     log = joined(connect(order.bootstrap))
-    found = open_recording(log, order.recorded, since_ns=order.since_ns, until_ns=order.until_ns)
-    recording = replace(
-        found, begin={int(p): at[0] for p, at in order.bounds.items()},
-        end={int(p): at[1] for p, at in order.bounds.items()},
-    )  # fmt: skip
+    bounds = {int(p): at for p, at in order.bounds.items()}
+    if order.pin:
+        recording = reopened(log, order.pin, bounds)
+    else:
+        found = open_recording(log, order.recorded, since_ns=order.since_ns, until_ns=order.until_ns)
+        recording = replace(
+            found, begin={p: at[0] for p, at in bounds.items()}, end={p: at[1] for p, at in bounds.items()}
+        )
     feed = ReplayFeed(
         GuardedLog(log, order.namespace), recording, order.namespace, order.table_name, run=order.run,
         speed=order.speed, origin_ns=_origin_ns(Path(order.folder)),

@@ -140,6 +140,6 @@ class KafkaReplay:
             bounds={str(p): (at, recording.end[p]) for p, at in recording.begin.items()},
             since_ns=self._asked[0], until_ns=self._asked[1], burst=self.plan.stress.burst,
             burst_at_ns=self.plan.stress.burst_at_ns,
-            faults=[(fault.kind, fault.at_ns) for fault in self.plan.stress.faults],
+            faults=[(fault.kind, fault.at_ns) for fault in self.plan.stress.faults], pin=recording.pin,
         )  # fmt: skip
         return [sys.executable, "-P", "-m", "replay.feed_process", msgspec.json.encode(order).decode()]

@@ -44,6 +44,8 @@ class Recording:
         end: The offset after the last.
         states: By task: its snapshot where the stretch begins. Empty: with nothing, from the first record.
         folder: Where the paths of the desk's own code begin.
+        pin: Id of the pin that it is; empty: none.
+        known_by: Of a pin: definitions that became known later are not there; None: all are.
     """
 
     log: Log
@@ -54,6 +56,8 @@ class Recording:
     end: Mapping[int, int]
     states: Mapping[str, TaskState]
     folder: Path = Path()
+    pin: str = ""
+    known_by: int | None = None
 
     @property
     def source(self) -> str:
@@ -83,8 +87,11 @@ class Recording:
         """Committed records of a topic with their headers; none where there is no such topic."""
         topic = self.topic(table_name)
         if partition < self.log.partitions(topic):
+            cutoff = self.known_by if table_name == "definitions" else None
             for record in self.log.scan(topic, partition, start, committed=True):
-                yield record, header_of(record)
+                header = header_of(record)
+                if cutoff is None or header is None or header.time <= cutoff:
+                    yield record, header
 
     def writer_of(self, table_name: str, partition: int = 0) -> str:
         """Name of the task of a partition that writes a topic; of a task that there is once, whatever the partition."""
@@ -117,7 +124,7 @@ def open_recording(
         ConfigError: There is nothing in it, or its clock leaps.
         SnapshotError: No run was opened there, or no state of that time is there to begin with.
     """
-    openings, definitions = _documents(log, namespace, RunOpened), _documents(log, namespace, Definition)
+    openings, definitions = documents(log, namespace, RunOpened), documents(log, namespace, Definition)
     if not openings:
         raise SnapshotError(
             "no run was opened here", kind="no_run", where=topic_name(namespace, "control"), allowed="a run record"
@@ -136,7 +143,7 @@ def open_recording(
         if task.hops[0] == "normalise":
             state = states.get(task.name)
             begin[task.partition] = 0 if state is None else int(state.values["input"]["offset"])
-    _check_spans(openings, states, begin, whole)
+    check_spans(openings, states, begin, whole)
     return Recording(log, namespace, openings[-1], tuple(definitions), begin, end, states, folder)
 
 
@@ -160,7 +167,7 @@ def snapshots(recording: Recording, task: TaskHops, start: int = 0) -> Iterator[
             yield record.offset, record.value
 
 
-def _check_spans(
+def check_spans(
     openings: list[RunOpened], states: Mapping[str, TaskState], begin: Mapping[int, int], whole: Recording
 ) -> None:  # fmt: skip
     """Refuse a stretch that a release cuts in two: what came before it was made by other code or parameters.
@@ -178,11 +185,19 @@ def _check_spans(
         )  # fmt: skip
 
 
-def _documents(log: Log, namespace: str, event: type[Any]) -> list[Any]:
+def documents(log: Log, namespace: str, event: type[Any], known_by: int | None = None) -> list[Any]:
+    """Openings or definitions of a run, in order; with a cutoff, those that had been written by then.
+
+    Raises:
+        BrokerError: They cannot be read.
+    """
     topic = topic_name(namespace, "control" if event is RunOpened else "definitions")
     found = []
     if log.partitions(topic):
         for record in log.scan(topic, 0, 0, committed=True):
+            header = header_of(record)
+            if known_by is not None and header is not None and header.time > known_by:
+                continue
             try:
                 found.append(decode(record.value, event))
             except BadFrame:  # a halt, or a change of limits

@@ -144,7 +144,7 @@ class ReplayPlan:
         found: dict[str, TaskState] = {}
         for task in self.tasks:
             same = next((t for t in self.recording.tasks if t.hops == task.hops and t.name == task.name), None)
-            if not self.recording.states:
+            if not self.recording.states or (same is not None and task.name not in self.recording.states):
                 continue
             if same is not None:
                 found[task.name] = self._rebased(task, self.recording.states[task.name])

@@ -19,6 +19,7 @@ from schemas.execution import Execution
 from schemas.feature import Feature
 from schemas.intent import Intent
 from schemas.order import Order
+from schemas.pin_tag import PinTagged
 from schemas.retry import Retried, Retry
 from schemas.score import Score
 from schemas.tick import Tick
@@ -56,10 +57,11 @@ LIMITS = Schema(number=27, name="limits", version=1, kind="document", event=Limi
 RELEASE = Schema(number=28, name="release", version=1, kind="document", event=ReleaseCut)
 RETRY = Schema(number=30, name="retry", version=1, kind="document", event=Retry)
 RETRIED = Schema(number=31, name="retried", version=1, kind="document", event=Retried)
+PIN_TAG = Schema(number=32, name="pin_tag", version=1, kind="document", event=PinTagged)
 
 CATALOG: tuple[Schema, ...] = (
     RAW, SNAPSHOT, TICK_SCHEMA, FEATURE_SCHEMA, SCORE_SCHEMA, DEFINITION, INTENT, DECISION, ORDER, EXECUTION, RUN, END,
-    CLOCK, DEAD_LETTER, HALT, RESUME, LIMITS, RELEASE, RETRY, RETRIED,
+    CLOCK, DEAD_LETTER, HALT, RESUME, LIMITS, RELEASE, RETRY, RETRIED, PIN_TAG,
 )  # fmt: skip
 
 BY_NUMBER: dict[int, Schema] = {s.number: s for s in CATALOG}

@@ -15,7 +15,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from schemas import errors, kinds_of_input, kinds_of_log, kinds_of_replay, kinds_of_use
+from schemas import errors, kinds_of_input, kinds_of_log, kinds_of_pins, kinds_of_replay, kinds_of_use
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,11 +60,17 @@ _TABLES: tuple[tuple[Group, Mapping[str, tuple[str, str]]], ...] = (
     (_group(errors.BadPayload, "Payloads and rows whose content is impossible"), kinds_of_input.BAD_PAYLOAD),
     (_group(errors.UnknownInstrument, "Instruments without a definition"), kinds_of_input.UNKNOWN_INSTRUMENT),
     (_group(errors.BadInput, "Other input that cannot be used"), kinds_of_input.BAD_INPUT),
-    (_group(errors.ConfigError, "Flags, files and variables"), {**kinds_of_use.CONFIG, **kinds_of_replay.REPLAY}),
+    (
+        _group(errors.ConfigError, "Flags, files and variables"),
+        {**kinds_of_use.CONFIG, **kinds_of_replay.REPLAY, **kinds_of_pins.PINS},
+    ),
     (_group(errors.BrokerError, "Kafka cannot be reached, started or trusted"), kinds_of_log.BROKER),
     (_group(errors.DeliveryError, "Records that were not acknowledged"), kinds_of_log.DELIVERY),
     (_group(errors.Fenced, "Tasks that were taken over"), kinds_of_log.FENCED),
-    (_group(errors.StateDiverged, "Broken promises: recovery and the log differ"), kinds_of_log.STATE_DIVERGED),
+    (
+        _group(errors.StateDiverged, "Broken promises: recovery and the log differ"),
+        {**kinds_of_log.STATE_DIVERGED, **kinds_of_pins.DIVERGED},
+    ),
     (_group(errors.SnapshotError, "Snapshots and positions"), kinds_of_log.SNAPSHOT),
     (_group(errors.ArchiveError, "The archive"), kinds_of_replay.ARCHIVE),
     (_group(errors.TaskFailed, "Tasks that could not be kept alive"), kinds_of_log.TASK_FAILED),

@@ -61,6 +61,11 @@ def archive_dir() -> Path:
     return _named(ARCHIVE_VARIABLE) or home() / "archive"
 
 
+def pins_dir() -> Path:
+    """What pins pinned: a manifest each, and the states that they begin with."""
+    return home() / "pins"
+
+
 def crashes_dir() -> Path:
     """Tracebacks of Tapedeck's own faults."""
     return home() / "crashes"

@@ -26,6 +26,7 @@ from schemas.feature import feature_dtype
 from schemas.header import HEADER_VERSION, Header, Side, pack, unpack
 from schemas.intent import Intent, Touch
 from schemas.order import Order
+from schemas.pin_tag import PinTagged
 from schemas.retry import Retried, Retry
 from schemas.score import SCORE
 from schemas.tick import TICK
@@ -104,6 +105,10 @@ DOCUMENTS: dict[str, Document] = {
     "retry": Retry(
         letters=[17, 2**53 + 1], dlq_partition=1, topic="raw.binance", partition=2, since=4_711, again=True,
         author="j.doe", reason="definition added", ts=TS,
+    ),
+    "pin_tag": PinTagged(
+        name="q3-study", pin="0a" * 32, was="0b" * 32, namespace="demo.r.", since=TS, until=TS + 2, known_by=TS + 1,
+        topics=["raw.binance"], author="j.doe", reason="revised definitions", ts=TS,
     ),
     "retried": Retried(retry=9, first_seq=2**46 + 5, copies=1, gone=1, ts=TS),
 }  # fmt: skip

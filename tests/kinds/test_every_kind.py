@@ -20,6 +20,7 @@ from tests.kinds import (
     input_kinds,
     live_kinds,
     log_kinds,
+    pin_kinds,
     refused_kinds,
     replay_kinds,
     risk_kinds,
@@ -46,6 +47,7 @@ assert {
     refused_kinds,
     replay_kinds,
     risk_kinds,
+    pin_kinds,
 }  # imported for what they register
 
 

@@ -1,0 +1,156 @@
+"""What was recorded, day by day: records of each topic, gaps, schema versions, and the hash of the day's data.
+
+One pass over each partition, in flat memory. A day is a UTC day or a session of a calendar, by receive time (raw) and
+log time (all else). Loss is judged by ``seq``, writer by writer: gaps in offsets are normal. A day's hash is over the
+same parts as those of a pin of that day (``replay/pins/manifest.py``: ``topics``), but for what people said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import dataclass, field
+
+from replay.calendars import UTC_DAYS, Calendar, Session
+from replay.header_peek import Peek
+from replay.pins.chain import Chain
+from replay.pins.manifest import Part, hash_of
+from replay.pins.selection import CONTROL, RAW, pinned_topics
+from replay.recording import LEAP_NS
+from replay.tape_time import timed
+from schemas.catalog import BY_NUMBER
+from schemas.catalog import RAW as PAYLOAD
+from streams.admission import RETRY
+from streams.log import Log, Place
+
+TELL_RECORDS = 4_096
+NO_DAY = Session("", 0, 0)
+
+
+@dataclass(slots=True)
+class Day:
+    """A day.
+
+    Attributes:
+        day: Its date.
+        since: When it began, ns UTC.
+        until: When it ended.
+        records: Records by topic, without the run's prefix.
+        events: Rows, documents and payloads by topic: a record of ticks holds many.
+        gaps: Numbers that are missing, by topic; topics without any are left out.
+        leaps: Payloads stamped more than a day before or after the one before them: a clock was wrong.
+        schemas: Versions by schema name.
+        archived: Whether the archive holds it.
+    """
+
+    day: str
+    since: int
+    until: int
+    records: dict[str, int] = field(default_factory=dict)
+    events: dict[str, int] = field(default_factory=dict)
+    gaps: dict[str, int] = field(default_factory=dict)
+    leaps: int = 0
+    schemas: dict[str, set[int]] = field(default_factory=dict)
+    archived: bool = False
+    chains: dict[Place, Chain] = field(default_factory=dict)
+
+    @property
+    def hash(self) -> str:
+        """SHA-256 over the day's parts."""
+        return hash_of([
+            Part(topic=topic, partition=partition, records=chain.records, hash=chain.digest)
+            for (topic, partition), chain in sorted(self.chains.items())
+        ])  # fmt: skip
+
+
+def archived_days() -> frozenset[str]:
+    """Days that the archive holds: none is kept beside this log."""
+    return frozenset()
+
+
+def days_in(
+    log: Log, namespace: str = "", calendar: Calendar = UTC_DAYS, archived: Collection[str] = (),
+    on_progress: Callable[[int], None] = lambda _n: None,
+) -> list[Day]:  # fmt: skip
+    """Days of a run in which anything was received, in order.
+
+    Args:
+        log: Where.
+        namespace: Topic prefix of the run; none for live.
+        calendar: What a day is.
+        archived: Days that an archive holds.
+        on_progress: Hears how many more records have been read.
+
+    Raises:
+        BrokerError, SnapshotError: The log cannot be read.
+    """
+    days: dict[str, Day] = {}
+    topics = [name for name, _ in pinned_topics(log.names(namespace), namespace) if name != CONTROL]
+    topics.sort(key=lambda name: (not name.startswith(RAW), name))
+    for name in topics:
+        for partition in range(log.partitions(namespace + name)):
+            _Tape(days, calendar, name, partition).read(log, namespace + name, on_progress)
+    received = [day for day in days.values() if any(topic.startswith(RAW) for topic in day.records)]
+    for day in received:
+        day.archived = day.day in archived
+    return sorted(received, key=lambda day: day.since)
+
+
+class _Tape:
+    """One partition on its way through the days."""
+
+    def __init__(self, days: dict[str, Day], calendar: Calendar, name: str, partition: int) -> None:
+        self._days = days
+        self._calendar = calendar
+        self._name, self._partition = name, partition
+        self._session = NO_DAY
+        self._day: Day | None = None
+        self._chain = Chain()
+        self._next: dict[str, int] = {}
+        self._last_ns = 0
+
+    def read(self, log: Log, topic: str, on_progress: Callable[[int], None]) -> None:
+        low, _ = log.bounds(topic, self._partition)
+        n = 0
+        for n, (record, head, time) in enumerate(
+            timed(log, topic, self._partition, low, raw=self._name.startswith(RAW)), 1
+        ):
+            if not self._session.since <= time < self._session.until:
+                self._turn(time)
+            missing = 0 if head is None else self._missing(head)
+            if self._day is not None:
+                self._chain.add(record)
+                self._count(self._day, head, missing)
+            if n % TELL_RECORDS == 0:
+                on_progress(TELL_RECORDS)
+        on_progress(n % TELL_RECORDS)
+
+    def _turn(self, time: int) -> None:
+        """To the session of a time; none where the market was closed then."""
+        session = self._calendar.at_or_after(time)
+        if time < session.since:
+            self._session, self._day = Session("", self._session.until, session.since), None
+            return
+        self._session = session
+        day = self._days.setdefault(session.day, Day(session.day, session.since, session.until))
+        self._day = day
+        self._chain = day.chains.setdefault((self._name, self._partition), Chain())
+
+    def _count(self, day: Day, head: Peek | None, missing: int) -> None:
+        name = self._name
+        day.records[name] = day.records.get(name, 0) + 1
+        day.events[name] = day.events.get(name, 0) + (1 if head is None else head.items)
+        if missing:
+            day.gaps[name] = day.gaps.get(name, 0) + missing
+        if head is None:
+            return
+        schema = BY_NUMBER.get(head.schema)
+        day.schemas.setdefault(str(head.schema) if schema is None else schema.name, set()).add(head.version)
+        if head.schema == PAYLOAD.number:
+            day.leaps += bool(self._last_ns) and abs(head.time - self._last_ns) > LEAP_NS
+            self._last_ns = head.time
+
+    def _missing(self, head: Peek) -> int:
+        """Numbers that a writer left out before this record; what repeats is none."""
+        expected = self._next.get(head.writer, head.seq)
+        self._next[head.writer] = max(expected, head.seq + head.items)
+        return 0 if head.writer == RETRY else max(0, head.seq - expected)

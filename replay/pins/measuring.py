@@ -1,0 +1,216 @@
+"""Reading what a selection means in a log, in one pass and flat memory: the data of a pin, and where it lies here.
+
+Raw first: it tells where the range begins, and so which states it begins with. Then every other topic, then what was
+known at the cutoff. Each partition is hashed while it is read; nothing is kept of it but its hash and its marks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from hashlib import sha256
+
+from agents.topology import deployed
+from replay.header_peek import Peek, peek
+from replay.pins.chain import Chain, Marks
+from replay.pins.manifest import Data, Part, SchemaUsed, StateUsed
+from replay.pins.selection import CONTROL, RAW, Selection, known_topics, pinned_topics
+from replay.pins.starting import Start, lead, starts_at
+from replay.recording import Recording, documents
+from replay.tape_time import Timed, between
+from schemas.catalog import BY_NUMBER, PIN_TAG
+from schemas.control import RunOpened
+from schemas.errors import ConfigError
+from schemas.fingerprints import FINGERPRINTS
+from streams.log import Log, Place, Record
+
+TELL_RECORDS = 4_096
+"""Records after which it is told how far it is."""
+
+OnProgress = Callable[[int], None]
+"""Hears how many more records have been read."""
+
+
+@dataclass(slots=True)
+class Measured:
+    """What is there.
+
+    Attributes:
+        data: The pin's data.
+        offsets: By topic without prefix and partition: the first offset of the range, and the one after the last.
+        lead: By partition of raw: the offset from which the states go on.
+        marks: Along the range, by topic without prefix and partition.
+        starts: The states at the beginning, by task.
+        openings: Runs that made it, as far as they were open by its end, in order.
+        span: Times of the first and the last record of raw, ns.
+    """
+
+    data: Data
+    offsets: dict[Place, tuple[int, int]]
+    lead: dict[int, int]
+    marks: dict[Place, Marks]
+    starts: dict[str, Start]
+    openings: list[RunOpened]
+    span: tuple[int, int]
+
+
+@dataclass(slots=True)
+class _Reading:
+    """What has been read so far."""
+
+    log: Log
+    selection: Selection
+    on_progress: OnProgress
+    schemas: set[tuple[int, int]] = field(default_factory=set)
+    offsets: dict[Place, tuple[int, int]] = field(default_factory=dict)
+    marks: dict[Place, Marks] = field(default_factory=dict)
+    first: dict[int, Record] = field(default_factory=dict)
+    begun: list[int] = field(default_factory=list)
+    newest: int = 0
+
+    def full(self, name: str) -> str:
+        return self.selection.namespace + name
+
+
+Begin = Callable[[Recording, Mapping[int, Record]], dict[str, Start]]
+"""Finds the states to begin with: see ``replay.pins.starting.starts_at``."""
+
+
+def measure(
+    log: Log, selection: Selection, on_progress: OnProgress = lambda _n: None, begin: Begin = starts_at
+) -> Measured:  # fmt: skip
+    """What a selection means in a log.
+
+    Raises:
+        ConfigError: Nothing was recorded in that time, its beginning is gone, its clock leaps, or a record is of a
+            schema version that this build does not know.
+        SnapshotError: The state at its beginning has been removed.
+        BrokerError: The log cannot be read.
+    """
+    reading = _Reading(log, selection, on_progress)
+    names = log.names(selection.namespace)
+    topics = [
+        name for name, _ in pinned_topics(names, selection.namespace)
+        if not selection.topics or name in selection.topics
+    ]  # fmt: skip
+    topics.sort(key=lambda name: (not name.startswith(RAW), name))
+    parts = [
+        part
+        for name in topics
+        for partition in range(log.partitions(reading.full(name)))
+        if (part := _range(reading, name, partition)).records
+    ]
+    if not any(part.topic != CONTROL for part in parts):
+        raise ConfigError(
+            "there is nothing to pin", kind="nothing_recorded", got="no record in that time",
+            where=f"{selection.namespace or 'live'} {', '.join(selection.topics)}".strip(),
+            fix="tapedeck days list shows what there is",
+        )  # fmt: skip
+    openings = documents(log, selection.namespace, RunOpened, selection.end - 1)
+    starts, leads, led = _beginning(reading, openings, begin)
+    known = [
+        part for name in known_topics(names, selection.namespace) if (part := _known(reading, name)).records
+    ]  # fmt: skip
+    data = Data(
+        topics=tuple(sorted(parts, key=lambda part: (part.topic, part.partition))), lead=tuple(leads),
+        known=tuple(known), schemas=tuple(_fingerprint(*pair) for pair in sorted(reading.schemas)),
+        states=tuple(StateUsed(task=s.task, hash=sha256(s.value).hexdigest()) for s in starts.values()),
+    )  # fmt: skip
+    return Measured(data, reading.offsets, led, reading.marks, starts, openings,
+                    (min(reading.begun, default=0), reading.newest))  # fmt: skip
+
+
+def _range(reading: _Reading, name: str, partition: int) -> Part:
+    selection, topic = reading.selection, reading.full(name)
+    raw = name.startswith(RAW)
+    if name == CONTROL:  # what people say is few, and bears the times of several clocks: each goes by its own
+        entries = _said(reading.log, topic, selection)
+    else:
+        entries = between(reading.log, topic, partition, selection.since, selection.end, raw=raw)
+    chain, first, last = Chain(), -1, -1
+    for record, head, time in entries:
+        if first < 0:
+            first = record.offset
+            if raw:
+                reading.first[partition] = record
+                reading.begun.append(time)
+        _count(reading, chain, record, head)
+        last = record.offset
+        if raw:
+            reading.newest = max(reading.newest, time)
+    reading.on_progress(chain.records % TELL_RECORDS)
+    if chain.records:
+        reading.offsets[(name, partition)] = (first, last + 1)
+        reading.marks[(name, partition)] = chain.marks
+    return Part(topic=name, partition=partition, records=chain.records, hash=chain.digest)
+
+
+def _said(log: Log, topic: str, selection: Selection) -> Iterator[Timed]:
+    """What people said in the range, without tags: that a pin gets a name does not change it."""
+    for record in log.scan(topic, 0, 0, committed=True):
+        head = peek(record.header)
+        if head is not None and head.schema != PIN_TAG.number and selection.since <= head.time < selection.end:
+            yield Timed(record, head, head.time)
+
+
+def _known(reading: _Reading, name: str) -> Part:
+    """What had been written by the cutoff, from the first on. A record without a time was known from the beginning."""
+    chain = Chain()
+    for record in reading.log.scan(reading.full(name), 0, 0, committed=True):
+        head = peek(record.header)
+        if head is None or head.time <= reading.selection.known_by:
+            _count(reading, chain, record, head)
+    return Part(topic=name, partition=0, records=chain.records, hash=chain.digest)
+
+
+def _beginning(
+    reading: _Reading, openings: list[RunOpened], begin: Begin
+) -> tuple[dict[str, Start], list[Part], dict[int, int]]:  # fmt: skip
+    """States at the beginning, and what of raw lies between them and the range."""
+    raw = sorted({record.topic for record in reading.first.values()})
+    if not openings or raw != [reading.full(RAW + openings[-1].source)]:
+        return {}, [], {p: record.offset for p, record in reading.first.items()}
+    whole = Recording(reading.log, reading.selection.namespace, openings[-1], (), {}, {}, {})
+    starts = begin(whole, reading.first)
+    by_partition = {
+        task.partition: starts[task.name]
+        for task in deployed(openings[-1])
+        if task.hops[0] == "normalise" and task.name in starts
+    }
+    parts, led = [], {}
+    for partition, first in sorted(reading.first.items()):
+        led[partition] = lead(whole, first, by_partition.get(partition))
+        chain = Chain()
+        for record in reading.log.scan(first.topic, partition, led[partition], committed=True):
+            if record.offset >= first.offset:
+                break
+            _count(reading, chain, record, peek(record.header))
+        if chain.records:
+            name = first.topic.removeprefix(reading.selection.namespace)
+            parts.append(Part(topic=name, partition=partition, records=chain.records, hash=chain.digest))
+    return starts, parts, led
+
+
+def _count(reading: _Reading, chain: Chain, record: Record, head: Peek | None) -> None:
+    chain.add(record)
+    if head is not None and (head.schema, head.version) not in reading.schemas:
+        _check_schema(record, head)
+        reading.schemas.add((head.schema, head.version))
+    if chain.records % TELL_RECORDS == 0:
+        reading.on_progress(TELL_RECORDS)
+
+
+def _check_schema(record: Record, head: Peek) -> None:
+    schema = BY_NUMBER.get(head.schema)
+    if schema is None or not 1 <= head.version <= schema.version:
+        raise ConfigError(
+            "a record is of a schema that this build does not know", kind="pin_schema",
+            got=f"{head.schema if schema is None else schema.name}/{head.version}",
+            allowed=f"{schema.name}/1 to {schema.version}" if schema else "numbers of schemas/catalog.py",
+            where=f"{record.topic}[{record.partition}]@{record.offset}", fix="use the build that wrote it, or a later",
+        )  # fmt: skip
+
+
+def _fingerprint(number: int, version: int) -> SchemaUsed:
+    name = BY_NUMBER[number].name
+    return SchemaUsed(name=name, version=version, hash=FINGERPRINTS[name, version])

@@ -1,0 +1,91 @@
+"""A pin as a recording: verified, and beginning with its own states."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from replay.pins.manifest import Manifest
+from replay.pins.measuring import OnProgress
+from replay.pins.store import load, state_bytes
+from replay.pins.verifying import verify
+from replay.recording import RAW_TOPIC, Recording, check_spans, documents
+from schemas.control import RunOpened
+from schemas.definition import Definition
+from schemas.errors import ConfigError, SnapshotError
+from schemas.topics import topic_name
+from streams.log import Log, Place
+from streams.snapshot import from_bytes
+
+
+def open_pin(
+    log: Log, manifest: Manifest, folder: Path = Path(), on_progress: OnProgress = lambda _n: None
+) -> Recording:
+    """The recording that a pin is, once the log has been found to hold it.
+
+    Raises:
+        StateDiverged: The log does not hold what was pinned.
+        ConfigError: It holds nothing that can be played, a release lies within it, or its states are of other offsets.
+        SnapshotError: No run was opened by its end.
+    """
+    measured = verify(log, manifest, on_progress).check()
+    selection = manifest.selection.selection
+    if not measured.openings:
+        raise SnapshotError(
+            "no run was opened by the end of the pin", kind="no_run", allowed="a run record",
+            where=topic_name(selection.namespace, "control"),
+        )  # fmt: skip
+    opening = measured.openings[-1]
+    raw = topic_name("", RAW_TOPIC, opening.source)
+    ranges = {p: bounds for (topic, p), bounds in measured.offsets.items() if topic == raw}
+    if not ranges:
+        raise ConfigError("the pin holds no payloads to play", kind="nothing_recorded", got="none",
+                          where=f"pin {manifest.id[:12]}", allowed=f"a pin with {raw}")  # fmt: skip
+    partitions = range(log.partitions(selection.namespace + raw))
+    begin = {p: measured.lead[p] if p in ranges else 0 for p in partitions}
+    states = {task: from_bytes(start.value) for task, start in measured.starts.items()}
+    if states and _offsets_of(manifest) != measured.offsets:
+        raise ConfigError(
+            "the pin begins with states, and their places are those of another log", kind="pin_offsets",
+            got="the same records at other offsets", allowed="the log that it was pinned in, or an archive of it",
+            where=f"pin {manifest.id[:12]}",
+        )  # fmt: skip
+    recording = Recording(
+        log, selection.namespace, opening, tuple(documents(log, selection.namespace, Definition, selection.known_by)),
+        begin, {p: ranges[p][1] if p in ranges else 0 for p in partitions}, states, folder, pin=manifest.id,
+        known_by=selection.known_by,
+    )  # fmt: skip
+    check_spans(measured.openings, states, begin, recording)
+    return recording
+
+
+def _offsets_of(manifest: Manifest) -> dict[Place, tuple[int, int]]:
+    told = manifest.context["offsets"]
+    return {(topic, int(p)): (at[0], at[1]) for topic, places in told.items() for p, at in places.items()}
+
+
+def reopened(log: Log, pin: str, bounds: dict[int, tuple[int, int]]) -> Recording:
+    """The same in a further process of a replay whose pin has been verified: nothing is read but its manifest.
+
+    Args:
+        log: Where it lies.
+        pin: Its id.
+        bounds: By partition of raw: the first offset that is played, and the one after the last.
+
+    Raises:
+        ConfigError: Its manifest or a state is not here.
+    """
+    manifest = load(pin)
+    if manifest is None:
+        raise ConfigError("the pin is not here", kind="unknown_pin", got=pin)
+    selection = manifest.selection.selection
+    states = {}
+    for state in manifest.data.states:
+        kept = state_bytes(state.hash)
+        if kept is None:
+            raise ConfigError("a pin's state is not here", kind="pin_torn", got=state.task, where=pin)
+        states[state.task] = from_bytes(kept)
+    return Recording(
+        log, selection.namespace, documents(log, selection.namespace, RunOpened, selection.end - 1)[-1], (),
+        {p: at[0] for p, at in bounds.items()}, {p: at[1] for p, at in bounds.items()}, states, pin=pin,
+        known_by=selection.known_by,
+    )  # fmt: skip

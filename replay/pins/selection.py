@@ -1,0 +1,113 @@
+"""What is to be pinned: of which run, from when to when, as known by when, and which topics."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+
+from schemas.errors import ConfigError
+from schemas.topics import Topic, table_row
+from streams.namespace import LIVE, namespaces
+
+CONTROL = "control"
+RAW = "raw."
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """A selection; times in ns UTC.
+
+    Attributes:
+        since: First receive time.
+        until: The first behind it.
+        known_by: What became known later is no part of it.
+        namespace: Topic prefix of the run; none for live.
+        topics: Names without prefix; none: every archived topic.
+    """
+
+    since: int
+    until: int
+    known_by: int
+    namespace: str = ""
+    topics: tuple[str, ...] = ()
+
+    @property
+    def end(self) -> int:
+        """The first time behind what is seen: records later than the cutoff are not known yet."""
+        return min(self.until, self.known_by + 1)
+
+
+def select(
+    names: Iterable[str], since: int, until: int, *, now: int, known_by: int | None = None, run: str = "",
+    topics: Iterable[str] = (),
+) -> Selection:  # fmt: skip
+    """A selection that has been checked.
+
+    Args:
+        names: All topics that there are.
+        since: First receive time, ns.
+        until: The first behind it.
+        now: Wall time, ns.
+        known_by: The cutoff; None: the end of the range.
+        run: Id; empty or ``live`` for the live tape.
+        topics: Names without prefix; ``raw`` alone means every source's.
+
+    Raises:
+        ConfigError: The range is empty or has not ended, or there is no such run or topic.
+    """
+    cutoff = until if known_by is None else known_by
+    if until <= since:
+        raise ConfigError("the range ends before it begins", kind="pin_range", got=f"{since} to {until}",
+                          allowed="--to behind --from")  # fmt: skip
+    if min(until - 1, cutoff) > now:
+        raise ConfigError("the range has not ended yet", kind="pin_unfinished", got=f"{until} ns", allowed=f"{now} ns",
+                          fix="give an end that has passed: --to")  # fmt: skip
+    known = list(names)
+    namespace = namespace_of(known, run)
+    there = [name for name, _ in pinned_topics(known, namespace)]
+    wanted = tuple(sorted({found for topic in topics for found in _meant(topic, there)}))
+    return Selection(since, until, cutoff, namespace, wanted)
+
+
+def namespace_of(names: Iterable[str], run: str) -> str:
+    """Topic prefix of a run; none for live.
+
+    Raises:
+        ConfigError: There is no such run.
+    """
+    if run in ("", LIVE):
+        return ""
+    runs = namespaces(names)
+    if run in runs:
+        return runs[run]
+    near = get_close_matches(run, [LIVE, *runs], 5, 0.4) or [LIVE, *runs][-5:]
+    raise ConfigError("there is no such run", kind="no_run", got=run, allowed=", ".join(near), where="--run")
+
+
+def pinned_topics(names: Iterable[str], namespace: str) -> list[tuple[str, Topic]]:
+    """Topics of a run that hold a stretch of time, by name without prefix, with their row of the table; sorted."""
+    found = []
+    for full in sorted(names):
+        name = full.removeprefix(namespace)
+        row = table_row(name) if full.startswith(namespace) else None
+        if row is not None and (row.kept == "archive" or name == CONTROL):
+            found.append((name, row))
+    return found
+
+
+def known_topics(names: Iterable[str], namespace: str) -> list[str]:
+    """Topics of a run that are kept for ever because they say what was known: definitions, facts; sorted."""
+    rows = ((full.removeprefix(namespace), full) for full in sorted(names) if full.startswith(namespace))
+    return [
+        name for name, _ in rows if (row := table_row(name)) is not None and row.kept == "for ever" and name != CONTROL
+    ]
+
+
+def _meant(topic: str, there: list[str]) -> list[str]:
+    found = [name for name in there if name == topic or (name.startswith(f"{topic}.") and topic in ("raw", "ticks"))]
+    if found:
+        return found
+    near = get_close_matches(topic, there, 5, 0.4) or there[:5]
+    raise ConfigError("there is no such topic", kind="pin_topics", got=topic, allowed=", ".join(near),
+                      where="--topics")  # fmt: skip

@@ -1,0 +1,103 @@
+"""When a record of the tape was: its own time, the running maximum of it, and what lies between two times.
+
+Raw payloads go by ``ts_recv``, rows and documents by log time, as their headers have it; a payload without a header by
+the log's timestamp. A frame of rows belongs where its first row does. Time never runs backwards here: what is stamped
+earlier than the record before it counts as of that one's time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from replay.header_peek import Peek, peek
+from replay.recording import DAY_NS, LEAP_NS
+from schemas.catalog import RAW
+from schemas.errors import ConfigError
+from streams.log import Log, Record
+
+NS_PER_MS = 1_000_000
+LOOK_RECORDS = 10_000
+"""Records behind a leap in which a clock that was set right again is looked for."""
+
+
+class Timed(NamedTuple):
+    """A record, what its header begins with, and the running maximum of time, ns."""
+
+    record: Record
+    head: Peek | None
+    time: int
+
+
+def timed(log: Log, topic: str, partition: int, start: int = 0, *, raw: bool = False) -> Iterator[Timed]:
+    """Committed records with their times, from an offset on.
+
+    Raises:
+        BrokerError, SnapshotError: It cannot be read.
+    """
+    newest = 0
+    for record in log.scan(topic, partition, start, committed=True):
+        head = peek(record.header)
+        newest = max(newest, own_time(record, head, raw=raw))
+        yield Timed(record, head, newest)
+
+
+def own_time(record: Record, head: Peek | None, *, raw: bool) -> int:
+    """A record's own time, ns; 0 where it has none."""
+    if head is not None:
+        return head.time
+    return record.timestamp_ms * NS_PER_MS if raw and record.header is None else 0
+
+
+def between(log: Log, topic: str, partition: int, since: int, until: int, *, raw: bool) -> Iterator[Timed]:
+    """Records from ``since`` on and before ``until``: one stretch of the partition.
+
+    Raises:
+        ConfigError: Its beginning is no longer there, or its clock leaps.
+        BrokerError, SnapshotError: It cannot be read.
+    """
+    low, _ = log.bounds(topic, partition)
+    first = before = True
+    newest = 0
+    tape = timed(log, topic, partition, low, raw=raw)
+    for entry in tape:
+        if first and low > 0 and entry.time >= since:
+            raise ConfigError(
+                "the beginning of the range is no longer in the log", kind="pin_removed",
+                got=f"offsets below {low} are removed", allowed="a log, or an archive, that reaches further back",
+                where=f"{topic}[{partition}]",
+            )  # fmt: skip
+        first = False
+        if raw and newest and not before:
+            _check_leap(entry, newest)
+        if entry.time >= until:
+            if raw and newest and entry.time > newest + LEAP_NS:
+                _check_comes_back(tape, entry, newest, until)
+            return
+        newest = entry.time
+        if entry.time >= since:
+            before = False
+            yield entry
+
+
+def _check_leap(entry: Timed, newest: int) -> None:
+    """Refuse a clock that was a day ahead and was set back: where its records belong is not known."""
+    head = entry.head
+    if head is not None and head.schema == RAW.number and head.time < newest - LEAP_NS:
+        raise _leaps(newest - head.time, entry.record)
+
+
+def _check_comes_back(tape: Iterator[Timed], entry: Timed, newest: int, until: int) -> None:
+    """A leap over the end is a pause of the market, unless what follows is of the range again."""
+    for _, later in zip(range(LOOK_RECORDS), tape, strict=False):
+        if later.head is not None and later.head.schema == RAW.number and later.head.time < until:
+            raise _leaps(entry.time - newest, entry.record)
+
+
+def _leaps(by_ns: int, record: Record) -> ConfigError:
+    return ConfigError(
+        "the clock of the recording leaps", kind="clock_leaps", got=f"{by_ns / 1e9:.0f} s",
+        allowed=f"{DAY_NS / 1e9:.0f} s between two payloads",
+        where=f"{record.topic}[{record.partition}]@{record.offset}",
+        fix="take what lies on either side of it by itself",
+    )  # fmt: skip
