@@ -28,6 +28,7 @@ from streams.recorded_order import save_order
 POLL_S = 0.05
 NANOS = 1_000_000_000
 OnEvent = Callable[[dict[str, Any]], None]
+Worker = Callable[[WorkerSpec], list[str]]
 
 
 class KafkaReplay:
@@ -39,11 +40,12 @@ class KafkaReplay:
         folder: The run's own, for what its processes are told.
         asked: The times that the stretch was asked for by: ``since_ns`` and ``until_ns``.
         on_event: Hears of deaths and dead letters.
+        worker: Command line of a task's process.
     """
 
     def __init__(
         self, log: KafkaLog, plan: ReplayPlan, folder: Path, asked: tuple[int | None, int | None] = (None, None),
-        on_event: OnEvent = lambda _event: None,
+        on_event: OnEvent = lambda _event: None, worker: Worker = worker_command,
     ) -> None:  # fmt: skip
         self.log: Log = log
         self.plan = plan
@@ -54,6 +56,7 @@ class KafkaReplay:
         self._folder = folder
         self._asked = asked
         self._on_event = on_event
+        self._worker = worker
         self._supervisor = Supervisor(self._heard, command=self._command)
         self._stopping = False
         self._feeding = False
@@ -132,10 +135,11 @@ class KafkaReplay:
 
     def _command(self, spec: WorkerSpec) -> list[str]:
         if spec.task != FEED:
-            return worker_command(spec)
+            return self._worker(spec)
         recording = self.plan.recording
         order = FeedOrder(
-            bootstrap=self._bootstrap, recorded=recording.namespace, namespace=self.plan.namespace, run=self.plan.run,
+            bootstrap=self._bootstrap, recorded=recording.namespace, opened=recording.opening.run,
+            namespace=self.plan.namespace, run=self.plan.run,
             table_name=self.plan.fed, speed=self.plan.speed, folder=str(self._folder),
             bounds={str(p): (at, recording.end[p]) for p, at in recording.begin.items()},
             since_ns=self._asked[0], until_ns=self._asked[1], burst=self.plan.stress.burst,

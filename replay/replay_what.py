@@ -7,7 +7,8 @@ from datetime import UTC, date, datetime, timedelta
 from difflib import get_close_matches
 from pathlib import Path
 
-from replay.recording import Recording, open_recording
+from replay.recording import Recording
+from replay.spans import open_recording
 from schemas.errors import ConfigError
 from streams.log import Log
 from streams.namespace import LIVE, namespaces

@@ -7,10 +7,11 @@ from typing import Any
 import msgspec
 
 from replay.plan import PlayPlan, open_run
-from replay.recording import Recording, open_recording
+from replay.recording import Recording
 from replay.replay_plan import ReplayPlan
 from replay.replay_what import asked_for
 from replay.shadow import ShadowPlan, check_name, open_shadow
+from replay.spans import open_recording
 from replay.stress import stress_of
 from schemas.catalog import RAW
 from schemas.header import Header, pack
