@@ -71,6 +71,18 @@ def play(
     model: Annotated[
         Path | None, typer.Option(metavar="FILE", show_default=False, help="What if: another model (JSON).")
     ] = None,
+    topology: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", show_default=False, help="What if: another topology (TOML): view, model, limits."),
+    ] = None,
+    view: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", show_default=False, help="What if: another feature view, with a model of it."),
+    ] = None,
+    against: Annotated[
+        str,
+        typer.Option(metavar="live|RUN", show_default=False, help="Compare with this run, not with the recording."),
+    ] = "",
     venue: Annotated[
         Venue, typer.Option(help="Executions as recorded (was it so?), or the paper venue's (what if?).")
     ] = Venue.RECORDED,
@@ -109,7 +121,8 @@ def play(
 
     wanted = Wanted(
         what=what, since=since, until=until, speed=speed_of(speed), source=source.value, split=split, kills=kill or (),
-        on_kafka=log is LogKind.KAFKA, model=model, simulated=venue is Venue.SIMULATED or model is not None,
+        on_kafka=log is LogKind.KAFKA, model=model, topology=topology, view=view, against=against,
+        simulated=venue is Venue.SIMULATED,
         stress=stress_of(inject or (), at or (), burst),
     )  # fmt: skip
     raise typer.Exit(play_again(running(context), wanted, as_json=json))

@@ -124,7 +124,7 @@ class KafkaReplay:
             bootstrap=self._bootstrap, namespace=plan.namespace, run=plan.run, source=plan.source, task=task.name,
             hops=list(task.hops), writers=dict(plan.writers), partition=task.partition, partitions=task.partitions,
             mode=plan.mode, merged=merged, bad_share_max=plan.bad_share_max, recorded=path,
-            folder=str(self.plan.recording.folder),
+            folder=str(self.plan.code_folder),
         )  # fmt: skip
 
     def _feed_spec(self) -> WorkerSpec:

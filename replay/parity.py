@@ -18,7 +18,7 @@ import orjson
 
 from agents.topology import TaskHops
 from replay.order import is_strangers, outputs_of
-from replay.recording import RAW_TOPIC, TICKS_TOPIC, Recording, snapshots
+from replay.recording import RAW_TOPIC, TICKS_TOPIC, Recording, snapshots, time_of
 from replay.replay_plan import ReplayPlan
 from schemas.catalog import END
 from schemas.codec import decode, decode_any
@@ -174,8 +174,8 @@ class Sides:
             for record, header in self.recording.scan(RAW_TOPIC, partition, begin):
                 if record.offset >= self.recording.end[partition]:
                     break
-                if header is not None and header.schema != END.number:
-                    newest = max(newest, header.time)
+                if record.header is None or (header is not None and header.schema != END.number):
+                    newest = max(newest, time_of(record, header))
         return newest
 
     def _last_tick(self) -> int:

@@ -28,6 +28,7 @@ TICKS_TOPIC = "ticks.<source>"
 DAY_NS = 86_400_000_000_000
 LEAP_NS = DAY_NS
 """A receive time that leaps ahead of the one before by more than this is a clock's fault, not a pause of the market."""
+NANOS_PER_MS = 1_000_000
 NO_END = 1 << 63
 """Further than any number goes."""
 
@@ -110,6 +111,11 @@ def header_of(record: Record) -> Header | None:
         return None if record.header is None else unpack(record.header)
     except BadFrame:
         return None
+
+
+def time_of(record: Record, header: Header | None) -> int:
+    """Receive time of a raw record, ns: of a stock producer's by its timestamp."""
+    return record.timestamp_ms * NANOS_PER_MS if header is None else header.time
 
 
 def said_in(recording: Recording) -> tuple[Halt | Resume | LimitsChanged, ...]:

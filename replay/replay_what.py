@@ -8,7 +8,7 @@ from difflib import get_close_matches
 from pathlib import Path
 
 from replay.recording import Recording
-from replay.spans import open_recording
+from replay.spans import open_spans
 from schemas.errors import ConfigError
 from streams.log import Log
 from streams.namespace import LIVE, namespaces
@@ -33,13 +33,13 @@ class Asked:
     since_ns: int | None = None
     until_ns: int | None = None
 
-    def open(self, log: Log, folder: Path = Path()) -> Recording:
-        """The recording.
+    def open(self, log: Log, folder: Path = Path()) -> tuple[Recording, ...]:
+        """The recording: a span of it for each run that made it.
 
         Raises:
-            ConfigError, SnapshotError: See ``replay.recording.open_recording``.
+            ConfigError, SnapshotError: See ``replay.spans.open_spans``.
         """
-        return open_recording(
+        return open_spans(
             log, self.namespace, since_ns=self.since_ns, until_ns=self.until_ns, folder=folder
         )  # fmt: skip
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.topology import PRIMARY, TaskHops
-from replay.recording import NO_END, RAW_TOPIC, Recording, snapshots
+from replay.recording import NO_END, RAW_TOPIC, Recording, snapshots, time_of
 from schemas.catalog import END, RAW
 from schemas.codec import decode_any
 from schemas.control import ReleaseCut, RunOpened
@@ -175,15 +175,16 @@ def _stretch(whole: Recording, partition: int, since_ns: int | None, until_ns: i
     for record, header in whole.scan(RAW_TOPIC, partition):
         if header is not None and header.schema == END.number:
             break
-        if header is not None and header.schema == RAW.number:
-            if seen and header.time > newest + LEAP_NS:
+        if record.header is None or (header is not None and header.schema == RAW.number):
+            time = time_of(record, header)
+            if seen and time > newest + LEAP_NS:
                 raise ConfigError(
                     "the clock of the recording leaps", kind="clock_leaps",
-                    got=f"{(header.time - newest) / 1e9:.0f} s", allowed=f"{LEAP_NS / 1e9:.0f} s between two payloads",
+                    got=f"{(time - newest) / 1e9:.0f} s", allowed=f"{LEAP_NS / 1e9:.0f} s between two payloads",
                     where=f"{record.topic}[{record.partition}]@{record.offset}",
                     fix="replay the days on either side of it by themselves",
                 )  # fmt: skip
-            newest, seen = max(newest, header.time), True
+            newest, seen = max(newest, time), True
         if until_ns is not None and newest >= until_ns:
             break
         if first < 0 and (since_ns is None or newest >= since_ns):

@@ -81,6 +81,7 @@ class Task:
         self._new_input = partial(
             Input, log, primary, plan.partition_of(stages[0].reads), source=raw_source, gapless=not raw_source,
             records_max=plan.records_max, accepts=schemas_of(stages[0].reads), writer=plan.writers.get(stages[0].reads),
+            carried=plan.replayed,
         )  # fmt: skip
         self._input = self._new_input()
         self._letters = Letters(plan.name, primary, self._input.partition)

@@ -88,6 +88,21 @@ def test_partitions_that_moved_between_workers_come_again_to_the_byte(seed: int)
     check(found)
 
 
+def test_a_day_with_releases_in_it_comes_again_each_span_by_the_run_that_made_it() -> None:
+    found: dict[tuple[str, ...], tuple[int, dict[str, Any], str]] = {}
+
+    def then(stage: Stage, _report: Report) -> None:
+        for flags in ((), ("--split", "--log", "memory")):
+            found[flags] = replay(stage.cluster.direct, *flags)
+
+    report = recorded(41, "release,kill,halt", then)
+    assert report.faults["release"] >= 1
+    check(found)
+    for _, told, _ in found.values():
+        assert len(told["spans"]) == report.faults["release"] + 1
+        assert len({span["recorded"] for span in told["spans"]}) == len(told["spans"])
+
+
 def check(found: dict[tuple[str, ...], tuple[int, dict[str, Any], str]]) -> None:
     digests = set()
     for flags, (code, told, errors) in found.items():
