@@ -100,6 +100,9 @@ def play(
         list[str] | None,
         typer.Option(metavar="S", show_default=False, help="When: seconds after the first record; one for each fault."),
     ] = None,
+    cold: Annotated[
+        bool, typer.Option("--cold", help="Start without compiled kernels: what the first records then wait.")
+    ] = False,
     kill: Annotated[
         list[str] | None,
         typer.Option(metavar="TASK@N", show_default=False, help="SIGKILL a task after its Nth input; may be repeated."),
@@ -121,7 +124,7 @@ def play(
 
     wanted = Wanted(
         what=what, since=since, until=until, speed=speed_of(speed), source=source.value, split=split, kills=kill or (),
-        on_kafka=log is LogKind.KAFKA, model=model, topology=topology, view=view, against=against,
+        on_kafka=log is LogKind.KAFKA, model=model, topology=topology, view=view, against=against, cold=cold,
         simulated=venue is Venue.SIMULATED,
         stress=stress_of(inject or (), at or (), burst),
     )  # fmt: skip

@@ -56,6 +56,7 @@ class Wanted:
     topology: Path | None = None
     view: Path | None = None
     against: str = ""
+    cold: bool = False
     simulated: bool = False
     stress: Stress = field(default_factory=Stress)
 
@@ -67,6 +68,7 @@ def play_again(bootstrap: str, wanted: Wanted, *, as_json: bool) -> int:
         TapedeckError: It could not be played to its end; every process of it has ended.
     """
     _check_stress(wanted, bootstrap)
+    _check_cold(wanted)
     log = connect(bootstrap)
     asked = asked_for(log, wanted.what, wanted.since, wanted.until)
     plans = _plans(wanted, asked.open(log))
@@ -134,7 +136,7 @@ def _plans(wanted: Wanted, spans: Sequence[Recording]) -> list[ReplayPlan]:
         split = recording.opening.split if wanted.split is None else wanted.split
         plan = ReplayPlan(
             run_of(run, number), recording, split, wanted.speed, wanted.source, simulated=wanted.simulated or tried.any,
-            stress=wanted.stress, model=tried.model, candidate=tried.opening, folder=tried.folder,
+            stress=wanted.stress, cold=wanted.cold, model=tried.model, candidate=tried.opening, folder=tried.folder,
         )  # fmt: skip
         kills = {task: tuple(after) for task, after in kills_of(wanted.kills, plan.tasks).items()}
         found.append(replace(plan, kills=kills))
@@ -153,6 +155,19 @@ def _check_stress(wanted: Wanted, bootstrap: str) -> None:
                 got=bootstrap if wanted.on_kafka else "memory", allowed="the embedded broker",
                 where="--inject broker-pause",
             )  # fmt: skip
+
+
+def _check_cold(wanted: Wanted) -> None:
+    """Refuse to play cold in a process that is warm.
+
+    Raises:
+        ConfigError: It is asked of a replay in memory.
+    """
+    if wanted.cold and not wanted.on_kafka:
+        raise ConfigError(
+            "a replay in memory shares this process's kernels", kind="bad_stress", got="--log memory",
+            allowed="--log kafka, where each task is a process", where="--cold",
+        )  # fmt: skip
 
 
 def _opened(log: Any, plan: ReplayPlan, asked: Asked, bar: _Bar, on_kafka: bool) -> Replaying:
@@ -195,6 +210,7 @@ def tell(report: dict[str, Any], *, as_json: bool) -> None:
     whole = report["tick_to_order"]
     if whole["count"]:
         lines.append(f"latency   tick to order p50 {whole['p50_us']:,.0f} µs, p99 {whole['p99_us']:,.0f} µs")
+    lines += _conditions(report)
     if report["speed"] == "max":
         lines.append("          as fast as it goes: latencies are not comparable with live ones")
     elif report["behind"]["since_ns"]:
@@ -203,6 +219,18 @@ def tell(report: dict[str, Any], *, as_json: bool) -> None:
             f"by up to {report['behind']['most_ms']:,.0f} ms: latencies are not comparable"
         )
     show("\n".join(lines))
+
+
+def _conditions(report: dict[str, Any]) -> list[str]:
+    """Under what the replay was put."""
+    stress = report.get("stress", {"faults": [], "burst": 1.0})
+    told = [f"{kind} at {at:g} s" for kind, at in stress["faults"]]
+    told += [f"a burst of {stress['burst']:g}"] if stress["burst"] > 1 else []
+    lost = ": input is lost by it" if stress.get("loses_input") else ""
+    lines = [f"stress    {', '.join(told)}{lost}"] if told else []
+    if report.get("kernels") == "cold":
+        lines.append("          cold: the first records waited for kernels to compile; compare with a warm replay")
+    return lines
 
 
 class _Bar:

@@ -21,6 +21,7 @@ from schemas.header import Side
 from streams.broker_pause import paused
 from streams.clock import monotonic_s
 from streams.guarded import GuardedLog
+from streams.home import KERNELS_VARIABLE
 from streams.kafka import KafkaLog
 from streams.log import Log
 from streams.recorded_order import save_order
@@ -124,7 +125,7 @@ class KafkaReplay:
             bootstrap=self._bootstrap, namespace=plan.namespace, run=plan.run, source=plan.source, task=task.name,
             hops=list(task.hops), writers=dict(plan.writers), partition=task.partition, partitions=task.partitions,
             mode=plan.mode, merged=merged, bad_share_max=plan.bad_share_max, recorded=path,
-            folder=str(self.plan.code_folder),
+            folder=str(self.plan.code_folder), cold=self.plan.cold,
         )  # fmt: skip
 
     def _feed_spec(self) -> WorkerSpec:
@@ -135,7 +136,9 @@ class KafkaReplay:
 
     def _command(self, spec: WorkerSpec) -> list[str]:
         if spec.task != FEED:
-            return self._worker(spec)
+            if not self.plan.cold:
+                return self._worker(spec)
+            return ["env", f"{KERNELS_VARIABLE}={self._folder / 'kernels'}", *self._worker(spec)]
         recording = self.plan.recording
         order = FeedOrder(
             bootstrap=self._bootstrap, recorded=recording.namespace, opened=recording.opening.run,

@@ -47,6 +47,7 @@ class ReplayPlan:
         simulated: The paper venue answers what the replay orders, in log time; else the recorded executions are heard
             where they were heard.
         stress: What is done to the input.
+        cold: Tasks start without compiled kernels, with an empty cache for them: the first records wait for it.
     """
 
     run: str
@@ -61,6 +62,7 @@ class ReplayPlan:
     folder: Path | None = None
     simulated: bool = False
     stress: Stress = field(default_factory=Stress)
+    cold: bool = False
 
     @property
     def namespace(self) -> str:

@@ -57,6 +57,7 @@ def reported(
         "digest": parity.digest,
         "differing": parity.differing[1:],
         "latencies_comparable": bool(plan.speed) and not behind.since,
+        "kernels": "cold" if plan.cold else "warm",
         "behind": {"since_ns": behind.since or None, "most_ms": round(behind.most_ns / 1e6, 3)},
         "stress": {
             "burst": plan.stress.burst,
