@@ -92,7 +92,7 @@ def play_again(bootstrap: str, wanted: Wanted, *, as_json: bool) -> int:
                 whole = not interrupts.count
                 report = reported(plan, replay.log, replay.elapsed_s, replay.behind, whole=whole, hops=hops)
                 if against is not None:
-                    report |= compared_with(log, against, replay.log, plan)
+                    report |= {**compared_with(log, against, replay.log, plan), "against": wanted.against}
                 reports.append({**report, "what": asked.what})
                 keep(reports[-1], runs_dir() / plan.run)
                 replay.close()
