@@ -149,7 +149,7 @@ def load_topology(path: Path | None) -> LivePlan:
     _check_feed(settings, captures, where)
     load = settings.strategy.load
     strategy = load_plugin("strategy", load, folder, f"{where}: strategy.load") if load else None
-    view, columns, families = _view(settings.features.view, folder)
+    view, columns, families = load_view(settings.features.view, folder)
     simulated = settings.feed.kind == "simulator"
     definitions = definitions_of(captures, settings.feed.instruments) if simulated else DEFINITIONS
     plan = LivePlan(
@@ -181,7 +181,12 @@ def _check_feed(settings: TopologyFile, captures: Sequence[Path], where: str) ->
         open_captures(captures)
 
 
-def _view(name: str, folder: Path) -> tuple[View, list[dict[str, Any]], tuple[Plugin, ...]]:
+def load_view(name: str, folder: Path) -> tuple[View, list[dict[str, Any]], tuple[Plugin, ...]]:
+    """A view file: the view, its columns as an opening tells them, and the families it loads; empty: what ships.
+
+    Raises:
+        ConfigError: The file, a column or a family is wrong; names it.
+    """
     if not name:
         return DEFAULT_VIEW, [], ()
     path = folder / name

@@ -112,7 +112,8 @@ def _task(spec: WorkerSpec) -> Any:
     context = read_context(log, spec.namespace, Path(spec.folder))
     check_build(context.run)
     stages = hops.build(context)
-    warm(stages, context)
+    if not spec.cold:
+        warm(stages, context)
     if spec.metrics_port is not None:
         from agents.desk_metrics import counted
 

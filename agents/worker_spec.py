@@ -43,6 +43,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
         borrowed: Full names of topics of another run that are read, by table name.
         recorded: File of the order that a replay's task follows (``streams/recorded_order.py``); empty: none.
         merged: File of the order in which several writers' records are taken (``streams/ordered.py``); empty: none.
+        cold: Kernels are not compiled, nor loaded, before the first record: a drill, to measure what that costs.
         metrics_host: Where its metrics listen.
         metrics_port: At which port; 0 for a free one, None for no metrics.
     """
@@ -66,6 +67,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     borrowed: dict[str, str] = {}
     recorded: str = ""
     merged: str = ""
+    cold: bool = False
     metrics_host: str = ""
     metrics_port: int | None = None
 

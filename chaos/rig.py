@@ -35,14 +35,20 @@ NANOS = 1_000_000_000
 BROKEN_PROMISES = frozenset({StateDiverged.exit_code, SnapshotError.exit_code})
 
 
-def run(plan: ChaosPlan, watcher: Watcher) -> Report:
+Then = Callable[[Stage, Report], None]
+"""What is done with a run that was read back, while its brokers are up still; tells the report what it finds."""
+
+
+def run(plan: ChaosPlan, watcher: Watcher, then: Then = lambda _stage, _report: None) -> Report:
     """Run it.
 
     Raises:
         TapedeckError: Brokers or processes could not be started: nothing was tried.
     """
     with Stage(plan, watcher) as stage:
-        return (_play if plan.captures else _live)(stage)
+        report = (_play if plan.captures else _live)(stage)
+        then(stage, report)
+        return report
 
 
 def _live(stage: Stage) -> Report:

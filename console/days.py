@@ -6,9 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
-from console.cluster import running
 from console.examples import epilog
 from console.figures import count
+from console.recorded import recorded
 from console.risk_write import Json
 from console.terminal import emit, show
 
@@ -39,7 +39,6 @@ def list_days(
     from replay.calendars import calendar_named
     from replay.days import archived_days, days_in
     from replay.pins.selection import namespace_of
-    from streams.kafka import connect
 
     calendar = calendar_named(session)
     log = recorded(context)

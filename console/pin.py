@@ -9,6 +9,7 @@ import typer
 
 from console.cluster import running
 from console.examples import epilog
+from console.recorded import recorded
 from console.risk_write import Author, Json, author_of, text_of
 from console.terminal import emit
 
@@ -74,7 +75,6 @@ def show(context: typer.Context, pin: Pin, json: Json = False) -> None:
     """Show a pin's manifest: what it holds, and beside that where it lay and what made it."""
     from console.pin_told import told_of
     from replay.pins.pinning import find
-    from streams.kafka import connect
 
     log = recorded(context)
     try:
@@ -102,7 +102,6 @@ def list_pins(context: typer.Context, json: Json = False) -> None:
     from console.pin_told import list_of
     from replay.pins.store import ids
     from replay.pins.tags import tags_in
-    from streams.kafka import connect
 
     log = recorded(context)
     try:

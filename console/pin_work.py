@@ -12,6 +12,7 @@ import msgspec
 
 from agents.topology_file import TopologyFile, read_as
 from console.progress import Progress
+from console.recorded import open_recorded
 from replay.calendars import calendar_named
 from replay.pins.manifest import Manifest
 from replay.pins.pinning import event_of, find, pin
@@ -22,7 +23,6 @@ from replay.replay_what import time_ns
 from schemas.errors import ConfigError
 from schemas.pin_tag import PinTagged
 from streams.clock import wall_ns
-from streams.kafka import connect
 from streams.log import Log
 from streams.people import Written
 

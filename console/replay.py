@@ -73,6 +73,18 @@ def play(
     model: Annotated[
         Path | None, typer.Option(metavar="FILE", show_default=False, help="What if: another model (JSON).")
     ] = None,
+    topology: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", show_default=False, help="What if: another topology (TOML): view, model, limits."),
+    ] = None,
+    view: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", show_default=False, help="What if: another feature view, with a model of it."),
+    ] = None,
+    against: Annotated[
+        str,
+        typer.Option(metavar="live|RUN", show_default=False, help="Compare with this run, not with the recording."),
+    ] = "",
     venue: Annotated[
         Venue, typer.Option(help="Executions as recorded (was it so?), or the paper venue's (what if?).")
     ] = Venue.RECORDED,
@@ -90,6 +102,9 @@ def play(
         list[str] | None,
         typer.Option(metavar="S", show_default=False, help="When: seconds after the first record; one for each fault."),
     ] = None,
+    cold: Annotated[
+        bool, typer.Option("--cold", help="Start without compiled kernels: what the first records then wait.")
+    ] = False,
     kill: Annotated[
         list[str] | None,
         typer.Option(metavar="TASK@N", show_default=False, help="SIGKILL a task after its Nth input; may be repeated."),
@@ -111,7 +126,8 @@ def play(
 
     wanted = Wanted(
         what=what, since=since, until=until, speed=speed_of(speed), source=source.value, split=split, kills=kill or (),
-        on_kafka=log is LogKind.KAFKA, model=model, simulated=venue is Venue.SIMULATED or model is not None,
+        on_kafka=log is LogKind.KAFKA, model=model, topology=topology, view=view, against=against, cold=cold,
+        simulated=venue is Venue.SIMULATED,
         stress=stress_of(inject or (), at or (), burst),
     )  # fmt: skip
     raise typer.Exit(play_again(address(context), wanted, as_json=json))

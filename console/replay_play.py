@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,12 +17,18 @@ from console.play import DONE, INTERRUPTED, UNSOUND, make_folder
 from console.recorded import open_recorded
 from console.reporter import Reporter
 from console.terminal import complain, emit, is_screen, show
+from replay.against import compared_with
+from replay.candidate import candidate_of
+from replay.hops import HopLatencies
 from replay.kafka_replay import KafkaReplay
 from replay.recording import Recording
 from replay.replay_plan import ReplayPlan, Since
 from replay.replay_report import keep, reported
+from replay.replay_spans import combined, run_of
 from replay.replay_what import Asked, asked_for
 from replay.replaying import MemoryReplay, Replaying
+from replay.shape import shape_of
+from replay.spans import check_one
 from replay.stress import Stress
 from schemas.errors import ConfigError
 from streams.clock import monotonic_s
@@ -46,6 +53,10 @@ class Wanted:
     kills: Sequence[str]
     on_kafka: bool
     model: Path | None = None
+    topology: Path | None = None
+    view: Path | None = None
+    against: str = ""
+    cold: bool = False
     simulated: bool = False
     stress: Stress = field(default_factory=Stress)
 
@@ -57,42 +68,79 @@ def play_again(bootstrap: str, wanted: Wanted, *, as_json: bool) -> int:
         TapedeckError: It could not be played to its end; every process of it has ended.
     """
     _check_stress(wanted, bootstrap)
+    _check_cold(wanted)
     log = open_recorded(bootstrap)
     asked = asked_for(log, wanted.what, wanted.since, wanted.until)
-    recording = asked.open(log)
-    split = recording.opening.split if wanted.split is None else wanted.split
-    plan = ReplayPlan(run_id(), recording, split, wanted.speed, wanted.source)
-    kills = {task: tuple(after) for task, after in kills_of(wanted.kills, plan.tasks).items()}
-    plan = replace(
-        plan, kills=kills, simulated=wanted.simulated, stress=wanted.stress, model=_model(wanted.model, recording)
-    )
-    folder = runs_dir() / plan.run
-    make_folder(folder)
-    about(run=plan.run)
-    bar = _Bar(plan, as_json)
-    replay = _opened(log, plan, asked, bar, wanted.on_kafka)
+    plans = _plans(wanted, asked.open(log))
+    first = plans[0]
+    against = None if not wanted.against else shape_of(log, wanted.against)
+    about(run=first.run)
+    reports: list[dict[str, Any]] = []
+    hops = HopLatencies(split=first.split)
+    bar: _Bar | None = None
+    replay: Replaying | None = None
     with Interrupts() as interrupts:
         try:
-            interrupts.on_first(replay.stop)
-            replay.run(lambda: bar.look(replay))
-            interrupts.on_first(None)
-            bar.close()
-            report = reported(plan, replay.log, replay.elapsed_s, replay.behind, whole=not interrupts.count)
+            for plan in plans:
+                make_folder(runs_dir() / plan.run)
+                bar = _Bar(plan, as_json)
+                replay = _opened(log, plan, asked, bar, wanted.on_kafka)
+                interrupts.on_first(replay.stop)
+                replay.run(partial(bar.look, replay))
+                interrupts.on_first(None)
+                bar.close()
+                whole = not interrupts.count
+                report = reported(plan, replay.log, replay.elapsed_s, replay.behind, whole=whole, hops=hops)
+                if against is not None:
+                    report |= {**compared_with(log, against, replay.log, plan), "against": wanted.against}
+                reports.append({**report, "what": asked.what, "pin": plan.recording.pin or None})
+                keep(reports[-1], runs_dir() / plan.run)
+                replay.close()
+                if interrupts.count:
+                    break
         except Interrupted:
-            bar.close()
             complain("interrupted at once; what was committed is in the run's topics", event="interrupted",
                      code="interrupted", exit=INTERRUPTED)  # fmt: skip
             return INTERRUPTED
         finally:
-            bar.close()
-            replay.close()
-    report["what"] = asked.what
-    report["pin"] = recording.pin or None
-    keep(report, folder)
+            if bar is not None:
+                bar.close()
+            if replay is not None:
+                replay.close()
+    report = combined(reports)
+    if len(reports) > 1:
+        hops.write_hlog(runs_dir() / first.run)
+        keep(report, runs_dir() / first.run)
     tell(report, as_json=as_json)
     if interrupts.count:
         return INTERRUPTED
-    return DONE if report["identical"] or plan.asks else UNSOUND
+    return DONE if report["identical"] or (first.asks and against is None) else UNSOUND
+
+
+def _plans(wanted: Wanted, spans: Sequence[Recording]) -> list[ReplayPlan]:
+    """A replay for each run that made the stretch.
+
+    Raises:
+        ConfigError: A file or flag does not fit; or something else than was recorded is asked of several runs' stretch.
+    """
+    one = any((wanted.simulated, wanted.model, wanted.topology, wanted.view, wanted.against, wanted.kills,
+               wanted.stress.faults, wanted.stress.burst > 1))  # fmt: skip
+    if one:
+        check_one(
+            spans, "a release lies within the stretch: no other question can be asked of it than whether it was so"
+        )
+    run = run_id()
+    found = []
+    for number, recording in enumerate(spans):
+        tried = candidate_of(recording, wanted.topology, wanted.view, wanted.model)
+        split = recording.opening.split if wanted.split is None else wanted.split
+        plan = ReplayPlan(
+            run_of(run, number), recording, split, wanted.speed, wanted.source, simulated=wanted.simulated or tried.any,
+            stress=wanted.stress, cold=wanted.cold, model=tried.model, candidate=tried.opening, folder=tried.folder,
+        )  # fmt: skip
+        kills = {task: tuple(after) for task, after in kills_of(wanted.kills, plan.tasks).items()}
+        found.append(replace(plan, kills=kills))
+    return found
 
 
 def _check_stress(wanted: Wanted, bootstrap: str) -> None:
@@ -109,19 +157,17 @@ def _check_stress(wanted: Wanted, bootstrap: str) -> None:
             )  # fmt: skip
 
 
-def _model(path: Path | None, recording: Recording) -> dict[str, Any] | None:
-    """Another model, checked against the recording's feature view.
+def _check_cold(wanted: Wanted) -> None:
+    """Refuse to play cold in a process that is warm.
 
     Raises:
-        ConfigError: It is of another view, or no model.
+        ConfigError: It is asked of a replay in memory.
     """
-    if path is None:
-        return None
-    from agents.plugins import view_of
-    from models.linear import load_file
-
-    view = view_of(recording.context)
-    return load_file(path, view=view.hash, features=view.names).artefact
+    if wanted.cold and not wanted.on_kafka:
+        raise ConfigError(
+            "a replay in memory shares this process's kernels", kind="bad_stress", got="--log memory",
+            allowed="--log kafka, where each task is a process", where="--cold",
+        )  # fmt: skip
 
 
 def _opened(log: Any, plan: ReplayPlan, asked: Asked, bar: _Bar, on_kafka: bool) -> Replaying:
@@ -147,17 +193,25 @@ def tell(report: dict[str, Any], *, as_json: bool) -> None:
     ]
     if report["asks"] == "what if":
         lines.append("asked     what if: the paper venue answers, without market impact")
+    for span in report.get("spans", ()):
+        verdict = "identical" if span["identical"] else "DIFFERENT"
+        lines.append(f"span      {span['recorded']}: {verdict}, {span['ticks']:,} ticks, {span['orders']:,} orders")
+    if report.get("against"):
+        lines.append(f"against   {report['against']}: {'identical' if report['identical'] else 'it differs'}")
     if report["identical"]:
-        lines.append(f"verdict   identical: {report['digest'][:16]}")
+        digest = report["digest"] if isinstance(report["digest"], str) else report["digest"][-1]
+        lines.append(f"verdict   identical: {digest[:16]}")
     elif report["first_divergence"] is None:
         lines.append("verdict   nothing to compare")
     else:
         first = report["first_divergence"]
         fields = f": {', '.join(first['fields'])}" if first.get("fields") else ""
-        lines.append(f"verdict   DIFFERENT: {first['topic']} seq {first['seq']} {first['kind']}{fields}")
+        place = f"{first['topic']} seq {first['seq']}" if "topic" in first else f"{first['what']} of {first['root']}"
+        lines.append(f"verdict   DIFFERENT: {place} {first['kind']}{fields}")
     whole = report["tick_to_order"]
     if whole["count"]:
         lines.append(f"latency   tick to order p50 {whole['p50_us']:,.0f} µs, p99 {whole['p99_us']:,.0f} µs")
+    lines += _conditions(report)
     if report["speed"] == "max":
         lines.append("          as fast as it goes: latencies are not comparable with live ones")
     elif report["behind"]["since_ns"]:
@@ -166,6 +220,18 @@ def tell(report: dict[str, Any], *, as_json: bool) -> None:
             f"by up to {report['behind']['most_ms']:,.0f} ms: latencies are not comparable"
         )
     show("\n".join(lines))
+
+
+def _conditions(report: dict[str, Any]) -> list[str]:
+    """Under what the replay was put."""
+    stress = report.get("stress", {"faults": [], "burst": 1.0})
+    told = [f"{kind} at {at:g} s" for kind, at in stress["faults"]]
+    told += [f"a burst of {stress['burst']:g}"] if stress["burst"] > 1 else []
+    lost = ": input is lost by it" if stress.get("loses_input") else ""
+    lines = [f"stress    {', '.join(told)}{lost}"] if told else []
+    if report.get("kernels") == "cold":
+        lines.append("          cold: the first records waited for kernels to compile; compare with a warm replay")
+    return lines
 
 
 class _Bar:

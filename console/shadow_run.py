@@ -12,9 +12,9 @@ from console.play import DONE, INTERRUPTED
 from console.recorded import open_recorded
 from console.reporter import Reporter
 from console.terminal import complain, emit, show
-from replay.recording import open_recording
 from replay.shadow import Shadow, ShadowPlan, check_name, open_shadow
 from replay.shadow_report import shadow_report
+from replay.spans import open_recording
 from streams.clock import monotonic_s, wall_ns
 
 

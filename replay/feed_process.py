@@ -26,10 +26,14 @@ LEAD_NS = 100_000_000
 
 
 class FeedOrder(msgspec.Struct, frozen=True, kw_only=True):
-    """What a feed is to play; ``bounds`` by partition of raw: the first offset, and the one after the last."""
+    """What a feed is to play; ``bounds`` by partition of raw: the first offset, and the one after the last.
+
+    Recorded in the namespace ``recorded`` by the run ``opened``.
+    """
 
     bootstrap: str
     recorded: str
+    opened: str
     namespace: str
     run: str
     table_name: str
@@ -63,8 +67,8 @@ def main(argv: list[str]) -> int:
 def _feed(order: FeedOrder) -> None:
     from replay.joined_log import connect as joined
     from replay.pins.playing import reopened
-    from replay.recording import open_recording
     from replay.replay_feed import ReplayFeed
+    from replay.spans import open_recording
     from replay.stress import Injected, Stress
     from streams.guarded import GuardedLog
     from streams.kafka import connect
@@ -74,7 +78,7 @@ def _feed(order: FeedOrder) -> None:
     if order.pin:
         recording = reopened(log, order.pin, bounds)
     else:
-        found = open_recording(log, order.recorded, since_ns=order.since_ns, until_ns=order.until_ns)
+        found = open_recording(log, order.recorded, since_ns=order.since_ns, until_ns=order.until_ns, run=order.opened)
         recording = replace(
             found, begin={p: at[0] for p, at in bounds.items()}, end={p: at[1] for p, at in bounds.items()}
         )

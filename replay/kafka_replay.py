@@ -21,6 +21,7 @@ from schemas.header import Side
 from streams.broker_pause import paused
 from streams.clock import monotonic_s
 from streams.guarded import GuardedLog
+from streams.home import KERNELS_VARIABLE
 from streams.kafka import KafkaLog
 from streams.log import Log
 from streams.recorded_order import save_order
@@ -28,6 +29,7 @@ from streams.recorded_order import save_order
 POLL_S = 0.05
 NANOS = 1_000_000_000
 OnEvent = Callable[[dict[str, Any]], None]
+Worker = Callable[[WorkerSpec], list[str]]
 
 
 class KafkaReplay:
@@ -39,11 +41,12 @@ class KafkaReplay:
         folder: The run's own, for what its processes are told.
         asked: The times that the stretch was asked for by: ``since_ns`` and ``until_ns``.
         on_event: Hears of deaths and dead letters.
+        worker: Command line of a task's process.
     """
 
     def __init__(
         self, log: KafkaLog, plan: ReplayPlan, folder: Path, asked: tuple[int | None, int | None] = (None, None),
-        on_event: OnEvent = lambda _event: None,
+        on_event: OnEvent = lambda _event: None, worker: Worker = worker_command,
     ) -> None:  # fmt: skip
         self.log: Log = log
         self.plan = plan
@@ -54,6 +57,7 @@ class KafkaReplay:
         self._folder = folder
         self._asked = asked
         self._on_event = on_event
+        self._worker = worker
         self._supervisor = Supervisor(self._heard, command=self._command)
         self._stopping = False
         self._feeding = False
@@ -121,7 +125,7 @@ class KafkaReplay:
             bootstrap=self._bootstrap, namespace=plan.namespace, run=plan.run, source=plan.source, task=task.name,
             hops=list(task.hops), writers=dict(plan.writers), partition=task.partition, partitions=task.partitions,
             mode=plan.mode, merged=merged, bad_share_max=plan.bad_share_max, recorded=path,
-            folder=str(self.plan.recording.folder),
+            folder=str(self.plan.code_folder), cold=self.plan.cold,
         )  # fmt: skip
 
     def _feed_spec(self) -> WorkerSpec:
@@ -132,10 +136,13 @@ class KafkaReplay:
 
     def _command(self, spec: WorkerSpec) -> list[str]:
         if spec.task != FEED:
-            return worker_command(spec)
+            if not self.plan.cold:
+                return self._worker(spec)
+            return ["env", f"{KERNELS_VARIABLE}={self._folder / 'kernels'}", *self._worker(spec)]
         recording = self.plan.recording
         order = FeedOrder(
-            bootstrap=self._bootstrap, recorded=recording.namespace, namespace=self.plan.namespace, run=self.plan.run,
+            bootstrap=self._bootstrap, recorded=recording.namespace, opened=recording.opening.run,
+            namespace=self.plan.namespace, run=self.plan.run,
             table_name=self.plan.fed, speed=self.plan.speed, folder=str(self._folder),
             bounds={str(p): (at, recording.end[p]) for p, at in recording.begin.items()},
             since_ns=self._asked[0], until_ns=self._asked[1], burst=self.plan.stress.burst,

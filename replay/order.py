@@ -78,7 +78,7 @@ def merged_order(recording: Recording, names: Mapping[str, str]) -> tuple[str, .
     for name in ("orders.decision", DLQ):
         since = 0 if state is None else int(state.values["outputs"][name][1])
         for record, header in recording.scan(name, 0, since):
-            if header is not None and header.writer == task.name and header.cause >= begun:
+            if header is not None and header.writer == task.name and begun <= header.cause < recording.inputs_of(task):
                 with suppress(BadFrame, ValueError):
                     said: Any = decode_any(record.value)
                     if isinstance(said, DeadLetter):
@@ -142,7 +142,8 @@ def _told(recording: Recording, task: TaskHops, names: Sequence[str]) -> set[Sid
             found |= heard_by(values, names, task)
             stops |= stopped_by(values, names, task)
     begun = 0 if state is None else int(state.values["input"]["ordinal"])
-    return {side for side in standing_stops(found, stops) if side.place >= begun}
+    # What was heard behind the last input of the run is in the state with which the next one begins.
+    return {side for side in standing_stops(found, stops) if begun <= side.place < recording.inputs_of(task)}
 
 
 def _counted_over(recording: Recording, made_by: TaskHops, task: TaskHops, places: Any) -> Any:
@@ -169,7 +170,7 @@ def _letters(recording: Recording, task: TaskHops) -> tuple[list[int], list[int]
     strangers: list[int] = []
     refused: list[int] = []
     for record, header in recording.scan(DLQ, 0, since):
-        if header is None or header.writer != task.name or header.cause < begun:
+        if header is None or header.writer != task.name or not begun <= header.cause < recording.inputs_of(task):
             continue
         with suppress(BadFrame):
             letter = decode(record.value, DeadLetter)

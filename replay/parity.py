@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import takewhile
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -17,7 +18,7 @@ import orjson
 
 from agents.topology import TaskHops
 from replay.order import is_strangers, outputs_of
-from replay.recording import RAW_TOPIC, TICKS_TOPIC, Recording, snapshots
+from replay.recording import RAW_TOPIC, TICKS_TOPIC, Recording, snapshots, time_of
 from replay.replay_plan import ReplayPlan
 from schemas.catalog import END
 from schemas.codec import decode, decode_any
@@ -120,15 +121,18 @@ class Sides:
             )
         state = self.recording.states.get(made_by.name)
         seq = 0 if state is None else int(state.values["outputs"][name][0])
-        return self._chosen(
-            name, partition, _items(self.recording, name, partition, made_by.name, seq), self._was_split
-        )
+        last = self.recording.outputs_of(made_by, name)
+        items = takewhile(lambda item: item.seq < last, _items(self.recording, name, partition, made_by.name, seq))
+        return self._chosen(name, partition, items, self._was_split)
 
     def replayed(self, task: TaskHops, name: str, partition: int) -> Iterator[Item]:
         """What the replay made."""
         state = self.states.get(task.name)
         seq = 0 if state is None else int(state.values["outputs"][name][0])
-        return self._chosen(name, partition, _items(self._replay, name, partition, task.name, seq), self.plan.split)
+        items = _items(self._replay, name, partition, task.name, seq)
+        if name == "executions":  # at a cut the venue leaves its orders in hand to the next run, which answers them
+            items = takewhile(lambda item: item.seq < self.recording.outputs_of(task, name), items)
+        return self._chosen(name, partition, items, self.plan.split)
 
     @property
     def _was_split(self) -> bool:
@@ -157,6 +161,8 @@ class Sides:
         """Inputs that a recorded task had worked off by its newest snapshot."""
         if not any(task.hops == other.hops for other in self.plan.tasks):
             return None
+        if task.name in self.recording.ends:
+            return self.recording.inputs_of(task)
         newest = None
         for _, value in snapshots(self.recording, task):
             newest = value
@@ -168,8 +174,8 @@ class Sides:
             for record, header in self.recording.scan(RAW_TOPIC, partition, begin):
                 if record.offset >= self.recording.end[partition]:
                     break
-                if header is not None and header.schema != END.number:
-                    newest = max(newest, header.time)
+                if record.header is None or (header is not None and header.schema != END.number):
+                    newest = max(newest, time_of(record, header))
         return newest
 
     def _last_tick(self) -> int:

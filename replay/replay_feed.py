@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from replay.due import Due
-from replay.recording import RAW_TOPIC, Recording
+from replay.recording import RAW_TOPIC, Recording, time_of
 from replay.stress import STALL_NS, Stress
 from schemas.catalog import END
 from schemas.codec import encode
@@ -23,6 +23,7 @@ from schemas.control import End
 from schemas.header import Header, pack
 from schemas.topics import topic_name
 from streams.clock import sleep_s, wall_ns
+from streams.inputs import carried_header, is_carried
 from streams.log import Log, Record
 from streams.publisher import FLUSH_S_MAX
 
@@ -149,13 +150,15 @@ class ReplayFeed:
         self._first = due.time if self._first is None else self._first
         self.sent += 1
         self.time = max(self.time, due.time)
-        if due.header is not None and due.header.writer == self._writers[due.partition]:
+        if due.header is not None and not is_carried(due.header) and due.header.writer == self._writers[due.partition]:
             self._next[due.partition] = due.header.seq + due.header.count
 
     def _publish(self, due: Due, born: int) -> None:
         record, header = due.record, due.header
         packed = record.header
-        if packed is not None and header is not None:
+        if packed is None and self._raw:
+            packed = pack(carried_header(record))
+        elif packed is not None and header is not None and not is_carried(header):
             if self._raw:  # one stamp, and it stands last
                 packed = packed[: -_BORN.size] + _BORN.pack(born)
             else:
@@ -185,8 +188,8 @@ def merged(recording: Recording, table_name: str) -> Iterator[Due]:
 def _of_partition(recording: Recording, table_name: str, partition: int) -> Iterator[Due]:
     time = 0
     for record, header in _stretch(recording, table_name, partition):
-        if header is not None:
-            time = max(time, header.time)
+        if record.header is None or header is not None:
+            time = max(time, time_of(record, header))
         yield Due(time, partition, record, header)
 
 
@@ -221,7 +224,7 @@ def _roots(recording: Recording, partition: int) -> tuple[int, int]:
     for record, header in recording.scan(RAW_TOPIC, partition, recording.begin[partition]):
         if record.offset >= recording.end[partition]:
             break
-        if header is not None:
-            first = first or header.time
-            last = max(last, header.time)
+        if record.header is None or header is not None:
+            first = first or time_of(record, header)
+            last = max(last, time_of(record, header))
     return first, last

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
@@ -22,6 +23,8 @@ from streams.snapshot import TaskState
 from streams.task_plan import TaskPlan
 
 KIND = "replay"
+TRIED = ("strategy", "parameters", "limits", "model", "view", "code", "venue_latency_ns")
+"""What a candidate's opening tells; account, source, instruments and partitions stay the recorded ones."""
 Since = Literal["raw", "ticks"]
 
 
@@ -38,9 +41,13 @@ class ReplayPlan:
         kind: What stands before the run id in the namespace.
         kills: SIGKILL a task after so many inputs, by task name.
         model: Another model's artefact. No order is recorded for what it wants: the rules of play give it.
+        candidate: Another topology's opening, or the recorded one with another view: whose strategy, parameters,
+            limits, model, view and venue are tried.
+        folder: Where the paths of the candidate's code begin; None: where the recording's do.
         simulated: The paper venue answers what the replay orders, in log time; else the recorded executions are heard
             where they were heard.
         stress: What is done to the input.
+        cold: Tasks start without compiled kernels, with an empty cache for them: the first records wait for it.
     """
 
     run: str
@@ -51,8 +58,11 @@ class ReplayPlan:
     kind: str = KIND
     kills: Mapping[str, tuple[int, ...]] = field(default_factory=dict)
     model: Mapping[str, Any] | None = None
+    candidate: RunOpened | None = None
+    folder: Path | None = None
     simulated: bool = False
     stress: Stress = field(default_factory=Stress)
+    cold: bool = False
 
     @property
     def namespace(self) -> str:
@@ -63,8 +73,11 @@ class ReplayPlan:
     def opening(self) -> RunOpened:
         """The recorded opening, with the deployment and the code that play it again."""
         recorded = msgspec.structs.replace(self.recording.opening, split=self.split, build=build_hash())
-        if self.followed or (self.recording.mode == "play" and self.model is None):
+        if self.followed or (self.recording.mode == "play" and not self._other):
             return recorded
+        if (other := self.candidate) is not None:
+            tried = {name: getattr(other, name) for name in TRIED}
+            recorded = msgspec.structs.replace(recorded, **tried)
         return msgspec.structs.replace(
             recorded,
             run=self.run,
@@ -74,14 +87,24 @@ class ReplayPlan:
         )
 
     @property
+    def code_folder(self) -> Path:
+        """Where the paths of the desk's own code begin."""
+        return self.recording.folder if self.folder is None else self.folder
+
+    @property
+    def _other(self) -> bool:
+        """Whether anything but the recorded run is tried."""
+        return self.model is not None or self.candidate is not None
+
+    @property
     def followed(self) -> bool:
         """Whether the order of side records is the recorded one; else it follows from log time."""
-        return self.recording.mode == "live" and self.model is None and not self.simulated
+        return self.recording.mode == "live" and not self._other and not self.simulated
 
     @property
     def asks(self) -> bool:
         """Whether it asks what would have been, rather than whether it was so."""
-        return self.model is not None or (self.simulated and self.recording.mode == "live")
+        return self._other or (self.simulated and self.recording.mode == "live")
 
     @property
     def fed(self) -> str:

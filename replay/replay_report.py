@@ -23,7 +23,9 @@ REPORT = "replay.json"
 """In the run's folder."""
 
 
-def reported(plan: ReplayPlan, log: Log, elapsed_s: float, behind: Behind, *, whole: bool) -> dict[str, Any]:
+def reported(
+    plan: ReplayPlan, log: Log, elapsed_s: float, behind: Behind, *, whole: bool, hops: HopLatencies | None = None
+) -> dict[str, Any]:
     """The report of a replay that has come to its end, or was ended early.
 
     Args:
@@ -32,12 +34,13 @@ def reported(plan: ReplayPlan, log: Log, elapsed_s: float, behind: Behind, *, wh
         elapsed_s: From its first record on.
         behind: Whether its feed kept up.
         whole: Whether all of the stretch was fed.
+        hops: Histograms of the spans before this one, which go on.
 
     Raises:
         BrokerError: A topic cannot be read.
     """
     parity = compare(plan, log, whole=whole)
-    hops = HopLatencies(split=plan.split)
+    hops = HopLatencies(split=plan.split) if hops is None else hops
     counts = _counted(plan, log, hops)
     summary = hops.summary()
     hops.write_hlog(runs_dir() / plan.run)
@@ -54,6 +57,7 @@ def reported(plan: ReplayPlan, log: Log, elapsed_s: float, behind: Behind, *, wh
         "digest": parity.digest,
         "differing": parity.differing[1:],
         "latencies_comparable": bool(plan.speed) and not behind.since,
+        "kernels": "cold" if plan.cold else "warm",
         "behind": {"since_ns": behind.since or None, "most_ms": round(behind.most_ns / 1e6, 3)},
         "stress": {
             "burst": plan.stress.burst,

@@ -10,7 +10,8 @@ from pathlib import Path
 from replay.pins.manifest import Manifest
 from replay.pins.pinning import find, is_prefix, known_as
 from replay.pins.playing import open_pin
-from replay.recording import Recording, open_recording
+from replay.recording import Recording
+from replay.spans import open_spans
 from schemas.errors import ConfigError
 from streams.log import Log
 from streams.namespace import LIVE, namespaces
@@ -37,16 +38,16 @@ class Asked:
     until_ns: int | None = None
     pin: Manifest | None = None
 
-    def open(self, log: Log, folder: Path = Path()) -> Recording:
-        """The recording; that of a pin once the log has been found to hold it.
+    def open(self, log: Log, folder: Path = Path()) -> tuple[Recording, ...]:
+        """The recording: a span of it for each run that made it; that of a pin once the log has been found to hold it.
 
         Raises:
-            ConfigError, SnapshotError: See ``replay.recording.open_recording``.
+            ConfigError, SnapshotError: See ``replay.spans.open_spans``.
             StateDiverged: The log does not hold what was pinned.
         """
         if self.pin is not None:
-            return open_pin(log, self.pin, folder)
-        return open_recording(
+            return (open_pin(log, self.pin, folder),)
+        return open_spans(
             log, self.namespace, since_ns=self.since_ns, until_ns=self.until_ns, folder=folder
         )  # fmt: skip
 

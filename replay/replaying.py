@@ -166,4 +166,6 @@ class MemoryReplay:
 def context_of_replay(plan: ReplayPlan) -> Context:
     """What a replay's agents are built from."""
     context = plan.recording.context
-    return replace(context, run=plan.opening, said=said_in(plan.recording) if plan.asks else ())
+    return replace(
+        context, run=plan.opening, folder=plan.code_folder, said=said_in(plan.recording) if plan.asks else ()
+    )

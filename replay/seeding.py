@@ -15,10 +15,13 @@ import msgspec
 
 from agents.topology import PRIMARY, TaskHops, topic_specs
 from replay.order import LISTENED, listener_of
-from replay.recording import RAW_TOPIC, TICKS_TOPIC
+from replay.recording import RAW_TOPIC, TICKS_TOPIC, Recording
 from replay.replay_plan import ReplayPlan
-from schemas.catalog import BY_NUMBER, END, RUN
-from schemas.codec import encode
+from schemas.catalog import BY_NUMBER, END, RELEASE, RUN
+from schemas.codec import decode, encode
+from schemas.control import RunOpened
+from schemas.definition import Definition
+from schemas.errors import BadFrame
 from schemas.header import Header, Side, pack
 from schemas.topics import is_spread, topic_name
 from streams.frame import decode_rows, encode_rows
@@ -48,13 +51,15 @@ def open_replay(log: Log, plan: ReplayPlan, orders: Mapping[str, tuple[Side, ...
         specs += [TopicSpec(topic_name(prefix, name)) for name in heard]
     log.create(specs)
     appender = log.appender()
-    for name in ("definitions", "control"):
-        for record, header in recording.scan(name):
-            if header is not None and header.schema == RUN.number and plan.asks:
-                if record.value == encode(recording.opening):
-                    _append(appender, plan.topic(name), record, encode(plan.opening))
-                continue
-            _append(appender, plan.topic(name), record, _reopened(plan, record, header))
+    for record, _ in recording.scan("definitions"):
+        if _known(recording, record):
+            _append(appender, plan.topic("definitions"), record)
+    for record, header in recording.scan("control"):
+        number = 0 if header is None else header.schema
+        if number == RUN.number and decode(record.value, RunOpened).run == recording.opening.run:
+            _append(appender, plan.topic("control"), record, encode(plan.opening))
+        elif number not in (RUN.number, RELEASE.number):  # a task takes the newest run that is opened for its own
+            _append(appender, plan.topic("control"), record)
     if plan.followed:
         for name in heard:
             _copy_heard(appender, plan, name, topic_name(prefix, name), orders)
@@ -68,11 +73,12 @@ def open_replay(log: Log, plan: ReplayPlan, orders: Mapping[str, tuple[Side, ...
     appender.close()
 
 
-def _reopened(plan: ReplayPlan, record: Record, header: Header | None) -> bytes:
-    """A control record as it was recorded; the opening in force with the replay's deployment."""
-    if header is not None and header.schema == RUN.number and record.value == encode(plan.recording.opening):
-        return encode(plan.opening)
-    return record.value
+def _known(recording: Recording, record: Record) -> bool:
+    """Whether a record is one of the definitions that the run was built from."""
+    try:
+        return decode(record.value, Definition) in recording.definitions
+    except BadFrame:
+        return False
 
 
 def _append(appender: Appender, topic: str, record: Record, value: bytes | None = None) -> None:

@@ -20,6 +20,10 @@ REPLAY = {
         "The recorded states cannot begin tasks of that deployment.",
         "Replay in the recorded deployment, or from the recording's first record.",
     ),
+    "replay_candidate": (
+        "What a replay is to try does not fit what was recorded.",
+        "Give a topology of the recorded source and partitions that names view, model and strategy together.",
+    ),
     "bad_stress": (
         "There is no such fault to inject into a replay, or it has no moment.",
         "Write e.g. `--inject duplicate --at 5 --inject stall --at 9`: seconds after the first record.",

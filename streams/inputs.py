@@ -63,6 +63,7 @@ class Input:
         gapless: Whether writers are transactional, so that a hole is a broken promise.
         accepts: Schemas that belong on the topic.
         writer: The only one, or ones, whose records count there; None: anybody's do.
+        carried: In a replay: stock producers' payloads come with their recorded place and time (``carried_header``).
 
     Attributes:
         offset: Offset of the next record to hand out: what a snapshot stores.
@@ -73,7 +74,9 @@ class Input:
     def __init__(
         self, log: Log, topic: str, partition: int, *, source: str = "", gapless: bool = True,
         records_max: int = FRAMES_MAX, accepts: tuple[Schema, ...] = CATALOG, writer: Writers | None = None,
+        carried: bool = False,
     ) -> None:  # fmt: skip
+        self._carried = carried
         self.topic = topic
         self.partition = partition
         self.offset = 0
@@ -184,6 +187,8 @@ class Input:
             )
         if header.schema == END.number:
             return self._take_end(record, header)
+        if self._carried and is_carried(header):
+            return self._take_unnumbered(record, header)
         if self._runs and self._learn(record, header):
             return None
         return self._take_run(header, items_max)
@@ -245,6 +250,8 @@ class Input:
             record = self._records[self._at]
             header = _header(record) if header is None else header
             if not isinstance(header, Header) or (header.schema, header.version, header.hops) != like:
+                break
+            if self._carried and is_carried(header):
                 break
             try:
                 items = self._items(record, header)
@@ -317,17 +324,31 @@ class Input:
             at += n
         return origins
 
-    def _take_unnumbered(self, record: Record) -> Batch | BadRecord:
+    def _take_unnumbered(self, record: Record, carried: Header | None = None) -> Batch | BadRecord:
         """A stock producer's raw payload: it numbers nothing, so its place serves as its source_seq."""
-        ts_recv = record.timestamp_ms * NANOS_PER_MS
+        told = carried or carried_header(record)
+        ts_recv = told.time
         try:
             check_time(ts_recv)
         except BadPayload as error:
             return self._bad(record, error)
         self._next(record)
-        seq = UNNUMBERED_FROM + record.offset
+        seq = told.seq
         payload = Payload(self._source, seq, ts_recv, record.key or b"", record.value)
         return Batch([payload], self._origins([(1, record.offset, seq)]), (), no_stamps())
+
+
+def carried_header(record: Record) -> Header:
+    """Place and time of a stock producer's payload, as a replay carries them along with it."""
+    return Header(
+        schema=RAW.number, version=RAW.version, seq=UNNUMBERED_FROM + record.offset,
+        time=record.timestamp_ms * NANOS_PER_MS, writer="", stamps=no_stamps(),
+    )  # fmt: skip
+
+
+def is_carried(header: Header) -> bool:
+    """Whether a header was made by ``carried_header``: only a replay believes it."""
+    return header.schema == RAW.number and not header.writer and header.seq >= UNNUMBERED_FROM
 
 
 def _header(record: Record) -> Header | BadInput | None:

@@ -76,11 +76,11 @@ class Task:
         self._cause_max = -1
         self._committed_at = monotonic()
         self._held_since: float | None = None
-        raw_source = plan.source if stages[0].reads.startswith("raw.") else ""
-        primary = plan.topic(stages[0].reads)
+        reads = stages[0].reads
+        source, primary = plan.source if reads.startswith("raw.") else "", plan.topic(reads)
         self._new_input = partial(
-            Input, log, primary, plan.partition_of(stages[0].reads), source=raw_source, gapless=not raw_source,
-            records_max=plan.records_max, accepts=schemas_of(stages[0].reads), writer=plan.writers.get(stages[0].reads),
+            Input, log, primary, plan.partition_of(reads), source=source, gapless=not source, carried=plan.replayed,
+            records_max=plan.records_max, accepts=schemas_of(reads), writer=plan.writers.get(reads),
         )  # fmt: skip
         self._input = self._new_input()
         self._letters = Letters(plan.name, primary, self._input.partition)

@@ -18,6 +18,9 @@ COMMIT_INTERVAL_S = 2.0
 """Longest time between commits of a task that does not commit every batch."""
 
 
+REPLAYS = "replay."
+"""How the namespace of a replay begins."""
+
 RECORDED = "recorded."
 """In a replay's namespace: before the topics that hold what the live run's tasks heard beside their input."""
 
@@ -93,6 +96,11 @@ class TaskPlan:
         if self.recorded is None:
             return self.topic(table_name)
         return topic_name(self.namespace + RECORDED, table_name, self.source)
+
+    @property
+    def replayed(self) -> bool:
+        """Whether its topics are a replay's, fed from what was recorded."""
+        return self.namespace.startswith(REPLAYS)
 
     def partition_of(self, table_name: str) -> int:
         """Partition of a topic that this task reads or writes; of ``state`` see ``state_partition``."""

@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 
 from replay.pins.manifest import Manifest
 from replay.pins.measuring import OnProgress
 from replay.pins.store import load, state_bytes
 from replay.pins.verifying import verify
-from replay.recording import RAW_TOPIC, Recording, check_spans, documents
+from replay.recording import RAW_TOPIC, Recording, documents
 from schemas.control import RunOpened
 from schemas.definition import Definition
 from schemas.errors import ConfigError, SnapshotError
 from schemas.topics import topic_name
 from streams.log import Log, Place
-from streams.snapshot import from_bytes
+from streams.snapshot import TaskState, from_bytes
 
 
 def open_pin(
@@ -54,13 +55,31 @@ def open_pin(
         begin, {p: ranges[p][1] if p in ranges else 0 for p in partitions}, states, folder, pin=manifest.id,
         known_by=selection.known_by,
     )  # fmt: skip
-    check_spans(measured.openings, states, begin, recording)
+    _check_spans(measured.openings, states, begin, recording)
     return recording
 
 
 def _offsets_of(manifest: Manifest) -> dict[Place, tuple[int, int]]:
     told = manifest.context["offsets"]
     return {(topic, int(p)): (at[0], at[1]) for topic, places in told.items() for p, at in places.items()}
+
+
+def _check_spans(
+    openings: list[RunOpened], states: Mapping[str, TaskState], begin: Mapping[int, int], whole: Recording
+) -> None:  # fmt: skip
+    """Refuse a stretch that a release cuts in two: what came before it was made by other code or parameters.
+
+    Raises:
+        ConfigError: The newest run does not cover the stretch.
+    """
+    before = {str(state.values.get("run", "")) for state in states.values()} - {openings[-1].run}
+    if len(openings) > 1 and (before or not states):
+        raise ConfigError(
+            "a release lies within the stretch: it was made by several runs", kind="replay_spans",
+            got=", ".join(opening.run for opening in openings), allowed=f"a stretch of {openings[-1].run} alone",
+            where=f"{whole.topic(RAW_TOPIC)} from {min(begin.values(), default=0)}",
+            fix="replay from a moment after it: --from-time",
+        )  # fmt: skip
 
 
 def reopened(log: Log, pin: str, bounds: dict[int, tuple[int, int]]) -> Recording:

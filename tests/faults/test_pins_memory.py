@@ -83,7 +83,7 @@ def test_a_pin_of_mid_history_is_replayed_from_its_own_states_to_the_byte(seed: 
     made = pin(log, selection(MIDDLE), ts=NOW)
     give(log, event_of(made, "noon", ts=NOW, **SAID), moves=False)
     assert find(log, made.id[:8]) == find(log, "noon") == made
-    recording = asked_for(log, "noon").open(log)
+    recording = asked_for(log, "noon").open(log)[0]
     assert recording.pin == made.id
     assert set(recording.states) == {state.task for state in made.data.states}
     for split in (False, True):
@@ -107,7 +107,7 @@ def test_another_log_with_other_offsets_gives_the_same_id_and_the_same_replay(si
         with pytest.raises(ConfigError, match="of another log"):
             asked_for(other, "there").open(other)
         return
-    replay = MemoryReplay(plan_of(asked_for(other, "there").open(other)), cut=Cut(3))
+    replay = MemoryReplay(plan_of(asked_for(other, "there").open(other)[0]), cut=Cut(3))
     replay.run()
     assert compare(replay.plan, replay.log).identical
 
@@ -179,7 +179,7 @@ def test_definitions_and_halts_after_the_cutoff_are_not_seen_and_those_before_ar
     assert later.known[0].records == before.known[0].records + 1
     made = pin(log, selection(), ts=NOW)
     give(log, event_of(made, "first", ts=NOW, **SAID), moves=False)
-    recording = asked_for(log, "first").open(log)
+    recording = asked_for(log, "first").open(log)[0]
     assert revised not in recording.definitions
     assert sum(1 for _ in recording.scan("definitions")) == before.known[0].records
     wider = pin(log, selection(known_by=END + 1), ts=NOW)
@@ -187,7 +187,7 @@ def test_definitions_and_halts_after_the_cutoff_are_not_seen_and_those_before_ar
 
 
 def asked_for_pin(log: MemoryLog, made: Manifest):  # type: ignore[no-untyped-def]
-    return asked_for(log, made.id[:12]).open(log)
+    return asked_for(log, made.id[:12]).open(log)[0]
 
 
 def test_a_cutoff_within_the_range_hides_what_was_received_after_it() -> None:
@@ -244,7 +244,7 @@ def test_a_tag_heard_by_a_live_desk_changes_no_decision() -> None:
     log = recorded(2, kinds=())
     made = pin(log, selection(), ts=NOW)
     give(log, event_of(made, "x", ts=START_NS + 5, **SAID), moves=False)
-    replay = MemoryReplay(plan_of(asked_for(log, "live").open(log)), cut=Cut(1))
+    replay = MemoryReplay(plan_of(asked_for(log, "live").open(log)[0]), cut=Cut(1))
     replay.run()
     assert compare(replay.plan, replay.log).identical
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from replay.joined_log import JoinedLog
-from replay.recording import open_recording
+from replay.spans import open_recording
 from tests.archive_world import archived
 from tests.faults.test_replay_memory import replayed
 from tests.replay_desk import recorded

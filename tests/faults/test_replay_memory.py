@@ -19,8 +19,9 @@ from chaos.tape import Shape, Tape
 from models.artefact import sign
 from replay.cut import Cut, Fault
 from replay.parity import Parity, compare
-from replay.recording import Recording, open_recording
+from replay.recording import Recording
 from replay.replaying import MemoryReplay
+from replay.spans import open_recording
 from replay.stress import KINDS, Injected, Stress
 from schemas.catalog import END
 from schemas.control import Halt

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from replay.stress import HARMLESS, KINDS
 from schemas.header import unpack
 from streams.kafka import KafkaLog, connect
 from tests.kafka.live_desk import LiveDesk, until
@@ -85,6 +86,51 @@ def test_a_paced_replay_measures_from_when_each_payload_was_due_and_can_be_seen_
     until(lambda: not log.names(f"replay.{report['run']}."), "its topics are gone")
     log.close()
     assert desk.run("replay", "show", report["run"])[0] == 2
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_each_fault_strikes_on_a_real_broker_and_those_that_lose_nothing_change_no_byte(
+    desk: LiveDesk, kind: str
+) -> None:
+    code, report, errors = desk.run("replay", "live", "--json", "--inject", kind, "--at", "2", "--speed", "20")
+    assert report is not None, errors
+    assert report["stress"]["faults"] == [[kind, 2.0]]
+    assert report["stress"]["loses_input"] is (kind not in HARMLESS)
+    assert report["identical"] is (kind in HARMLESS), report["first_divergence"]
+    assert code == (0 if kind in HARMLESS else 1)
+    assert report["compared"]["scores"] > 100 or kind not in HARMLESS
+
+
+def test_several_faults_and_a_burst_at_once_give_the_calm_replay_s_orders(desk: LiveDesk) -> None:
+    calm = replayed(desk)
+    flags = (
+        "--inject",
+        "duplicate",
+        "--at",
+        "1",
+        "--inject",
+        "task-kill",
+        "--at",
+        "2",
+        "--inject",
+        "stall",
+        "--at",
+        "3",
+    )
+    report = replayed(desk, "--speed", "5", "--burst", "10", *flags, "--against", calm["run"])
+    assert report["against"] == calm["run"]
+    assert report["identical"] is True
+    assert report["against_counts"]["orders"]["same"] == calm["orders"]
+    assert len(report["stress"]["faults"]) == 3
+    assert report["behind"]["since_ns"] is not None, "a stall of a second is a second behind"
+    assert report["latencies_comparable"] is False
+
+
+def test_a_cold_replay_is_told_apart_from_a_warm_one(desk: LiveDesk) -> None:
+    cold = replayed(desk, "--cold", "--speed", "20")
+    warm = replayed(desk, "--speed", "20")
+    assert (cold["kernels"], warm["kernels"]) == ("cold", "warm")
+    assert cold["hops"]["feature"]["max_us"] > warm["hops"]["feature"]["max_us"]
 
 
 def test_a_day_with_nothing_and_a_misspelt_name_are_refused_in_one_line(desk: LiveDesk) -> None:

@@ -6,11 +6,13 @@ from typing import Any
 
 import msgspec
 
+from replay.candidate import candidate_of
 from replay.plan import PlayPlan, open_run
-from replay.recording import Recording, open_recording
+from replay.recording import Recording
 from replay.replay_plan import ReplayPlan
 from replay.replay_what import asked_for
 from replay.shadow import ShadowPlan, check_name, open_shadow
+from replay.spans import open_recording
 from replay.stress import stress_of
 from schemas.catalog import RAW
 from schemas.header import Header, pack
@@ -105,3 +107,11 @@ def another_model_under_the_same_name(_: Desk) -> Any:
 @trigger("config.shadow_name")
 def a_name_with_a_dot(_: Desk) -> Any:
     return check_name("a.b")
+
+
+@trigger("config.replay_candidate")
+def a_topology_of_another_number_of_partitions(desk: Desk) -> Any:
+    file = desk.folder / "wide.toml"
+    file.write_text('[tasks]\npartitions = 2\n[feed]\nkind = "simulator"\n')
+    recording = Recording(MemoryLog(), "", PLAN.opening(), (), {}, {}, {})
+    return candidate_of(recording, file, None, None)

@@ -1,0 +1,66 @@
+"""A recorded day with releases in it, played again: each span by the run that made it, to the byte."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from replay.cut import Cut
+from replay.parity import Parity, compare
+from replay.replaying import MemoryReplay
+from replay.spans import open_recording, open_spans
+from schemas.errors import ConfigError
+from streams.memory import MemoryLog
+from tests.release_desk import ReleaseDesk, other_model, other_view
+from tests.replay_desk import plan_of
+
+
+def recorded(folder: Path, seed: int, kill_share: float, *, view: bool) -> MemoryLog:
+    desk = ReleaseDesk(seed, kill_share)
+    desk.run_with_cut(other_view(folder) if view else other_model(folder))
+    log = desk.log
+    assert isinstance(log, MemoryLog)
+    return log
+
+
+def replayed(log: MemoryLog, folder: Path, *, split: bool, cut: Cut) -> list[Parity]:
+    found = []
+    for number, recording in enumerate(open_spans(log, folder=folder)):
+        replay = MemoryReplay(plan_of(recording, split=split, run=f"r{number}"), cut=cut)
+        replay.run()
+        found.append(compare(replay.plan, replay.log))
+    return found
+
+
+@pytest.mark.parametrize(("seed", "kill_share", "view"), [(3, 0.0, False), (4, 0.01, True)])
+def test_a_day_with_a_release_comes_again_to_the_byte_on_both_sides_of_the_cut(
+    seed: int, kill_share: float, view: bool, tmp_path: Path
+) -> None:
+    log = recorded(tmp_path, seed, kill_share, view=view)
+    whole = {name: sum(1 for _ in log.scan(name, 0, 0, committed=True)) for name in ("orders", "orders.decision")}
+    assert whole["orders"] > 0
+    for split in (False, True):
+        spans = replayed(log, tmp_path, split=split, cut=Cut(seed, records_max=40))
+        assert [parity.differing for parity in spans] == [[], []]
+        assert all(parity.compared["scores"] > 100 for parity in spans)
+        compared = {name: sum(parity.compared[name] for parity in spans) for name in whole}
+        assert compared == whole, "all that was recorded, once"
+
+
+def test_a_span_of_another_build_is_refused_in_one_line_unless_it_is_played_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    log = recorded(tmp_path, 3, 0.0, view=False)
+    second = open_spans(log)[1]
+    since = next(
+        header.time for record, header in second.scan("raw.<source>") if record.offset == second.begin[0] if header
+    )
+    monkeypatch.setattr("replay.spans.build_hash", lambda: "f" * 64)
+    with pytest.raises(ConfigError, match="was made by another build") as refused:
+        open_spans(log)
+    assert "--from-time" in refused.value.told
+    assert open_spans(log, since_ns=since)[0].opening.run == second.opening.run
+    monkeypatch.undo()
+    with pytest.raises(ConfigError, match="several runs"):
+        open_recording(log)
