@@ -113,6 +113,12 @@ class Lookup:
             if start == low:
                 return
 
+    def offset_at(self, table_name: str, partition: int, time: int) -> int:
+        """An offset before every record of a partition at or after a log time, and not far before it; 0: from there."""
+        if partition >= self._log.partitions(self._shape.topic(table_name)):
+            return 0
+        return max(0, self._halve(table_name, partition, lambda head: head.time >= time) - BACK_OFFSETS[0])
+
     def _halve(self, table_name: str, partition: int, reached: Callable[[Peek], bool]) -> int:
         """An offset at or a little before the first record that is reached."""
         topic = self._shape.topic(table_name)
