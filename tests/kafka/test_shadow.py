@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from pathlib import Path
 
 import orjson
@@ -13,6 +12,7 @@ import pytest
 from models.artefact import read, sign
 from models.linear import DEFAULT_MODEL
 from schemas.header import unpack
+from streams.clock import sleep_s, wall_ns
 from streams.kafka import KafkaLog, connect
 from tests.kafka.live_desk import LiveDesk, until
 from tests.kafka.test_up import trades
@@ -56,13 +56,13 @@ def test_a_shadow_orders_beside_the_live_desk_and_goes_on_where_it_stood(tmp_pat
         flags = ("--model", str(file), "--seconds", "20", "--json")
         following = desk.start("shadow", "run", "candidate", *flags)
         until(lambda: following.poll() is not None or len(desk.workers(following)) == 3 * PARTITIONS, "its tasks")
-        until(lambda: log.partitions("shadow.candidate.orders") and log.bounds("shadow.candidate.orders", 0)[1] > 5, "")
+        until(lambda: log.bounds("shadow.candidate.orders", 0)[1] > 5, "orders of its own")
         for name in ("hot@0", "risk@1", "venue@0"):
             os.kill(desk.workers(following)[name], signal.SIGKILL)
-        assert desk.run("risk", "halt", "all", "--reason", "test", "--yes")[0] == 0
-        halted_ns = time.time_ns()
-        time.sleep(2.0)
-        assert desk.run("risk", "resume", "all", "--reason", "test", "--yes")[0] == 0
+        assert desk.run("risk", "halt", "--scope", "all", "--reason", "test")[0] == 0
+        halted_ns = wall_ns()
+        sleep_s(2.0)
+        assert desk.run("risk", "resume", "--scope", "all", "--reason", "test")[0] == 0
         code, first, errors = desk.end(following)
         assert code == 0, errors
         assert first["ticks"] > 50
