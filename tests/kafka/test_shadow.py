@@ -17,7 +17,7 @@ from streams.kafka import KafkaLog, connect
 from tests.kafka.live_desk import LiveDesk, until
 from tests.kafka.test_up import trades
 
-pytestmark = pytest.mark.long
+pytestmark = [pytest.mark.long, pytest.mark.timeout(1_200)]
 PARTITIONS = 2
 OWN = ("scores", "orders.intent", "orders.decision", "orders", "executions")
 
@@ -27,6 +27,11 @@ def candidate(folder: Path) -> Path:
     file = folder / "candidate.json"
     file.write_bytes(orjson.dumps(sign({**shipped, "weights": [-w for w in shipped["weights"]]})))
     return file
+
+
+def ordered(log: KafkaLog) -> bool:
+    """Whether the shadow has ordered on every partition."""
+    return all(log.bounds("shadow.candidate.orders", partition)[1] > 2 for partition in range(PARTITIONS))
 
 
 def assert_gapless(log: KafkaLog) -> None:
@@ -53,17 +58,19 @@ def test_a_shadow_orders_beside_the_live_desk_and_goes_on_where_it_stood(tmp_pat
         log = connect(desk.bootstrap)
         up = desk.start("up", str(topology), "--json")
         until(lambda: up.poll() is not None or trades(log), "orders")
-        flags = ("--model", str(file), "--seconds", "20", "--json")
-        following = desk.start("shadow", "run", "candidate", *flags)
-        until(lambda: following.poll() is not None or len(desk.workers(following)) == 3 * PARTITIONS, "its tasks")
-        until(lambda: log.bounds("shadow.candidate.orders", 0)[1] > 5, "orders of its own")
+        flags = ("--model", str(file), "--seconds", "10", "--json")
+        following = desk.start("shadow", "run", "candidate", "--model", str(file), "--json")
+        until(lambda: following.poll() is not None or bool(log.partitions("shadow.candidate.orders")), "its topics")
+        until(lambda: following.poll() is not None or ordered(log), "orders of its own")
+        assert following.poll() is None
         for name in ("hot@0", "risk@1", "venue@0"):
             os.kill(desk.workers(following)[name], signal.SIGKILL)
         assert desk.run("risk", "halt", "--scope", "all", "--reason", "test")[0] == 0
         halted_ns = wall_ns()
         sleep_s(2.0)
         assert desk.run("risk", "resume", "--scope", "all", "--reason", "test")[0] == 0
-        code, first, errors = desk.end(following)
+        sleep_s(5.0)
+        code, first, errors = desk.end(following, signal.SIGINT)
         assert code == 0, errors
         assert first["ticks"] > 50
         assert first["orders"] > 0
