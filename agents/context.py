@@ -22,8 +22,10 @@ from streams.log import Log
 logger = logging.getLogger(__name__)
 
 NO_SLOT = -1
-REPEATED = ("replay.", "shadow.")
+REPEATED = "replay."
 """Namespaces of plays whose control topic holds what people had said."""
+SHADOWS = "shadow."
+"""Namespaces of plays beside a live desk."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,7 @@ class Context:
         folder: Where the paths of the desk's own code begin.
         partition: Of whose instruments these agents take care, where the run has several.
         said: In a play that repeats a recorded day: what people had said, to take effect at its log time, in order.
+        listens: In a shadow: what people say comes on the live ``control``, to take effect at its log time.
         slots: int32, shape (highest instrument_id + 1,): dense slot by instrument_id, ``NO_SLOT`` where undefined.
     """
 
@@ -45,6 +48,7 @@ class Context:
     folder: Path = Path()
     partition: int = 0
     said: tuple[Halt | Resume | LimitsChanged, ...] = ()
+    listens: bool = False
 
     def owns(self, instrument: str) -> bool:
         """Whether an instrument (``market:symbol``) is of this partition."""
@@ -86,6 +90,8 @@ def read_context(log: Log, namespace: str, folder: Path = Path()) -> Context:
             "no run was opened here", kind="no_run", where=topic_name(namespace, "control"), allowed="a run record"
         )
     context = context_of(opened[-1], _documents(log, topic_name(namespace, "definitions"), Definition), folder)
+    if namespace.startswith(SHADOWS):
+        return replace(context, listens=True)
     if opened[-1].mode == "live" or not namespace.startswith(REPEATED):
         return context
     said = _documents(log, topic_name(namespace, "control"), (Halt, Resume, LimitsChanged))

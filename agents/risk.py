@@ -1,8 +1,9 @@
 """Risk: every intent is checked, decided once, and turned into an order only when every check passes.
 
 Its position follows executions. In play it waits, before an intent at t, for the final reports of its own approvals
-that fall due by t, so a decision never depends on how fast reports travelled. Live nothing waits: reports, the clock
-and what people say on ``control`` take effect where they are read, and the runner records that place.
+that fall due by t, so a decision never depends on how fast reports travelled. What people say takes effect at its log
+time there: of a day that is repeated all of it is known, a shadow hears it while it goes. Live nothing waits: reports,
+the clock and what people say on ``control`` take effect where they are read, and the runner records that place.
 
 A trading state stands over every order: ACTIVE, REDUCING (only what brings a position nearer to zero) or HALTED. People
 order it (``agents/standing.py``), and doubt does by itself: a stale clock or a missing limit halts, a gapped or crossed
@@ -48,7 +49,11 @@ class Risk:
         self._context = context
         self._live = context.run.mode == "live"
         self._latency_ns = context.run.venue_latency_ns
-        self.sides: tuple[str, ...] = ("clock", "control", "executions") if self._live else ("executions",)
+        self.sides: tuple[str, ...] = ("executions",)
+        if self._live:
+            self.sides = ("clock", "control", "executions")
+        elif context.listens:
+            self.sides = ("control", "executions")
 
     def start(self) -> RiskState:
         """Flat, nothing decided. Live there are no limits until the opening has been read on ``control``."""
@@ -89,6 +94,8 @@ class Risk:
             if not self._live:
                 if isinstance(item, Execution):
                     state.answers.put(item)
+                elif topic == "control":
+                    state.said.append(item)
             elif isinstance(item, Execution):
                 self._settle(state, item)
             elif isinstance(item, Clock):
@@ -109,12 +116,18 @@ class Risk:
         return RiskState.load(data, self._context)
 
     def _hear(self, state: RiskState, now: int) -> None:
-        """Play: what people had said by ``now``; live it comes on ``control``."""
+        """Play: what people had said by ``now``, in the order in which they said it; live it comes on ``control``.
+
+        An opening has no time of its own: it takes effect with the release before it.
+        """
         said = self._context.said
         while state.heard < len(said) and said[state.heard].ts <= now:
             if state.standing.apply(said[state.heard]):
                 state.relimit(self._context)
             state.heard += 1
+        while state.said and getattr(state.said[0], "ts", now) <= now:
+            if state.standing.apply(state.said.popleft()):
+                state.relimit(self._context)
 
     def _apply_due(self, state: RiskState, now: int) -> bool:
         """Play: apply the reports due by ``now``; False while one of them is still to come. Live nothing is due."""

@@ -11,6 +11,8 @@ from agents.context import Context
 from agents.limits import ACCOUNT_KEYS, NANOS_PER_MS, Limits, limits_of, missing_keys
 from agents.slots import put, slots_now
 from agents.standing import Standing
+from schemas.codec import decode_any, encode
+from schemas.document import Document
 from schemas.execution import Execution
 from streams.state_bytes import dump, load
 
@@ -35,6 +37,7 @@ class RiskState:
         answers: Approvals that have no final report, and reports that are not due.
         standing: Halts and limits in force.
         heard: Play: how much of what people had said has taken effect.
+        said: In a shadow: what people have said that has yet to take effect.
         strangers: Live: reports that answer no open approval of ours, and change nothing.
         instruments: Their ids by slot.
         limits: Limits in force by slot. This and what follows is derived from ``standing`` by ``relimit``.
@@ -57,6 +60,7 @@ class RiskState:
         self.standing = Standing()
         self.strangers = 0
         self.heard = 0
+        self.said: deque[Document] = deque()
         self.limits: list[Limits] = []
         self.lacks: list[bool] = []
         self.rate_max: int | None = None
@@ -107,6 +111,7 @@ class RiskState:
             "now": self.now, "clock": self.clock, "open": {k: list(v) for k, v in self.open.items()},
             "answers": self.answers.dump(), "standing": self.standing.dump(), "strangers": self.strangers,
             **({"heard": self.heard} if self.heard else {}),
+            **({"said": [encode(document).decode() for document in self.said]} if self.said else {}),
         }  # fmt: skip
         return dump(KIND, arrays, values)
 
@@ -132,5 +137,6 @@ class RiskState:
         state.answers = Answers.load(answers)
         state.standing = Standing.load(values["standing"])
         state.strangers, state.heard = values["strangers"], values.get("heard", 0)
+        state.said.extend(decode_any(text.encode()) for text in values.get("said", ()))
         state.relimit(context)
         return state

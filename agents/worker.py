@@ -99,7 +99,7 @@ def _task(spec: WorkerSpec) -> Any:
     from streams.runner import Task
     from streams.task_plan import TaskPlan
 
-    live = spec.mode == "live" and not spec.recorded
+    live = spec.mode == "live" and not spec.recorded and not spec.borrowed
     hops = TaskHops(spec.task, tuple(spec.hops), spec.partition, spec.partitions)
     log: Any = connect(spec.bootstrap)
     if spec.namespace:
@@ -123,7 +123,7 @@ def _task(spec: WorkerSpec) -> Any:
     plan = TaskPlan(
         name=spec.task, namespace=spec.namespace, source=spec.source, run=context.run.run, mode=mode,
         lasting=live or bool(spec.borrowed), partition=hops.partition, state_partition=hops.state_partition,
-        commit_every_batch=hops.commit_every_batch, writers=spec.writers,
+        apart=spec.apart, commit_every_batch=hops.commit_every_batch, writers=spec.writers,
         owner=f"{socket.gethostname()}/{os.getppid()}",
         bad_share_max=spec.bad_share_max, bad_min=spec.bad_min, build=context.run.build,
         recorded=load_order(Path(spec.recorded)) if spec.recorded else None, borrowed=spec.borrowed,

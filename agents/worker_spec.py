@@ -34,6 +34,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
         writers: Who writes each topic of the run, by table name.
         partition: Of a chain that there is once a partition.
         partitions: How many there are.
+        apart: Each partition is a desk of its own (``streams.task_plan.TaskPlan``).
         lease_s: Ends itself when its supervisor says nothing for so long; 0: only when it is gone.
         die_after: Inputs after which it kills itself, for drills.
         bad_share_max: Largest share of refused inputs among the last ones, of a chain of hops.
@@ -57,6 +58,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     writers: dict[str, str | tuple[str, ...]] = {}
     partition: int = 0
     partitions: int = 1
+    apart: bool = False
     lease_s: float = 0.0
     mode: Literal["live", "play"] = "play"
     die_after: int | None = None

@@ -70,7 +70,7 @@ def drawn(found: Any) -> list[Any]:
     if found.first is not None:
         out += ["", *_first(found.first)]
         out += ["", *_others(found.others)]
-    out += ["", _economics(*found.economics)]
+    out += ["", earned(*zip("AB", found.economics, strict=True))]
     return out + [Text(f"note: {note}", style="dim") for note in found.notes]
 
 
@@ -161,8 +161,10 @@ def _others(others: list[Any]) -> list[Any]:
     return [table]
 
 
-def _economics(a: dict[str, Any], b: dict[str, Any]) -> Any:
-    table = _table("", "A", "B", "B - A")
+def earned(left_run: tuple[str, dict[str, Any]], right_run: tuple[str, dict[str, Any]]) -> Any:
+    """What two runs earned and what it cost, with the difference: each its name and its figures."""
+    (name_a, a), (name_b, b) = left_run, right_run
+    table = _table("", name_a, name_b, f"{name_b} - {name_a}")
     for figure, by_currency in a.items():
         for currency in sorted({*by_currency, *b[figure]}):
             left, right = by_currency.get(currency, 0.0), b[figure].get(currency, 0.0)

@@ -12,10 +12,12 @@ from console.play import DONE, INTERRUPTED
 from console.recorded import open_recorded
 from console.reporter import Reporter
 from console.terminal import complain, emit, show
-from replay.shadow import Shadow, ShadowPlan, check_name, open_shadow
+from replay.shadow import Shadow, open_shadow
+from replay.shadow_plan import ShadowPlan, beside_live
 from replay.shadow_report import shadow_report
-from replay.spans import open_recording
-from streams.clock import monotonic_s, wall_ns
+from replay.watched import watched
+from streams.clock import monotonic_s
+from streams.namespace import LIVE
 
 
 def follow(bootstrap: str, name: str, model: Path, seconds: float | None, *, as_json: bool) -> int:
@@ -25,27 +27,32 @@ def follow(bootstrap: str, name: str, model: Path, seconds: float | None, *, as_
         TapedeckError: It cannot be opened, or one of its tasks cannot be kept alive.
     """
     log: Any = open_recorded(bootstrap)
-    plan = _plan(log, name, model)
+    try:
+        return _follow(log, _plan(log, name, model), seconds, as_json=as_json)
+    finally:
+        log.close()
+
+
+def _follow(log: Any, plan: ShadowPlan, seconds: float | None, *, as_json: bool) -> int:
     opened = open_shadow(log, plan)
-    complain(f"shadow {name} {'begins flat' if opened else 'goes on where it stood'}; ctrl-C ends it")
+    complain(f"shadow {plan.name} {'begins flat' if opened else 'goes on where it stood'}; ctrl-C ends it")
     shadow = Shadow(log, plan, Reporter(complain, {}).event)
     with Interrupts() as interrupts:
         try:
             interrupts.on_first(shadow.stop)
-            began: list[tuple[float, int]] = []
+            began: list[float] = []
 
             def over() -> bool:
                 if not began:
-                    began.append((monotonic_s(), wall_ns()))
-                return seconds is not None and monotonic_s() - began[0][0] >= seconds
+                    began.append(monotonic_s())
+                return seconds is not None and monotonic_s() - began[0] >= seconds
 
             shadow.run(over)
         except Interrupted:
             return INTERRUPTED
         finally:
             shadow.close()
-    tell(shadow_report(log, plan, began[0][1] if began else None), as_json=as_json)
-    log.close()
+    tell(shadow_report(log, plan), as_json=as_json)
     return DONE
 
 
@@ -56,7 +63,10 @@ def report_of(bootstrap: str, name: str, model: Path) -> dict[str, Any]:
         TapedeckError: There is no live run, or the model is none.
     """
     log: Any = open_recorded(bootstrap)
-    return shadow_report(log, _plan(log, name, model), None)
+    try:
+        return shadow_report(log, _plan(log, name, model))
+    finally:
+        log.close()
 
 
 def tell(report: dict[str, Any], *, as_json: bool) -> None:
@@ -74,14 +84,24 @@ def tell(report: dict[str, Any], *, as_json: bool) -> None:
         if figures["count"]:
             lines.append(f"live      {side} the shadow: tick to order p50 {figures['p50_us']:,.0f} µs, "
                          f"p99 {figures['p99_us']:,.0f} µs over {figures['count']:,} orders")  # fmt: skip
-    show("\n".join(lines))
+    show("\n".join(lines), *_beside(report["economics"]))
+
+
+def _beside(economics: dict[str, Any]) -> list[Any]:
+    """Candidate and champion, since the shadow's first tick."""
+    if economics["champion"] is None:
+        return []
+    from console.replay_diff import earned
+
+    return ["", earned(("champion", economics["champion"]), ("candidate", economics["candidate"]))]
 
 
 def _plan(log: Any, name: str, model: Path) -> ShadowPlan:
+    from agents.context import context_of
     from agents.plugins import view_of
     from models.linear import load_file
 
-    check_name(name)
-    live = open_recording(log)
-    view = view_of(live.context)
-    return ShadowPlan(name, live, load_file(model, view=view.hash, features=view.names).artefact)
+    live = watched(log, LIVE)
+    context = context_of(live.opened, live.definitions)
+    view = view_of(context)
+    return beside_live(log, name, load_file(model, view=view.hash, features=view.names).artefact)

@@ -79,6 +79,7 @@ def drawn(story: dict[str, Any]) -> Any:
     tree.add(Text(f"score    {where}{score['of_intent']!r} ({score['bits']}), {again[score['agrees']]}",
                   style="red" if score["agrees"] is False else ""))  # fmt: skip
     _intent(tree, story["intent"])
+    _in_force(tree, story["in_force"])
     _decision(tree, story["decision"])
     _rest(tree, story)
     _hops(tree, story["hops"])
@@ -140,6 +141,17 @@ def _intent(tree: Any, intent: dict[str, Any]) -> None:
     branch = tree.add(Text(f"intent   {_place(intent)}"))
     branch.add(Text(f"{d['side']} {d['quantity']} {d['instrument']} at {_price(d['limit_price'])}, position "
                     f"{d['position']} to {d['target']}, valid until {moment(d['valid_until'])}"))  # fmt: skip
+
+
+def _in_force(tree: Any, force: dict[str, Any]) -> None:
+    from rich.text import Text
+
+    told = {True: "", False: ", the decision shows ANOTHER", None: ""}[force["agrees"]]
+    branch = tree.add(Text(f"in force {force['state']}{told}", style="red" if force["agrees"] is False else ""))
+    for halt in force["halts"]:
+        where = f"{halt['scope']} {halt['name']}".strip()
+        branch.add(Text(f"{halt['state']} {where} by {halt['author']}, {moment(halt['ts'])} UTC: {halt['reason']}"))
+    branch.add(Text(", ".join(f"{key} {value}" for key, value in force["limits"].items())))
 
 
 def _decision(tree: Any, decision: dict[str, Any] | None) -> None:

@@ -23,7 +23,7 @@ from schemas.topics import is_spread
 from streams.log import Log
 from streams.sample import FEATURE_SAMPLE
 
-CHUNK = 8_192
+CHUNK = 32_768
 """Items of either side that are compared at a time."""
 FIRST_DEFAULT = 20
 """Differences that are told one by one."""

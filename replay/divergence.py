@@ -113,7 +113,7 @@ class Tracer:
         chain["features"] = self._vectors(rows["features"], vectors, partition)
         chain["score"] = self._rows(rows["scores"])
         for name in DOCUMENTS:
-            chain[NAMES[name]] = self._documents(name, seq, part, source)
+            chain[NAMES[name]] = self._documents(name, seq, part, source, time)
         return chain, vectors
 
     def _identity(self, table_name: str, found: Found, partition: int) -> tuple[int, int, int, int]:
@@ -160,7 +160,7 @@ class Tracer:
         chain["differs"] = differing(left, right) if left and right else []
         return chain
 
-    def _documents(self, table_name: str, seq: int, part: int, source: str) -> dict[str, Any]:
+    def _documents(self, table_name: str, seq: int, part: int, source: str, time: int) -> dict[str, Any]:
         shown: dict[str, Any] = {}
         for side, lookup in self._lookups.items():
 
@@ -170,7 +170,7 @@ class Tracer:
 
             found = [
                 {**place_of(record), "document": document_of(record.value)}
-                for record, document in lookup.documents(table_name, of_root, f'"seq":{seq}')
+                for record, document in lookup.documents(table_name, of_root, f'"seq":{seq}', time)
                 if id_of(document)
             ]
             shown[side] = found

@@ -42,7 +42,8 @@ class Economics:
     def __init__(self, log: Log, shape: Shape) -> None:
         self.pnl = ProfitAndLoss()
         self._definitions = {d.instrument_id: d for d in shape.watched.definitions}
-        self._intents = _intents(log, shape)
+        count = log.partitions(shape.topic("orders.intent"))
+        self._intents = [_intents(log, shape, partition) for partition in range(count)]
         self._mids: OrderedDict[str, Fraction] = OrderedDict()
         self._positions: dict[int, int] = defaultdict(int)
         self._values: dict[int, Fraction] = {}
@@ -54,10 +55,10 @@ class Economics:
         """Take ticks, in their order, for the last mid."""
         self.pnl.ticks(rows)
 
-    def execution(self, execution: Execution) -> None:
-        """Take a report, in their order."""
+    def execution(self, execution: Execution, partition: int = 0) -> None:
+        """Take a report of a partition, in their order there."""
         self.pnl.execution(execution)
-        mid = self._mid_of(execution.client_order_id)
+        mid = self._mid_of(execution.client_order_id, partition)
         if execution.final:
             self._mids.pop(execution.client_order_id, None)
         definition = self._definitions.get(execution.instrument_id)
@@ -92,10 +93,10 @@ class Economics:
             gross[self._definitions[number].quote] += value
         return gross
 
-    def _mid_of(self, order_id: str) -> Fraction | None:
+    def _mid_of(self, order_id: str, partition: int) -> Fraction | None:
         """Mid of the touch that an order's intent saw: intents are read on until it is there."""
         while order_id not in self._mids:
-            intent = next(self._intents, None)
+            intent = next(self._intents[partition], None) if self._intents else None
             if intent is None:
                 return None
             touch = intent.touch
@@ -110,11 +111,9 @@ def _value(definition: Definition, quantity: int, price: Fraction) -> Fraction:
     return worth if definition.inverse else worth * price
 
 
-def _intents(log: Log, shape: Shape) -> Iterator[Intent]:
-    if not log.partitions(shape.topic("orders.intent")):
-        return
-    known = shape.writers("orders.intent", 0)
-    for record, head in records(log, shape, "orders.intent", 0):
+def _intents(log: Log, shape: Shape, partition: int) -> Iterator[Intent]:
+    known = shape.writers("orders.intent", partition)
+    for record, head in records(log, shape, "orders.intent", partition):
         try:
             document = decode_any(record.value)
         except BadInput:

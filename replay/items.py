@@ -46,11 +46,13 @@ class Part:
         keys: uint64 (n,), identities.
         places: dtype ``PLACE`` (n,).
         content: Rows of one dtype, or an object array of documents: (key, value), bytes.
+        packed: The bytes of all content, where they are at hand in one.
     """
 
     keys: npt.NDArray[np.uint64]
     places: npt.NDArray[Any]
     content: npt.NDArray[Any]
+    packed: bytes = b""
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -62,7 +64,7 @@ class Part:
     def raw(self) -> bytes:
         """All content in one: framing and places are no part of it."""
         if self.content.dtype != object:
-            return self.content.tobytes()
+            return self.packed or self.content.tobytes()
         return b"".join(key + len(value).to_bytes(8, "little") + value for key, value in self.content.tolist())
 
 
@@ -70,10 +72,38 @@ def joined(parts: list[Part]) -> Part:
     """Parts one behind the other; all of one content type, at least one."""
     if len(parts) == 1:
         return parts[0]
-    return Part(
-        np.concatenate([p.keys for p in parts]), np.concatenate([p.places for p in parts]),
-        np.concatenate([p.content for p in parts]),
-    )  # fmt: skip
+    return Part(*(_behind([getattr(p, name) for p in parts]) for name in ("keys", "places", "content")))
+
+
+def _behind(arrays: list[Any]) -> Any:
+    """Arrays one behind the other; structured ones as bytes: numpy would go through them field by field."""
+    dtype = arrays[0].dtype
+    if dtype.fields is None:
+        return np.concatenate(arrays)
+    return np.frombuffer(b"".join(array.tobytes() for array in arrays), dtype=dtype)
+
+
+@dataclass(slots=True)
+class _Piece:
+    """What a record holds: rows with their ``numbers`` in it, or one document with its identity (``key``)."""
+
+    content: Any
+    offset: int
+    seq: int
+    time: int
+    numbers: Any
+    key: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.content)
+
+    def split(self, count: int) -> tuple[_Piece, _Piece]:
+        """The first so many items, and the rest."""
+        head, tail = (
+            _Piece(self.content[part], self.offset, self.seq, self.time, self.numbers[part], self.key)
+            for part in (slice(0, count), slice(count, None))
+        )
+        return head, tail
 
 
 class Items:
@@ -88,7 +118,7 @@ class Items:
     """
 
     def __init__(self, log: Log, shape: Shape, table_name: str, partition: int, sampled: int = 1) -> None:
-        self._parts: deque[Part] = deque()
+        self._pieces: deque[_Piece] = deque()
         self._held = 0
         self._sampled = sampled
         self._writers = shape.writers(table_name, partition)
@@ -97,39 +127,53 @@ class Items:
     def take(self, count: int) -> Part | None:
         """The next items, fewer where there are no more; None where there are none."""
         while self._held < count and (record := next(self._records, None)) is not None:
-            part = self._part(*record)
-            if part is not None and len(part):
-                self._parts.append(part)
-                self._held += len(part)
-        taken: list[Part] = []
-        while count and self._parts:
-            part = self._parts.popleft()
-            if len(part) > count:
-                self._parts.appendleft(part.at(slice(count, None)))
-                part = part.at(slice(0, count))
-            taken.append(part)
-            count -= len(part)
-            self._held -= len(part)
-        return joined(taken) if taken else None
+            piece = self._piece(*record)
+            if piece is not None and len(piece):
+                self._pieces.append(piece)
+                self._held += len(piece)
+        taken: list[_Piece] = []
+        while count and self._pieces:
+            piece = self._pieces.popleft()
+            if len(piece) > count:
+                piece, rest = piece.split(count)
+                self._pieces.appendleft(rest)
+            taken.append(piece)
+            count -= len(piece)
+            self._held -= len(piece)
+        return _part(taken) if taken else None
 
-    def _part(self, record: Record, head: Peek) -> Part | None:
+    def _piece(self, record: Record, head: Peek) -> _Piece | None:
         if head.writer not in self._writers or head.schema == END.number:
             return None
         try:
             rows = rows_of(record, head)
-            if rows is not None:
-                return self._of_rows(record, head, rows)
-            return _of_document(record, head)
+            if rows is None:
+                return _of_document(record, head)
         except BadInput:  # a stranger's, under a task's name: its readers have refused it
             return None
+        numbers = np.arange(len(rows), dtype=np.int32)
+        if self._sampled > 1:
+            numbers = numbers[rows["root_seq"] % np.uint64(self._sampled) == 0]
+            rows = rows[numbers]
+        return _Piece(rows, record.offset, head.seq, head.time, numbers)
 
-    def _of_rows(self, record: Record, head: Peek, rows: Any) -> Part:
-        places = np.empty(len(rows), dtype=PLACE)
-        places["time"], places["offset"] = rows["ts_log"], record.offset
-        places["row"] = np.arange(len(rows))
-        places["seq"] = np.arange(head.seq, head.seq + len(rows))
-        part = Part(keys_of(rows), places, rows)
-        return part if self._sampled == 1 else part.at(rows["root_seq"] % np.uint64(self._sampled) == 0)
+
+def _part(pieces: list[_Piece]) -> Part:
+    """Pieces of one kind as one part: everything at once, whatever frames they came in."""
+    lengths = [len(piece) for piece in pieces]
+    places = np.empty(sum(lengths), dtype=PLACE)
+    places["offset"] = np.repeat([piece.offset for piece in pieces], lengths)
+    places["row"] = np.concatenate([piece.numbers for piece in pieces])
+    places["seq"] = np.repeat(np.array([piece.seq for piece in pieces], dtype="<u8"), lengths)
+    places["seq"] += places["row"].astype("<u8")
+    if pieces[0].key is not None:
+        places["time"] = [piece.time for piece in pieces]
+        content = np.concatenate([piece.content for piece in pieces])
+        return Part(np.array([piece.key for piece in pieces], dtype="<u8"), places, content)
+    packed = b"".join([piece.content.tobytes() for piece in pieces])
+    rows = np.frombuffer(packed, dtype=pieces[0].content.dtype)
+    places["time"] = rows["ts_log"]
+    return Part(keys_of(rows), places, rows, packed)
 
 
 def records(log: Log, shape: Shape, table_name: str, partition: int, start: int = 0) -> Iterator[tuple[Record, Peek]]:
@@ -165,12 +209,11 @@ def id_of(document: Document) -> str:
     return str(getattr(document, "execution_id", "") or getattr(document, "client_order_id", ""))
 
 
-def _of_document(record: Record, head: Peek) -> Part | None:
+def _of_document(record: Record, head: Peek) -> _Piece | None:
     name = id_of(decode_any(record.value))
     if not name:
         return None
-    places = np.array([(head.time, record.offset, 0, head.seq)], dtype=PLACE)
     content = np.empty(1, dtype=object)
     content[0] = (record.key or b"", record.value)
-    digest = blake2b(name.encode(), digest_size=8).digest()
-    return Part(np.frombuffer(digest, dtype="<u8"), places, content)
+    key = int.from_bytes(blake2b(name.encode(), digest_size=8).digest(), "little")
+    return _Piece(content, record.offset, head.seq, head.time, np.zeros(1, dtype=np.int32), key)

@@ -121,11 +121,12 @@ class Join:
             self._keep(a, b, None, None)
             return
         if len(a) == len(b) and np.array_equal(a.keys, b.keys):
-            at_a = at_b = np.arange(len(a))
-        else:
-            _, at_a, at_b = np.intersect1d(a.keys, b.keys, return_indices=True)
-            order = np.argsort(at_a, kind="stable")
-            at_a, at_b = at_a[order], at_b[order]
+            self._pairs(a, b)
+            self._waiting = ([], [])
+            return
+        _, at_a, at_b = np.intersect1d(a.keys, b.keys, return_indices=True)
+        order = np.argsort(at_a, kind="stable")
+        at_a, at_b = at_a[order], at_b[order]
         self._pairs(a.at(at_a), b.at(at_b))
         self._keep(a, b, at_a, at_b)
 

@@ -25,6 +25,10 @@ BACK_OFFSETS = (64, 4_096, 1 << 62)
 NEAR_OFFSETS = 16
 """The last halving steps are left to reading on."""
 
+NEAR_NS = 10_000_000_000
+"""Of log time so much is read on: what several partitions write is in order but for how far one is ahead of another."""
+FOREVER = 2**63 - 1
+
 Row = tuple[Record, int, np.void]
 """The record, the row's number in it, and the row."""
 
@@ -55,20 +59,33 @@ class Lookup:
                 return record, int(hits[0]), rows[int(hits[0])]
         return None
 
-    def document(
-        self, table_name: str, wanted: Callable[[Document], bool], contains: str
-    ) -> tuple[Record, Document] | None:
-        """The first document of a topic that is wanted; ``contains`` is text that it must hold."""
-        return next(self.documents(table_name, wanted, contains), None)
-
     def documents(
-        self, table_name: str, wanted: Callable[[Document], bool], contains: str
-    ) -> Iterator[tuple[Record, Document]]:
-        """All of them."""
+        self, table_name: str, wanted: Callable[[Document], bool], contains: str, time: int | None = None
+    ) -> list[tuple[Record, Document]]:
+        """Documents of a topic that are wanted, in their order.
+
+        Args:
+            table_name: The topic.
+            wanted: Which.
+            contains: Text that each must hold.
+            time: Their log time, nearly: they are looked for around it first, everywhere where they are not there.
+        """
         if not self._log.partitions(self._shape.topic(table_name)):
-            return
+            return []
+        if time is None:
+            return list(self._documents(table_name, wanted, contains, 0, FOREVER))
+        start = self.offset_at(table_name, 0, time)
+        return list(self._documents(table_name, wanted, contains, start, time + NEAR_NS)) or (
+            list(self._documents(table_name, wanted, contains, 0, FOREVER))
+        )
+
+    def _documents(
+        self, table_name: str, wanted: Callable[[Document], bool], contains: str, start: int, until: int
+    ) -> Iterator[tuple[Record, Document]]:
         known, text = self._shape.writers(table_name, 0), contains.encode()
-        for record, head in records(self._log, self._shape, table_name, 0):
+        for record, head in records(self._log, self._shape, table_name, 0, start):
+            if head.time > until:
+                return
             if head.writer not in known or text not in record.value:
                 continue
             try:
@@ -112,6 +129,12 @@ class Lookup:
             end = at
             if start == low:
                 return
+
+    def offset_at(self, table_name: str, partition: int, time: int) -> int:
+        """An offset before every record of a partition at or after a log time, and not far before it; 0: from there."""
+        if partition >= self._log.partitions(self._shape.topic(table_name)):
+            return 0
+        return max(0, self._halve(table_name, partition, lambda head: head.time >= time) - BACK_OFFSETS[0])
 
     def _halve(self, table_name: str, partition: int, reached: Callable[[Peek], bool]) -> int:
         """An offset at or a little before the first record that is reached."""

@@ -6,6 +6,7 @@ from that vector, the hashes of model and view from their content.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from difflib import get_close_matches
 from hashlib import sha256
@@ -13,12 +14,14 @@ from typing import Any
 
 from agents.plugins import view_of
 from models.artefact import canonical
-from replay.items import PART_BITS
+from replay.header_peek import peek
+from replay.in_force import standing_at
+from replay.items import PART_BITS, records
 from replay.lookup import Lookup
 from replay.recompute import OnTicks, Recomputed, recompute
 from replay.shape import Shape, shape_of
 from replay.shown import bits, columns_of, differing, document_of, payload_of, place_of
-from schemas.codec import decode
+from schemas.codec import decode, decode_any
 from schemas.control import RunOpened
 from schemas.decision import Decision
 from schemas.document import Document
@@ -31,8 +34,10 @@ from streams.log import Log, Record
 from streams.namespace import LIVE, namespaces
 
 NEAREST_MAX = 5
-IDS_MAX = 100_000
-"""Newest ids among which the nearest to an unknown one are looked for."""
+ROOT = re.compile(r"-(?P<source>[a-z0-9_]+(?:@\d+)?)-(?P<seq>\d+)-\d+$")
+"""How an id ends: source, number of the payload, part."""
+IDS_MAX = 10_000
+"""Newest ids of each run among which the nearest to an unknown one are looked for."""
 US_NS = 1_000
 Found = tuple[Record, Document]
 
@@ -76,8 +81,9 @@ class _Story:
         if tick is not None:
             again = recompute(self._log, self._shape, partition, tick, on_ticks)
         decision = self._one("orders.decision", Decision)
-        order = self._one("orders", Order)
-        executions = list(lookup.documents("executions", self._is(Execution), intent.client_order_id))
+        ordered = decision is None or getattr(decision[1], "verdict", "") == "approved"
+        order = self._one("orders", Order) if ordered else None
+        executions = self._all("executions", Execution) if ordered else []
         story: dict[str, Any] = {
             "order_id": intent.client_order_id, "run": self._shape.watched.run, "mode": self._shape.opened.mode,
             "outcome": _outcome(decision, executions, self._shape.watched.definitions),
@@ -87,6 +93,7 @@ class _Story:
             "model": self._model(),
             "score": self._score(score, again),
             "intent": _told(self._record, intent),
+            "in_force": standing_at(self._log, self._shape, intent, None if decision is None else decision[0]),
             "decision": None if decision is None else _told(*decision),
             "order": None if order is None else _told(*order),
             "executions": [_told(*found) for found in executions],
@@ -100,7 +107,11 @@ class _Story:
         return lambda d: isinstance(d, event) and getattr(d, "client_order_id", "") == self._intent.client_order_id
 
     def _one(self, table_name: str, event: type[Document]) -> Found | None:
-        return self._lookup.document(table_name, self._is(event), self._intent.client_order_id)
+        return next(iter(self._all(table_name, event)), None)
+
+    def _all(self, table_name: str, event: type[Document]) -> list[Found]:
+        intent = self._intent
+        return self._lookup.documents(table_name, self._is(event), intent.client_order_id, intent.ts)
 
     def _features(self, logged: Any, again: Recomputed) -> dict[str, Any]:
         """As logged and as recomputed; ``agrees``: the same bits; None where one of the two is not there."""
@@ -151,6 +162,7 @@ def _intent(log: Log, order_id: str, run: str | None) -> tuple[Shape, Found]:
     names = log.names()
     runs = [run] if run is not None else [*reversed(list(namespaces(names))), LIVE]
     known: list[str] = []
+    led_to_nothing = ""
     for name in runs:
         try:
             shape = shape_of(log, name)
@@ -160,24 +172,64 @@ def _intent(log: Log, order_id: str, run: str | None) -> tuple[Shape, Found]:
             continue
         if not log.partitions(shape.topic("orders.intent")):
             continue
-        found = Lookup(log, shape).document(
-            "orders.intent", lambda d: isinstance(d, Intent) and d.client_order_id == order_id, order_id
-        )
+        found = _asked(Lookup(log, shape), shape, order_id)
         if found is not None:
             return shape, found
+        led_to_nothing = led_to_nothing or _payload_of(log, shape, order_id)
         if len(known) < IDS_MAX:
             known += _ids(log, shape)
     known = list(dict.fromkeys(known))[:IDS_MAX]
     near = get_close_matches(order_id, known, n=NEAREST_MAX, cutoff=0.3) or known[-NEAREST_MAX:]
     raise ConfigError(
         "no such order", kind="no_order", got=order_id, allowed=", ".join(near) or "none: no run has an order",
-        where="trace" if run is None else f"run {run}", fix="tapedeck topics tail orders shows the last ones",
+        where=("trace" if run is None else f"run {run}") + led_to_nothing,
+        fix="tapedeck topics tail orders shows the last ones",
     )  # fmt: skip
 
 
-def _ids(log: Log, shape: Shape) -> Iterable[str]:
-    found = Lookup(log, shape).documents("orders.intent", lambda d: isinstance(d, Intent), "")
-    return [d.client_order_id for _, d in found if isinstance(d, Intent)][-IDS_MAX:]
+def _asked(lookup: Lookup, shape: Shape, order_id: str) -> Found | None:
+    """The intent of an id, by the log time of the payload that the id names; every intent, where it names none."""
+    place = _root_of(shape, order_id)
+    time: int | None = None
+    if place is not None:
+        payload = lookup.payload(*place)
+        head = None if payload is None else peek(payload.header)
+        time = None if head is None else head.time
+    found = lookup.documents(
+        "orders.intent", lambda d: isinstance(d, Intent) and d.client_order_id == order_id, order_id, time
+    )
+    return found[0] if found else None
+
+
+def _root_of(shape: Shape, order_id: str) -> tuple[int, int] | None:
+    """Partition and number of the payload that an id names; None where it is not made like those of this run."""
+    made = ROOT.search(order_id)
+    source, _, partition = ("", "", "") if made is None else made["source"].partition("@")
+    if made is None or source != shape.watched.source:
+        return None
+    return int(partition or 0), int(made["seq"])
+
+
+def _payload_of(log: Log, shape: Shape, order_id: str) -> str:
+    """Where the payload lies that an id names, though it led to no intent; empty where it is not in this run."""
+    place = _root_of(shape, order_id)
+    payload = None if place is None else Lookup(log, shape).payload(*place)
+    if payload is None:
+        return ""
+    return f"; its payload is {payload.topic}[{payload.partition}]@{payload.offset}, and led to no intent of that id"
+
+
+def _ids(log: Log, shape: Shape) -> list[str]:
+    """The newest ids of a run."""
+    start = log.bounds(shape.topic("orders.intent"), 0)[1] - IDS_MAX
+    found = []
+    for record, _ in records(log, shape, "orders.intent", 0, max(0, start)):
+        try:
+            document = decode_any(record.value)
+        except BadInput:
+            continue
+        found += [document.client_order_id] if isinstance(document, Intent) else []
+    return found
 
 
 def _as_opened(log: Log, shape: Shape, intent: Intent) -> Shape:

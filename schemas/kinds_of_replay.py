@@ -28,9 +28,6 @@ REPLAY = {
         "There is no such fault to inject into a replay, or it has no moment.",
         "Write e.g. `--inject duplicate --at 5 --inject stall --at 9`: seconds after the first record.",
     ),
-    "shadow_partitions": (
-        "A shadow follows a live run of one partition only, so far.", "Replay the candidate instead: `--model`.",
-    ),
     "shadow_taken": ("A shadow of that name has another model.", "Give the new one another name."),
     "shadow_name": ("A shadow's name is not made of letters, digits, `-` and `_`.", "Give another."),
     "outside_namespace": (

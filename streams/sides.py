@@ -140,10 +140,13 @@ class Sides:
         return ahead
 
     def read(self, stages: Sequence[Agent], states: Sequence[Any], wait_s: float) -> bool:
-        """Offer what has come, waiting up to ``wait_s`` for the first record; False when there was nothing."""
+        """Offer what has come, waiting up to ``wait_s`` for the first record; False when there was nothing.
+
+        Answers alone, whose place does not matter: what people say waits for one that is recorded.
+        """
         came = self._fill(wait_s)
         for name, source in self._inputs.items():
-            if source.buffered:
+            if source.buffered and name not in COMMITTED:
                 self._offer_next(name, stages, states)
         return came
 
@@ -252,7 +255,7 @@ class Sides:
 
     def _fill(self, wait_s: float) -> bool:
         """Read when all that was read before is used up; False when nothing is at hand."""
-        if any(source.buffered for source in self._inputs.values()):
+        if any(source.buffered for name, source in self._inputs.items() if name not in COMMITTED):
             return True
         self.open()
         return bool(self._take(RECORDS_MAX, wait_s))

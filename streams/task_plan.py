@@ -47,6 +47,7 @@ class TaskPlan:
             ``mode``. A live run's paper venue goes by log time, as in play.
         partition: Its own, of the topics that have several (``schemas/partitions.py``); of all others it is 0.
         state_partition: Partition of ``state`` that is this task's alone.
+        apart: Each partition is a desk of its own, and all that tasks write has several partitions.
         commit_every_batch: Commit after every batch instead of every ``commit_interval_s``.
         heartbeat_s: Longest time between commits of a lasting task.
         clock_age_s_max: Oldest clock by the wall at which a live task that listens to it takes input.
@@ -72,6 +73,7 @@ class TaskPlan:
     lasting: bool = False
     partition: int = 0
     state_partition: int = 0
+    apart: bool = False
     commit_every_batch: bool = False
     commit_interval_s: float = COMMIT_INTERVAL_S
     heartbeat_s: float = HEARTBEAT_S
@@ -104,4 +106,5 @@ class TaskPlan:
 
     def partition_of(self, table_name: str) -> int:
         """Partition of a topic that this task reads or writes; of ``state`` see ``state_partition``."""
-        return self.partition if is_spread(table_name) else 0
+        spread = is_spread(table_name) or (self.apart and table_name not in self.borrowed)
+        return self.partition if spread else 0

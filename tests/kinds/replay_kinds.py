@@ -11,7 +11,8 @@ from replay.plan import PlayPlan, open_run
 from replay.recording import Recording
 from replay.replay_plan import ReplayPlan
 from replay.replay_what import asked_for
-from replay.shadow import ShadowPlan, check_name, open_shadow
+from replay.shadow import open_shadow
+from replay.shadow_plan import ShadowPlan, check_name
 from replay.spans import open_recording
 from replay.stress import stress_of
 from schemas.catalog import RAW
@@ -87,14 +88,8 @@ def a_fault_without_a_moment(_: Desk) -> Any:
     return stress_of(["gap"], [], 1.0)
 
 
-def live(model: str = "m", partitions: int = 1) -> ShadowPlan:
-    opening = msgspec.structs.replace(PLAN.opening(), partitions=partitions)
-    return ShadowPlan("c", Recording(MemoryLog(), "", opening, (), {}, {}, {}), {"sha256": model})
-
-
-@trigger("config.shadow_partitions")
-def a_shadow_of_a_desk_of_two_partitions(_: Desk) -> Any:
-    return open_shadow(MemoryLog(), live(partitions=2))
+def live(model: str = "m") -> ShadowPlan:
+    return ShadowPlan("c", Recording(MemoryLog(), "", PLAN.opening(), (), {}, {}, {}), {"sha256": model})
 
 
 @trigger("config.shadow_taken")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from schemas.codec import decode_any
 from schemas.decision import Decision
 from schemas.errors import ConfigError
 from streams.agent import Batch, Out
-from streams.log import Log
+from streams.log import Log, Record
 
 
 class AnotherSpread:
@@ -93,6 +95,43 @@ def test_a_vector_that_the_ticks_do_not_give_is_told() -> None:
     assert not story["verified"]
     assert [column["name"] for column in story["features"]["differs"]] == ["spread"]
     assert story["features"]["differs"][0]["ulps"] == 1
+
+
+def test_what_was_in_force_stands_in_the_story(log: Log) -> None:
+    story = trace(log, decisions(log, "a")[-1].client_order_id)
+    assert story["in_force"]["state"] == "ACTIVE"
+    assert story["in_force"]["agrees"] is True
+    assert story["in_force"]["halts"] == []
+    assert story["in_force"]["limits"]["message_rate_max"] > 0
+
+
+def test_an_id_whose_payload_led_to_no_intent_is_told_where_the_payload_lies(log: Log) -> None:
+    known = decisions(log, "a")[0]
+    asked = known.client_order_id.removesuffix(f"{known.root.seq}-{known.root.part}") + f"{known.root.seq}-99"
+    with pytest.raises(ConfigError) as refused:
+        trace(log, asked)
+    assert "demo.a.raw.simulator[0]@" in refused.value.where
+    assert "led to no intent" in refused.value.where
+
+
+@pytest.mark.long
+def test_a_late_order_s_story_reads_little_of_a_long_log() -> None:
+    played_long = MemorySession(PlayPlan(run="l", seconds=300.0, seed=3, speed=0.0), cut=Cut(seed=1, frame_rows=8))
+    played_long.run(lambda: None)
+    read: Counter[str] = Counter()
+    scan = played_long.log.scan
+
+    def counted(topic: str, *place: Any, **more: Any) -> Iterator[Record]:
+        for record in scan(topic, *place, **more):
+            read[topic.removeprefix("demo.l.")] += 1
+            yield record
+
+    order = [d for d in decisions(played_long.log, "l") if d.verdict == "approved"][-1]
+    played_long.log.scan = counted  # type: ignore[method-assign]
+    assert trace(played_long.log, order.client_order_id, "l")["verified"]
+    for topic in ("orders.intent", "orders.decision", "orders", "executions", "scores", "ticks.simulator"):
+        there = played_long.log.bounds(f"demo.l.{topic}", 0)[1]
+        assert read[topic] < there / 2, f"{topic}: {read[topic]} of {there}"
 
 
 def test_an_unknown_order_is_refused_with_the_nearest(log: Log) -> None:
