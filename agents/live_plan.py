@@ -18,8 +18,8 @@ from agents.topology_file import ModelFile, TopologyFile, ViewFile, read_as
 from agents.touch_pressure import STRATEGY
 from features.family import CustomFamily
 from features.view import DEFAULT_VIEW, View
-from feeds.definitions import DEFINITIONS
 from feeds.sequence import definitions_of, source_of
+from feeds.venues import venue_of
 from models.artefact import read, sign
 from models.linear import DEFAULT_MODEL
 from models.linear import load as load_model
@@ -151,7 +151,8 @@ def load_topology(path: Path | None) -> LivePlan:
     strategy = load_plugin("strategy", load, folder, f"{where}: strategy.load") if load else None
     view, columns, families = _view(settings.features.view, folder)
     simulated = settings.feed.kind == "simulator"
-    definitions = definitions_of(captures, settings.feed.instruments) if simulated else DEFINITIONS
+    source = settings.feed.source or source_of(captures)
+    definitions = definitions_of(captures, settings.feed.instruments) if simulated else venue_of(source).definitions
     plan = LivePlan(
         file=path, settings=settings, folder=folder, captures=captures, strategy=strategy, families=families, view=view,
         columns=columns, model=_model(settings.model.file, folder, view),

@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 CUT_SHORT_EXIT = 1
 """A file could not be read to its end; what was read is reported."""
-FEEDS = ("binance",)
+FEEDS = ("binance", "coinbase", "kraken")
+"""As listed in ``feeds/venues.py``, which is too heavy for a help text."""
 COLUMN_MIN = 6
 """Least width of a column of figures."""
 
@@ -42,13 +43,18 @@ def feed() -> None:
 @app.command(
     cls=CaptureCommand,
     epilog="\b\nExamples:\n  tapedeck feed check binance --capture btc.gz eth.gz\n"
-    "  tapedeck feed check binance --capture *.gz --json",
+    "  tapedeck feed check coinbase session.gz --json",
 )
 def check(
-    source: Annotated[str, typer.Argument(metavar="binance", help="Whose messages they are.", show_default=False)],
-    capture: Annotated[
-        list[Path], typer.Option(metavar="FILE [FILE...]", show_default=False, help="Recorded lines, plain or gzip.")
+    source: Annotated[
+        str, typer.Argument(metavar="binance|coinbase|kraken", help="Whose messages they are.", show_default=False)
     ],
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE", show_default=False, help="Recorded lines, plain or gzip.")
+    ] = None,
+    capture: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE [FILE...]", show_default=False, help="The same, after a flag.")
+    ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print the report as one JSON object, the last line of standard output.")
     ] = False,
@@ -71,10 +77,11 @@ def check(
 
     with _progress() as on_progress:
         report = check_files(
-            capture,
+            [*(files or ()), *(capture or ())],
             on_reject=_tell_reject,
             on_fault=lambda fault: complain(str(fault), event="capture_cut", level="warning", code="fault.capture_cut"),
             on_progress=on_progress,
+            wanted=source,
         )
     if json:
         import orjson

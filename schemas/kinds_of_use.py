@@ -111,6 +111,11 @@ CONFIG = {
     "runs_differ": ("Two runs cannot be compared row for row.", "Compare runs of one number of partitions."),
     "bad_budget": ("A latency budget names no interval, or no duration.", "See `docs/replay-reports.md`."),
     "no_topic": ("There is no such topic.", "`tapedeck topics list` shows all."),
+    "other_venue": ("A capture holds messages of another venue than was said.", "Name the venue that they are of."),
+    "several_venues": (
+        "Captures of several venues cannot make one run: a run has one source.",
+        "Play them one by one.",
+    ),
     "ambiguous_topic": ("Several topics have that name.", "Name the source as well, e.g. `ticks.binance`."),
     "simulation": ("The simulator is asked for what it cannot do.", "Stay within what the message allows."),
     "source_name": ("A source's name cannot be part of a topic's.", "Use ASCII letters, digits, `-` and `_`."),

@@ -43,6 +43,10 @@ def ran(desk: Desk, *arguments: object) -> tuple[str, str]:
     return last["code"], said.getvalue()
 
 
+BINANCE_LINE = '1723161254000000000 {"stream":"x@bookTicker","data":{"u":1,"s":"BTCUSDT","b":"1","B":"1"}}\n'
+COINBASE_LINE = '1723161254000000000 {"type":"ticker","product_id":"BTC-USD"}\n'
+
+
 def demo(*arguments: object) -> Any:
     return lambda desk: ran(desk, "demo", "--log", "memory", *arguments)
 
@@ -61,7 +65,11 @@ trigger("config.no_plant")(lambda desk: ran(desk, "chaos", "--plant", "tree"))
 trigger("config.out_of_range")(demo("--seed", -1))
 trigger("config.flags_conflict")(demo("--seconds", 1, "--capture", "x"))
 trigger("config.bad_port")(lambda desk: ran(desk, "broker", "up", "--port", 99_999))
-trigger("config.no_feed")(lambda desk: ran(desk, "feed", "check", "kraken", "--capture", "x"))
+trigger("config.no_feed")(lambda desk: ran(desk, "feed", "check", "nowhere", "--capture", "x"))
+trigger("config.other_venue")(lambda desk: ran(desk, "feed", "check", "kraken", desk.file(BINANCE_LINE)))
+trigger("config.several_venues")(
+    lambda desk: ran(desk, "feed", "check", "kraken", desk.file(BINANCE_LINE, "a"), desk.file(COINBASE_LINE, "b"))
+)
 trigger("config.bad_address")(lambda desk: ran(desk, "--bootstrap", "nowhere", "topics", "list"))
 trigger("config.capture_unreadable")(demo("--capture", "/no/such"))
 trigger("config.capture_empty")(lambda desk: demo("--capture", desk.file(""))(desk))
