@@ -1,4 +1,4 @@
-"""``tapedeck feed check``: how good recorded market data is."""
+"""``tapedeck feed``: how good recorded market data is, and live feeds (``feed_run.py``)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from console.examples import epilog
+from console.feed_run import EXAMPLES, run
 from console.figures import count
 from console.file_lists import CaptureCommand
 from console.terminal import complain, emit, is_screen, show
@@ -25,7 +27,7 @@ FEEDS = ("binance", "coinbase", "kraken")
 COLUMN_MIN = 6
 """Least width of a column of figures."""
 
-app = typer.Typer(help="Judge recorded market data.", rich_markup_mode=None)
+app = typer.Typer(help="Judge recorded market data, and publish a venue's live.", rich_markup_mode=None)
 
 _COUNTED = {name: name for name in ("messages", "ticks", "trades", "applied", "discarded")}
 _DOUBTED = {
@@ -37,7 +39,10 @@ _DOUBTED = {
 
 @app.callback()
 def feed() -> None:
-    """Judge recorded market data."""
+    """Judge recorded market data, and publish a venue's live."""
+
+
+app.command("run", epilog=epilog("feed run", EXAMPLES))(run)
 
 
 @app.command(

@@ -111,6 +111,11 @@ CONFIG = {
     "runs_differ": ("Two runs cannot be compared row for row.", "Compare runs of one number of partitions."),
     "bad_budget": ("A latency budget names no interval, or no duration.", "See `docs/replay-reports.md`."),
     "no_topic": ("There is no such topic.", "`tapedeck topics list` shows all."),
+    "no_market": ("A venue has no such market.", "Use one of those allowed."),
+    "no_symbol": ("A venue does not list a symbol, or its list cannot be had.", "Write it as the venue does."),
+    "bad_symbols": ("A live feed is asked for no symbol, or too many.", "Name 1 to 100, comma-separated."),
+    "no_library": ("An optional library is not installed.", "Install the extra that the message names."),
+    "record_unwritable": ("A recording cannot be written where it was said.", "Check the path and who may write it."),
     "other_venue": ("A capture holds messages of another venue than was said.", "Name the venue that they are of."),
     "several_venues": (
         "Captures of several venues cannot make one run: a run has one source.",
