@@ -184,10 +184,11 @@ def _venue_feed(spec: WorkerSpec, feed: FeedSpec, log: KafkaLog) -> Any:
         spec.source, feed.symbols, feed.market or None, feed.url or None, feed.rest_url or None, shipped=True
     )
     publisher = Publisher(log, spec.source, namespace=spec.namespace)
-    live = VenueFeed(
-        asked.venue, asked.market, asked.definitions, asked.dialect, publisher,
-        tell=lambda event, message: say("feed", task=spec.task, message=f"{event}: {message}"),
-    )  # fmt: skip
+
+    def tell(event: str, message: str) -> None:
+        say("log", task=spec.task, level="info" if event == "connected" else "warning", message=f"{event}: {message}")
+
+    live = VenueFeed(asked.venue, asked.market, asked.definitions, asked.dialect, publisher, tell=tell)
     signal.signal(signal.SIGTERM, lambda *_: live.stop())
     return live
 
