@@ -106,16 +106,14 @@ def apply_messages(memory: Ints, messages: Records, prices: Ints, sizes: Ints, r
         state = tables.instruments[message.slot]
         state.messages += 1
         state.rounded += message.rounded
-        if message.kind == SNAPSHOT:
-            if state.rule & RULE_IN_STREAM:
-                _begin_anew(tables, state, message, prices, sizes)
-            else:
-                _on_snapshot(tables, state, message, prices, sizes, output)
+        if message.kind == SNAPSHOT and state.rule & RULE_IN_STREAM:
+            _begin_anew(tables, state, message, prices, sizes)
+        elif message.kind == SNAPSHOT:
+            _on_snapshot(tables, state, message, prices, sizes, output)
+        elif message.kind == DEPTH and state.rule & RULE_UNNUMBERED:
+            _on_unnumbered(tables, state, message, prices, sizes, output)
         elif message.kind == DEPTH:
-            if state.rule & RULE_UNNUMBERED:
-                _on_unnumbered(tables, state, message, prices, sizes, output)
-            else:
-                _on_difference(tables, state, messages, i, prices, sizes, output)
+            _on_difference(tables, state, messages, i, prices, sizes, output)
         elif message.kind == MARK:
             _on_mark(tables, state, message)
         elif message.kind == BEST:
@@ -203,10 +201,8 @@ def _on_difference(
             return
         state.gaps += 1 - hole
         state.synced = 0
-    if state.rule & RULE_IN_STREAM:
-        state.discarded += 1
-    else:
-        state.discarded += push(tables.waiting, message.slot, messages, i, prices, sizes)
+    in_stream = state.rule & RULE_IN_STREAM
+    state.discarded += 1 if in_stream else push(tables.waiting, message.slot, messages, i, prices, sizes)
 
 
 @kernel
@@ -241,10 +237,9 @@ def _on_mark(tables: Tables, state: Any, message: Any) -> None:
 @kernel
 def _on_best(tables: Tables, state: Any, message: Any, prices: Ints) -> None:
     if state.synced == 1:
-        bid_price, _ = best(tables.books, message.slot, BID)
-        ask_price, _ = best(tables.books, message.slot, ASK)
+        bid, ask = best(tables.books, message.slot, BID)[0], best(tables.books, message.slot, ASK)[0]
         state.bbo_compared += 1
-        if bid_price != prices[message.begin] or ask_price != prices[message.begin + 1]:
+        if bid != prices[message.begin] or ask != prices[message.begin + 1]:
             state.bbo_mismatches += 1
 
 
