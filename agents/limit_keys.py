@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from typing import Any, Literal, cast
 
 from agents.limits import ACCOUNT_KEYS, NUMBER_KEYS, QUANTITY_KEYS
-from feeds.definitions import BY_INSTRUMENT
+from feeds.venues import KNOWN
 from schemas.control import LimitChange
 from schemas.errors import ConfigError
 
@@ -77,9 +77,9 @@ def check_address(address: Address, where: str) -> None:
         raise ConfigError(
             "not an address of a limit", kind="no_limit", got=shown(address), allowed=allowed, where=where
         )
-    if name and name not in BY_INSTRUMENT:
+    if name and name not in KNOWN:
         raise ConfigError(
-            "no such instrument", kind="no_limit", got=name, allowed=", ".join(sorted(BY_INSTRUMENT)), where=where
+            "no such instrument", kind="no_limit", got=name, allowed=", ".join(sorted(KNOWN)), where=where
         )
     if key not in TABLE_KEYS[table]:
         raise ConfigError(

@@ -11,8 +11,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from feeds.definitions import BY_INSTRUMENT
 from feeds.simulated_instruments import is_simulated, position_units
+from feeds.venues import KNOWN
 from schemas.columns import PRICE_SCALE
 from schemas.definition import Definition
 from schemas.errors import ConfigError
@@ -101,7 +101,7 @@ def check_limits(data: dict[str, Any], where: str) -> None:
     _check_table(_table(data, "default", where), f"{where}: default")
     instruments = _table(data, "instrument", where)
     shipped = {name: table for name, table in instruments.items() if not is_simulated(name)}
-    _known(shipped, set(BY_INSTRUMENT), f"{where}: instrument")
+    _known(shipped, set(KNOWN), f"{where}: instrument")
     for name, table in instruments.items():
         if not isinstance(table, dict):
             raise ConfigError("not a table", kind="not_a_table", got=repr(table), where=f"{where}: instrument.{name}")

@@ -298,6 +298,7 @@ class LiveSession:
             metrics_host=self.plan.settings.metrics.host, metrics_port=self._metrics_port(name),
             feed=None if name != FEED else FeedSpec(
                 captures=[str(path) for path in self.plan.captures], seed=feed.seed, speed=feed.speed,
-                instruments=feed.instruments,
+                instruments=feed.instruments, symbols=feed.symbols, market=feed.market, url=feed.url,
+                rest_url=feed.rest_url,
             ),
         )  # fmt: skip

@@ -14,12 +14,12 @@ from agents.limits import default_limits, load_limits
 from agents.parameters import default_parameters
 from agents.plugins import Plugin, load_plugin, view_from
 from agents.topology import CLOCK, FEED, TaskHops, deployment
-from agents.topology_file import ModelFile, TopologyFile, ViewFile, read_as
+from agents.topology_file import FeedTable, ModelFile, TopologyFile, ViewFile, read_as
 from agents.touch_pressure import STRATEGY
 from features.family import CustomFamily
 from features.view import DEFAULT_VIEW, View
-from feeds.definitions import DEFINITIONS
 from feeds.sequence import definitions_of, source_of
+from feeds.venues import venue_of
 from models.artefact import read, sign
 from models.linear import DEFAULT_MODEL
 from models.linear import load as load_model
@@ -69,7 +69,7 @@ class LivePlan:
     @property
     def source(self) -> str:
         """Name of the source."""
-        return self.settings.feed.source or source_of(self.captures)
+        return source_named(self.settings.feed, self.captures)
 
     @property
     def tasks(self) -> tuple[TaskHops, ...]:
@@ -151,7 +151,8 @@ def load_topology(path: Path | None) -> LivePlan:
     strategy = load_plugin("strategy", load, folder, f"{where}: strategy.load") if load else None
     view, columns, families = load_view(settings.features.view, folder)
     simulated = settings.feed.kind == "simulator"
-    definitions = definitions_of(captures, settings.feed.instruments) if simulated else DEFINITIONS
+    source = source_named(settings.feed, captures)
+    definitions = definitions_of(captures, settings.feed.instruments) if simulated else venue_of(source).definitions
     plan = LivePlan(
         file=path, settings=settings, folder=folder, captures=captures, strategy=strategy, families=families, view=view,
         columns=columns, model=_model(settings.model.file, folder, view),
@@ -175,10 +176,31 @@ def _check_feed(settings: TopologyFile, captures: Sequence[Path], where: str) ->
             got=f'kind "{kind}", source "{settings.feed.source}"',
             allowed='a source with kind "none", and only there', where=f"{where}: feed.source",
         )  # fmt: skip
+    _check_symbols(settings, where)
     if captures:
         from feeds.captures import open_captures
 
         open_captures(captures)
+
+
+def _check_symbols(settings: TopologyFile, where: str) -> None:
+    """A live feed trades what ships: what a venue lists beside it has no number that every run would agree on."""
+    feed = settings.feed
+    if bool(feed.venue) != bool(feed.symbols):
+        raise ConfigError(
+            "symbols and kind do not go together", kind="feed_conflict",
+            got=f'kind "{feed.kind}", {len(feed.symbols)} symbols',
+            allowed="symbols with a venue's name as kind, and only there", where=f"{where}: feed.symbols",
+        )  # fmt: skip
+    if feed.venue:
+        from feeds.live_instruments import asked_for
+
+        asked_for(feed.venue, feed.symbols, feed.market or None, where=f"{where}: feed.symbols", shipped=True)
+
+
+def source_named(feed: FeedTable, captures: Sequence[Path]) -> str:
+    """Name of the source of a feed table."""
+    return feed.source or feed.venue or source_of(captures)
 
 
 def load_view(name: str, folder: Path) -> tuple[View, list[dict[str, Any]], tuple[Plugin, ...]]:

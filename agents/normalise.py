@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from agents.context import Context
-from feeds.binance import BinanceAdapter
+from feeds.venues import adapter_of
 from schemas.errors import BadInput, BadPayload
 from schemas.partitions import partition_of
 from streams.admission import RETRY
@@ -30,7 +30,7 @@ class Normalise:
     rebuildable = True
 
     def __init__(self, context: Context) -> None:
-        self._adapter = BinanceAdapter(context.instruments)
+        self._adapter = adapter_of(context.run.source, context.instruments)
         self._context = context
         self._owners: dict[bytes, int] = {}
 

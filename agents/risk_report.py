@@ -13,7 +13,7 @@ from agents.control_log import ControlLog
 from agents.limits import missing_keys
 from agents.risk_state import KIND
 from agents.standing import SEVERITY
-from feeds.definitions import DEFINITIONS
+from feeds.venues import KNOWN
 from schemas.clock import Clock
 from schemas.codec import decode
 from schemas.control import RunOpened, Scope, TradingState
@@ -55,7 +55,7 @@ def instruments(log: Log, *, namespace: str = "") -> list[str]:
             found.add(decode(record.value, Definition).instrument)
         except BadInput:
             continue
-    return sorted(found or {d.instrument for d in DEFINITIONS})
+    return sorted(found or set(KNOWN))
 
 
 def check_scope(log: Log, control: ControlLog, scope: str, name: str, *, known_only: bool, namespace: str = "") -> None:

@@ -14,6 +14,7 @@ from msgspec import Meta
 
 from schemas.errors import ConfigError
 from schemas.partitions import PARTITIONS_MAX
+from schemas.sources import SOURCES
 from streams.breaker import BAD_MIN, BAD_SHARE_MAX, BAD_WINDOW
 
 FILE_BYTES_MAX = 1_048_576
@@ -33,21 +34,33 @@ class FeedTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     """``[feed]``: where payloads come from.
 
     Attributes:
-        kind: ``simulator``, ``captures`` (recorded files, played as if they came now), or ``none``: somebody else
-            publishes to ``raw.<source>``.
+        kind: ``simulator``, ``captures`` (recorded files, played as if they came now), a venue (its public feed,
+            live), or ``none``: somebody else publishes to ``raw.<source>``.
         source: Name of the source where ``kind`` is ``none``.
         captures: Files, relative to the topology's folder.
         instruments: Simulated instruments.
         seed: Of the simulator.
         speed: Recorded or simulated seconds per second.
+        symbols: Of a venue's live feed, as the venue writes them.
+        market: Theirs; empty: the venue's first.
+        url, rest_url: Instead of the venue's own addresses; empty: those.
     """
 
-    kind: Literal["simulator", "captures", "none"] = "simulator"
-    source: Literal["", "binance", "simulator"] = ""
+    kind: Literal["simulator", "captures", "none", "binance", "coinbase", "kraken"] = "simulator"
+    source: Literal["", "binance", "coinbase", "kraken", "simulator"] = ""
     captures: list[str] = []
     instruments: Annotated[int, Meta(ge=1, le=INSTRUMENTS_MAX)] = 3
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 1
     speed: Annotated[float, Meta(gt=0, le=1_000)] = 1.0
+    symbols: list[str] = []
+    market: Literal["", "spot", "linear", "inverse"] = ""
+    url: str = ""
+    rest_url: str = ""
+
+    @property
+    def venue(self) -> str:
+        """Name of the venue whose live feed it is; empty: none's."""
+        return self.kind if self.kind in SOURCES and self.kind != "simulator" else ""
 
 
 class StrategyTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

@@ -150,7 +150,9 @@ def told(succession: Succession) -> dict[str, Any]:
 
 
 def live_feed(spec: WorkerSpec, feed: FeedSpec, log: KafkaLog) -> Any:
-    """The feed: recorded payloads, or simulated ones of a session that begins now."""
+    """The feed: a venue's own, recorded payloads, or simulated ones of a session that begins now."""
+    if feed.symbols:
+        return _venue_feed(spec, feed, log)
     from feeds.live_feed import LiveFeed
     from feeds.sequence import open_sequence, warm_sequence
     from streams.publisher import Publisher
@@ -170,6 +172,25 @@ def live_feed(spec: WorkerSpec, feed: FeedSpec, log: KafkaLog) -> Any:
     )
     signal.signal(signal.SIGTERM, lambda *_: playing.stop())
     return playing
+
+
+def _venue_feed(spec: WorkerSpec, feed: FeedSpec, log: KafkaLog) -> Any:
+    """A venue's live feed."""
+    from feeds.live_instruments import asked_for
+    from feeds.venue_feed import VenueFeed
+    from streams.publisher import Publisher
+
+    asked = asked_for(
+        spec.source, feed.symbols, feed.market or None, feed.url or None, feed.rest_url or None, shipped=True
+    )
+    publisher = Publisher(log, spec.source, namespace=spec.namespace)
+
+    def tell(event: str, message: str) -> None:
+        say("log", task=spec.task, level="info" if event == "connected" else "warning", message=f"{event}: {message}")
+
+    live = VenueFeed(asked.venue, asked.market, asked.definitions, asked.dialect, publisher, tell=tell)
+    signal.signal(signal.SIGTERM, lambda *_: live.stop())
+    return live
 
 
 def clock(spec: WorkerSpec, log: KafkaLog) -> Any:

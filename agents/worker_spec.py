@@ -11,7 +11,7 @@ from streams.breaker import BAD_MIN, BAD_SHARE_MAX
 
 
 class FeedSpec(msgspec.Struct, frozen=True, kw_only=True):
-    """What the feed process plays: capture files, or the simulator.
+    """What the feed process plays: capture files, the simulator, or a venue's live feed where ``symbols`` are named.
 
     ``simulate_seconds`` None is an endless session, ``start_ns`` None one that starts at the fixed moment of plays.
     """
@@ -23,6 +23,10 @@ class FeedSpec(msgspec.Struct, frozen=True, kw_only=True):
     start_ns: int | None = None
     speed: float = 0.0
     folder: str = ""
+    symbols: list[str] = []
+    market: str = ""
+    url: str = ""
+    rest_url: str = ""
 
 
 class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):

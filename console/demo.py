@@ -46,7 +46,7 @@ def demo(
         typer.Option(
             metavar="FILE [FILE...]",
             show_default=False,
-            help="Play recorded Binance websocket frames instead of the simulator; merged by receive time.",
+            help="Play one venue's recorded websocket frames instead of the simulator; merged by receive time.",
         ),
     ] = None,
     log: Annotated[

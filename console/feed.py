@@ -1,4 +1,4 @@
-"""``tapedeck feed check``: how good recorded market data is."""
+"""``tapedeck feed``: how good recorded market data is, and live feeds (``feed_run.py``)."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from console.examples import epilog
+from console.feed_run import EXAMPLES, run
 from console.figures import count
 from console.file_lists import CaptureCommand
 from console.terminal import complain, emit, is_screen, show
@@ -20,11 +22,12 @@ if TYPE_CHECKING:
 
 CUT_SHORT_EXIT = 1
 """A file could not be read to its end; what was read is reported."""
-FEEDS = ("binance",)
+FEEDS = ("binance", "coinbase", "kraken")
+"""As listed in ``feeds/venues.py``, which is too heavy for a help text."""
 COLUMN_MIN = 6
 """Least width of a column of figures."""
 
-app = typer.Typer(help="Judge recorded market data.", rich_markup_mode=None)
+app = typer.Typer(help="Judge recorded market data, and publish a venue's live.", rich_markup_mode=None)
 
 _COUNTED = {name: name for name in ("messages", "ticks", "trades", "applied", "discarded")}
 _DOUBTED = {
@@ -36,19 +39,27 @@ _DOUBTED = {
 
 @app.callback()
 def feed() -> None:
-    """Judge recorded market data."""
+    """Judge recorded market data, and publish a venue's live."""
+
+
+app.command("run", epilog=epilog("feed run", EXAMPLES))(run)
 
 
 @app.command(
     cls=CaptureCommand,
     epilog="\b\nExamples:\n  tapedeck feed check binance --capture btc.gz eth.gz\n"
-    "  tapedeck feed check binance --capture *.gz --json",
+    "  tapedeck feed check coinbase session.gz --json",
 )
 def check(
-    source: Annotated[str, typer.Argument(metavar="binance", help="Whose messages they are.", show_default=False)],
-    capture: Annotated[
-        list[Path], typer.Option(metavar="FILE [FILE...]", show_default=False, help="Recorded lines, plain or gzip.")
+    source: Annotated[
+        str, typer.Argument(metavar="binance|coinbase|kraken", help="Whose messages they are.", show_default=False)
     ],
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE", show_default=False, help="Recorded lines, plain or gzip.")
+    ] = None,
+    capture: Annotated[
+        list[Path] | None, typer.Option(metavar="FILE [FILE...]", show_default=False, help="The same, after a flag.")
+    ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print the report as one JSON object, the last line of standard output.")
     ] = False,
@@ -71,10 +82,11 @@ def check(
 
     with _progress() as on_progress:
         report = check_files(
-            capture,
+            [*(files or ()), *(capture or ())],
             on_reject=_tell_reject,
             on_fault=lambda fault: complain(str(fault), event="capture_cut", level="warning", code="fault.capture_cut"),
             on_progress=on_progress,
+            wanted=source,
         )
     if json:
         import orjson

@@ -7,14 +7,12 @@ every level first, and leave the checks to a second pass in Python.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
-from msgspec import UNSET, Raw, UnsetType
+from msgspec import UNSET, Raw
 
-from feeds.binance_messages import DEPTH, MESSAGE, NANOS_PER_MS, QUOTE, SNAPSHOT, TRADE, Messages, Reject
 from feeds.binance_numbers import (
     FAULT_BEGIN,
     FAULT_CODE,
@@ -27,17 +25,17 @@ from feeds.binance_numbers import (
     level_room,
     read_numbers,
 )  # fmt: skip
-from feeds.binance_wire import ID_MAX, Event, Frame, decode, excerpt
+from feeds.binance_wire import Event, Frame, decode
+from feeds.envelope import Unfit, missing, publisher_of, unknown_key
 from feeds.kernel import Ints
+from feeds.messages import DEPTH, MESSAGE, NANOS_PER_MS, QUOTE, SNAPSHOT, TRADE, Messages, Reject
+from feeds.wire import excerpt
 from schemas.definition import Definition
-from schemas.errors import BadInput, BadPayload, UnknownInstrument
-from schemas.sources import SOURCES
+from schemas.errors import BadInput, BadPayload
 from streams.agent import Payload
 
 _GIVEN = 12
 """Columns that Python fills; the others come from ``read_numbers``."""
-
-_KEY = re.compile(rb"(?:spot|linear|inverse):[A-Z0-9_]{1,64}")
 
 
 class CheckedReader:
@@ -70,15 +68,8 @@ class CheckedReader:
         """Append a message's columns and spans; nothing is appended when it raises."""
         known = self._slots.get(payload.key)
         if known is None:
-            raise _unknown(payload.key)
-        publisher = SOURCES.get(payload.source, 0)
-        if publisher == 0 or not (0 <= payload.seq <= ID_MAX and 0 <= payload.ts_recv <= ID_MAX):
-            raise BadPayload(
-                "a payload's envelope is impossible",
-                kind="envelope",
-                got=f"source {payload.source!r}, seq {payload.seq}, ts_recv {payload.ts_recv}",
-                allowed=f"a source of {sorted(SOURCES)}, int64 from 0",
-            )
+            raise unknown_key(payload.key)
+        publisher = publisher_of(payload)
         slot, symbol, futures = known
         frame = decode(payload.value)
         event = frame.data
@@ -87,21 +78,16 @@ class CheckedReader:
                 kind, last, first, previous, seller, texts = _event(frame.stream, event, futures)
                 said, ts, ts_venue = event.s, event.T, event.E
                 if said != symbol:
-                    raise _Shape("other_symbol", "s", f"the key's symbol {symbol}", repr(said))
+                    raise Unfit("other_symbol", "s", f"the key's symbol {symbol}", repr(said))
                 if ts is UNSET and ts_venue is UNSET and kind != QUOTE:
-                    raise _Shape("missing_field", "E", "an event time in ms")
+                    raise Unfit("missing_field", "E", "an event time in ms")
             else:
                 kind, last, first, previous, seller, texts = _snapshot(frame)
                 said, ts, ts_venue = frame.symbol, frame.T, frame.E
                 if said and said != symbol:
-                    raise _Shape("other_symbol", "symbol", f"the key's symbol {symbol}", repr(said))
-        except _Shape as shape:
-            raise BadPayload(
-                f"field {shape.field} cannot be used",
-                kind=shape.kind,
-                got=shape.got or excerpt(payload.value),
-                allowed=shape.allowed,
-            ) from None
+                    raise Unfit("other_symbol", "symbol", f"the key's symbol {symbol}", repr(said))
+        except Unfit as unfit:
+            raise unfit.told(payload.value) from None
         ts_event = ts if ts is not UNSET else ts_venue if ts_venue is not UNSET else 0
         ts_venue = ts_venue if ts_venue is not UNSET else ts_event
         columns.extend((
@@ -109,17 +95,6 @@ class CheckedReader:
             ts_venue * NANOS_PER_MS, first, last, previous, seller,
         ))  # fmt: skip
         spans.extend(texts)
-
-
-class _Shape(Exception):
-    """A field is missing or says the impossible."""
-
-    def __init__(self, kind: str, field: str, allowed: str, got: str = "") -> None:
-        super().__init__(field)
-        self.kind = kind
-        self.field = field
-        self.allowed = allowed
-        self.got = got
 
 
 _Parts = tuple[int, int, int, int, int, tuple[Raw, ...]]
@@ -131,51 +106,35 @@ def _event(stream: str, event: Event, futures: bool) -> _Parts:
     if name == "bookTicker" or (name == "" and stream.endswith("@bookTicker")):
         u, b, b_size, a, a_size = event.u, event.b, event.B, event.a, event.A
         if u is UNSET or b is UNSET or b_size is UNSET or a is UNSET or a_size is UNSET:
-            raise _missing(u=u, b=b, B=b_size, a=a, A=a_size)
+            raise missing(u=u, b=b, B=b_size, a=a, A=a_size)
         return QUOTE, u, u, -1, 0, (b, b_size, a, a_size)
     if name == "trade":
         t, p, q, m = event.t, event.p, event.q, event.m
         if t is UNSET or p is UNSET or q is UNSET or m is UNSET:
-            raise _missing(t=t, p=p, q=q, m=m)
+            raise missing(t=t, p=p, q=q, m=m)
         return TRADE, t, t, -1, 1 if m else 0, (p, q)
     if name == "depthUpdate":
         first, u, pu, b, a = event.U, event.u, event.pu, event.b, event.a
         if first is UNSET or u is UNSET or b is UNSET or a is UNSET:
-            raise _missing(U=first, u=u, b=b, a=a)
+            raise missing(U=first, u=u, b=b, a=a)
         if pu is UNSET:
             if futures:
-                raise _missing(pu=pu)
+                raise missing(pu=pu)
             pu = -1
         if first > u:
-            raise _Shape("ids_reversed", "U", "not above u", f"U {first}, u {u}")
+            raise Unfit("ids_reversed", "U", "not above u", f"U {first}, u {u}")
         return DEPTH, u, first, pu, 0, (b, a)
     allowed = "depthUpdate, bookTicker or trade" + (" (trade carries every fill)" if name == "aggTrade" else "")
-    raise _Shape("unknown_event", "e", allowed, repr(name))
+    raise Unfit("unknown_event", "e", allowed, repr(name))
 
 
 def _snapshot(frame: Frame) -> _Parts:
     last, bids, asks = frame.last_update_id, frame.bids, frame.asks
     if last is UNSET:
-        raise _Shape("not_a_message", "data", "a combined-stream frame, or a REST depth snapshot with lastUpdateId")
+        raise Unfit("not_a_message", "data", "a combined-stream frame, or a REST depth snapshot with lastUpdateId")
     if bids is UNSET or asks is UNSET:
-        raise _missing(bids=bids, asks=asks)
+        raise missing(bids=bids, asks=asks)
     return SNAPSHOT, last, last, -1, 0, (bids, asks)
-
-
-def _missing(**fields: Any) -> _Shape:
-    name = next(name for name, value in fields.items() if isinstance(value, UnsetType))
-    return _Shape("missing_field", name, "a value: it is missing")
-
-
-def _unknown(key: bytes | None) -> BadInput:
-    if isinstance(key, bytes) and _KEY.fullmatch(key):
-        return UnknownInstrument("an instrument has no definition", kind="not_defined", got=key.decode("ascii"))
-    return BadPayload(
-        "a payload's key names no instrument",
-        kind="bad_key",
-        got="none" if key is None else excerpt(key),
-        allowed="market:symbol, e.g. spot:BTCUSDT",
-    )
 
 
 def _numbers(columns: list[int], spans: list[Raw], increments: Ints) -> tuple[Messages, list[Reject]]:

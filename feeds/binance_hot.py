@@ -17,11 +17,11 @@ from typing import Any
 
 import numpy as np
 
-from feeds.binance_messages import DEPTH, MESSAGE_LEVELS_MAX, NANOS_PER_MS, QUOTE, TRADE
 from feeds.binance_numbers import displayed_size
-from feeds.binance_wire import EVENT_MS_MAX, PAYLOAD_BYTES_MAX, SYMBOL_CHARS_MAX
 from feeds.kernel import Bytes, Ints, Records, byte, kernel
+from feeds.messages import DEPTH, MESSAGE_LEVELS_MAX, NANOS_PER_MS, QUOTE, TRADE
 from feeds.plain_json import NOT_PLAIN, PLAIN, QUOTE_MARK, decimal, integer, matches, string
+from feeds.wire import EVENT_MS_MAX, PAYLOAD_BYTES_MAX, SYMBOL_CHARS_MAX
 from schemas.definition import Definition
 
 SLOT, PUBLISHER, SEQ, TS_RECV, LENGTH = range(5)

@@ -23,9 +23,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from feeds.binance_messages import DEPTH, MESSAGE_LEVELS_MAX, QUOTE, SNAPSHOT, TRADE
 from feeds.decimal import NEGATIVE, NOT_A_NUMBER, NOT_FINITE, OK, REASONS, TOO_FINE, TOO_LARGE, parse_decimal
 from feeds.kernel import Bytes, Ints, Records, kernel
+from feeds.messages import DEPTH, MESSAGE_LEVELS_MAX, QUOTE, SNAPSHOT, TRADE
 
 SPANS: dict[int, tuple[str, ...]] = {
     DEPTH: ("b", "a"),

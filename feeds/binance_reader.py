@@ -13,9 +13,9 @@ import numpy as np
 
 from feeds.binance_checked import CheckedReader
 from feeds.binance_hot import instrument_table, read_hot
-from feeds.binance_messages import MESSAGE, Messages, Reject
 from feeds.binance_numbers import level_room
 from feeds.kernel import Bytes, Ints
+from feeds.messages import MESSAGE, Messages, Reject
 from feeds.plain_json import END
 from schemas.definition import Definition
 from schemas.sources import SOURCES

@@ -1,4 +1,6 @@
-"""Which market and symbol a recorded message is of, by its shape: spot and linear snapshots name neither.
+"""Which venue, market and symbol a recorded message is of, by its shape.
+
+Binance's spot and linear snapshots name neither market nor symbol:
 
 =============  ==========================  ==========================  ==========================
 message        spot                        linear                      inverse
@@ -13,20 +15,7 @@ snapshot       no time                     ``E``                       ``pair``
 from __future__ import annotations
 
 import re
-from collections import Counter
-from collections.abc import Iterable
 from typing import Any
-
-import orjson
-
-INFER_MESSAGES = 1000
-"""Messages looked at to tell a file's market and symbols."""
-
-INFER_LINES_MAX = 100_000
-"""Lines in which at least one of them must stand."""
-
-OWN_SHARE = 0.9
-"""Share of messages from which on a symbol is the file's own: what else is named is a stray line, not a second one."""
 
 UNKNOWN_SYMBOL = "?"
 """Symbol in the key of what names none, in a file of several symbols. No instrument is called so: it is refused."""
@@ -37,20 +26,43 @@ STAMP_MAX = 4_102_444_800_000_000_000
 """2100-01-01 UTC, ns."""
 
 _COIN_MARGINED = re.compile(r"[A-Z0-9]+USD_(?:PERP|\d{6})")
+_REMARK = re.compile(rb"(?:wss?|https?)://\S+ (?:<->|<-|->) ")
+_DECIMALS = 9
 _SYMBOL = re.compile(r"[A-Z0-9_]{1,64}")
 
 
 def split_stamp(line: bytes) -> tuple[int, bytes] | None:
-    """(receive time, payload) of ``<ns> <payload>``, or None when no such stamp between 2000 and 2100 leads the line.
+    """(receive time, payload) of a line; None when no receive time between 2000 and 2100 leads it.
+
+    Lines are ``<ns> <payload>``, or ``<s>.<fraction>: <payload>``, as cryptofeed records them.
 
     >>> split_stamp(b"1723161254087896568 {}"), split_stamp(b"1723161254 {}"), split_stamp(b"{}")
     ((1723161254087896568, b'{}'), None, None)
+    >>> split_stamp(b"1618677817.061845: {}")
+    (1618677817061845000, b'{}')
     """
     stamp, space, payload = line.partition(b" ")
+    if stamp.endswith(b":"):
+        stamp = _nanoseconds(stamp[:-1])
     if not space or len(stamp) > 19 or not stamp.isdigit():
         return None
     ts_recv = int(stamp)
     return (ts_recv, payload) if STAMP_MIN <= ts_recv < STAMP_MAX else None
+
+
+def _nanoseconds(seconds: bytes) -> bytes:
+    whole, point, part = seconds.partition(b".")
+    fits = whole.isdigit() and point and part.isdigit() and len(part) <= _DECIMALS
+    return whole + part.ljust(_DECIMALS, b"0") if fits else b""
+
+
+def is_remark(line: bytes) -> bool:
+    """Whether a line was never received: cryptofeed notes what it sent and when it connected, and leaves blanks.
+
+    >>> is_remark(b'wss://ws.example <- 1618677817.020616: {"type":"subscribe"}'), is_remark(b"1618677817.0: {}")
+    (True, False)
+    """
+    return not line or _REMARK.match(line) is not None
 
 
 def shape_of(message: Any) -> tuple[str, str] | None:
@@ -87,36 +99,6 @@ def shape_of(message: Any) -> tuple[str, str] | None:
     if event is None and isinstance(stream, str) and stream.endswith("@bookTicker"):
         return "spot", symbol
     return None
-
-
-def infer(lines: Iterable[bytes]) -> tuple[str, str, int] | None:
-    """(market, symbol, first valid stamp) of a file from its first lines; None when no message names a symbol.
-
-    The market is the one most messages look like. The symbol is UNKNOWN_SYMBOL when there are several; one that a few
-    stray messages name does not make it so.
-    """
-    markets: Counter[str] = Counter()
-    symbols: Counter[str] = Counter()
-    first_stamp = 0
-    for number, line in enumerate(lines):
-        if number == INFER_LINES_MAX or markets.total() == INFER_MESSAGES:
-            break
-        stamped = split_stamp(line)
-        if stamped is None:
-            continue
-        first_stamp = first_stamp or stamped[0]
-        try:
-            shape = shape_of(orjson.loads(stamped[1]))
-        except orjson.JSONDecodeError:
-            continue
-        if shape is not None:
-            markets[shape[0]] += 1
-            symbols.update({shape[1]} - {""})
-    if not symbols:
-        return None
-    market = markets.most_common(1)[0][0]
-    symbol, messages = symbols.most_common(1)[0]
-    return market, symbol if messages >= OWN_SHARE * symbols.total() else UNKNOWN_SYMBOL, first_stamp
 
 
 def _symbol(value: Any) -> str:

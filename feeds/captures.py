@@ -1,8 +1,9 @@
 """Captures: recorded websocket frames from files, merged by receive time, each payload exactly as it was received.
 
-A line is ``<receive time, ns> <payload>``. Files are merged by the running maximum of receive time within each, so that
-a stamp that steps back keeps its line's place; ties go by market:symbol, then line, then payload, never by the order in
-which files were named. Two files of one instrument continue each other.
+A line is ``<receive time, ns> <payload>``, or as cryptofeed records it, ``<s>.<fraction>: <payload>``. Files are merged
+by the running maximum of receive time within each, so that a stamp that steps back keeps its line's place; ties go by
+market:symbol, then line, then payload, never by the order in which files were named. Two files of one instrument
+continue each other.
 
 **Garbage is data too.** A line without a valid stamp is given whole, stamped like the line before it (the file's first
 valid stamp if there is none), under its file's instrument; whoever reads the messages refuses it.
@@ -11,18 +12,17 @@ valid stamp if there is none), under its file's instrument; whoever reads the me
 from __future__ import annotations
 
 import heapq
-import re
 import stat
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
+from feeds.capture_infer import INFER_LINES_MAX, infer
 from feeds.capture_lines import LineReader
-from feeds.capture_market import INFER_LINES_MAX, infer, split_stamp
+from feeds.capture_market import is_remark, split_stamp
+from feeds.venues import VENUES
 from schemas.errors import ConfigError
-
-_SAID_SYMBOL = re.compile(rb'"(?:s|symbol)"\s*:\s*"([A-Z0-9_]{1,64})"')
 
 
 class Line(NamedTuple):
@@ -57,13 +57,15 @@ class CaptureFault:
 
 @dataclass(frozen=True, slots=True)
 class CaptureFile:
-    """What is known of a file before it is played."""
+    """What is known of a file before it is played; ``remarks``: it holds lines of the recorder's own, left out."""
 
     path: Path
+    venue: str
     market: str
     symbol: str
     first_stamp: int
     bytes_total: int
+    remarks: bool = False
 
     @property
     def instrument(self) -> str:
@@ -111,17 +113,17 @@ class Captures:
         """Lines of one file, each with the running maximum of receive times."""
         file, reader = self.files[index], self._readers[index]
         own = file.instrument.encode()
-        needle = b'"s":"' + file.symbol.encode() + b'"'
-        prefix = file.market.encode() + b":"
+        key_of, market = VENUES[file.venue].key, file.market
         last = newest = file.first_stamp
         for line, cut in reader:
+            if file.remarks and is_remark(line):
+                continue
             stamped = None if cut else split_stamp(line)
             key, payload = own, line
             if stamped is not None:
                 last, payload = stamped
                 newest = max(newest, last)
-                if needle not in payload and (said := _SAID_SYMBOL.search(payload)):
-                    key = prefix + said[1]
+                key = key_of(payload, market) or own
             yield newest, Line(key, last, payload, index, reader.lines_read)
         if reader.fault:
             fault = CaptureFault(file.path, reader.lines_read, reader.fault)
@@ -138,12 +140,27 @@ def open_captures(paths: Sequence[Path | str], on_fault: Callable[[CaptureFault]
         on_fault: Called while playing, when a file cannot be read to its end.
 
     Raises:
-        ConfigError: No file named, or one is missing, no regular file, unreadable, empty, or holds no Binance message
-            that names its symbol.
+        ConfigError: No file named, or one is missing, no regular file, unreadable, empty, or holds no message
+            of a known venue that names its symbol.
     """
     if not paths:
         raise ConfigError("no capture named", kind="no_capture", got="none", allowed="at least one file")
     return Captures([_look(Path(path)) for path in paths], on_fault)
+
+
+def venue_name(captures: Captures) -> str:
+    """The venue that files are of.
+
+    Raises:
+        ConfigError: They are of several: one run has one source.
+    """
+    names = sorted({file.venue for file in captures.files})
+    if len(names) > 1:
+        raise ConfigError(
+            "captures are of several venues", kind="several_venues", got=", ".join(names), allowed="one venue a run",
+            where=", ".join(str(file.path) for file in captures.files),
+        )  # fmt: skip
+    return names[0]
 
 
 def _look(path: Path) -> CaptureFile:
@@ -168,11 +185,10 @@ def _look(path: Path) -> CaptureFile:
         ) from error
     if found is None:
         raise ConfigError(
-            "a capture holds no Binance message that names its symbol",
+            "a capture holds no message of a known venue that names its symbol",
             kind="not_a_capture",
             got=f"none in its first {INFER_LINES_MAX} lines",
             allowed="lines of '<receive time, ns> <JSON as received>'",
             where=where,
         )
-    market, symbol, first_stamp = found
-    return CaptureFile(path, market, symbol, first_stamp, status.st_size)
+    return CaptureFile(path, found.venue, found.market, found.symbol, found.first_stamp, status.st_size, found.remarks)

@@ -15,10 +15,10 @@ from typing import Any
 
 import numpy as np
 
-from feeds.binance import BinanceAdapter
-from feeds.binance_messages import SNAPSHOT, Messages
-from feeds.captures import CaptureFault, Line, open_captures
-from schemas.errors import BadInput
+from feeds.captures import CaptureFault, Line, open_captures, venue_name
+from feeds.messages import SNAPSHOT, Messages
+from feeds.venues import adapter_of
+from schemas.errors import BadInput, ConfigError
 from streams.agent import Payload
 
 BATCH_LINES = 2048
@@ -64,6 +64,7 @@ def check(
     on_reject: OnReject | None = None,
     on_fault: Callable[[CaptureFault], None] | None = None,
     on_progress: OnProgress | None = None,
+    wanted: str = "",
 ) -> Report:
     """Check recorded files.
 
@@ -71,19 +72,26 @@ def check(
         files: Captures, plain text or gzip.
         on_reject: Called with file, line number and reason for each line that is no valid message.
         on_fault: Called when a file cannot be read to its end.
+        wanted: Venue that they must be of; empty: any.
         on_progress: Called now and then with bytes read, bytes in all, lines read.
 
     Raises:
         ConfigError: A file cannot be used; nothing was started.
     """
     captures = open_captures(files, on_fault)
-    adapter = BinanceAdapter()
+    source = venue_name(captures)
+    if wanted not in ("", source):
+        raise ConfigError(
+            "a capture is of another venue", kind="other_venue", got=source, allowed=wanted,
+            where=str(captures.files[0].path), fix=f"tapedeck feed check {source}",
+        )  # fmt: skip
+    adapter = adapter_of(source)
     state = adapter.start()
     skews: list[Counter[int]] = [Counter() for _ in adapter.definitions]
     report = Report()
     stream = iter(captures)
     while lines := list(islice(stream, BATCH_LINES)):
-        messages, rejects = adapter.read(_payloads(lines, report.lines))
+        messages, rejects = adapter.read(_payloads(source, lines, report.lines))
         adapter.apply(state, messages)
         _count_skews(skews, messages)
         for index, error in rejects:
@@ -104,8 +112,8 @@ def check(
     return report
 
 
-def _payloads(lines: Sequence[Line], first: int) -> list[Payload]:
-    return [Payload("binance", first + i, line.ts_recv, line.key, line.payload) for i, line in enumerate(lines)]
+def _payloads(source: str, lines: Sequence[Line], first: int) -> list[Payload]:
+    return [Payload(source, first + i, line.ts_recv, line.key, line.payload) for i, line in enumerate(lines)]
 
 
 def _count_skews(skews: list[Counter[int]], batch: Messages) -> None:

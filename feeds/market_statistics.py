@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from feeds.binance import BinanceAdapter
-from feeds.binance_messages import DEPTH, QUOTE, SNAPSHOT, TRADE
+from feeds.messages import DEPTH, QUOTE, SNAPSHOT, TRADE
 from feeds.player import Event
 from schemas.definition import Definition
 from streams.agent import Payload

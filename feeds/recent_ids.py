@@ -75,3 +75,12 @@ def remember(recent: RecentIds, slot: int, stream: int, number: int) -> int:
     ring[at] = number
     recent.counts[slot, stream] = count + 1
     return answer
+
+
+@kernel
+def forget(recent: RecentIds, slot: int, stream: int, number: int) -> None:
+    """Begin a stream anew after an id: those up to it count as repeats."""
+    recent.ids[slot, stream, :] = 0
+    recent.counts[slot, stream] = 0
+    recent.newest[slot, stream] = number
+    recent.floors[slot, stream] = number

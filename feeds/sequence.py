@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from pathlib import Path
 
 from feeds.definitions import DEFINITIONS
@@ -47,14 +48,27 @@ def open_sequence(
 
 
 def source_of(captures: Sequence[Path]) -> str:
-    """Source name under which a sequence is published."""
-    return "binance" if captures else "simulator"
+    """Source name under which a sequence is published.
+
+    Raises:
+        ConfigError: A capture file cannot be used, or they are of several venues.
+    """
+    return _venue_of(tuple(captures)) if captures else "simulator"
+
+
+@cache
+def _venue_of(captures: tuple[Path, ...]) -> str:
+    from feeds.captures import open_captures, venue_name
+
+    return venue_name(open_captures(captures))
 
 
 def definitions_of(captures: Sequence[Path], instruments: int) -> tuple[Definition, ...]:
     """Definitions that a sequence needs: the shipped ones, and those of a simulated session's made-up instruments."""
     if captures:
-        return DEFINITIONS
+        from feeds.venues import VENUES
+
+        return VENUES[source_of(captures)].definitions
     return (*DEFINITIONS, *simulated_definitions(instruments)[len(DEFINITIONS) :])
 
 

@@ -10,7 +10,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from feeds.binance_messages import DEPTH, QUOTE, TRADE
+from feeds.messages import DEPTH, QUOTE, TRADE
 from feeds.simulated_events import SessionEvent
 
 TIED = 6

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from feeds.binance_messages import MESSAGE_LEVELS_MAX
 from feeds.kernel import Ints, Records, kernel
+from feeds.messages import MESSAGE_LEVELS_MAX
 
 WAITING_DIFFERENCES_MAX = 1024
 """Differences that wait, per instrument: over ten seconds of the fastest market."""

@@ -10,7 +10,7 @@ old ``source_seq`` they would be repeats, under a new one of the source's own th
 payload and receive time; a Kafka header ``retry-of`` names the letter, ``retry-by`` the order.
 
 What is put back is late. Ticks of it bear its own receive time, log time does not run backwards, and what the venue's
-later messages have overtaken moves no book (``feeds/binance_sync.py``).
+later messages have overtaken moves no book (``feeds/book_sync.py``).
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from agents.topology import TaskHops, deployment
-from feeds.definitions import DEFINITIONS
 from replay.plan import PlayPlan
 from schemas.codec import decode_any
 from schemas.control import RunOpened
@@ -98,7 +97,7 @@ def watched(log: Log, run: str | None = None) -> Watched:
 def watched_plan(plan: PlayPlan) -> Watched:
     """A play run of ours, whose topics are there or about to be."""
     return Watched(
-        run=plan.run, namespace=plan.namespace, source=plan.source, opened=plan.opening(), definitions=DEFINITIONS,
+        run=plan.run, namespace=plan.namespace, source=plan.source, opened=plan.opening(), definitions=plan.definitions,
         tasks=plan.tasks, seconds=None if plan.captures else plan.seconds, speed=plan.speed,
     )  # fmt: skip
 

@@ -12,7 +12,7 @@ import pytest
 from agents.context import Context
 from agents.strategy import Strategy
 from agents.topology import FEED, FUSED, SPLIT, TaskHops
-from feeds.capture_market import INFER_MESSAGES
+from feeds.capture_infer import INFER_MESSAGES
 from replay.cut import Cut
 from replay.plan import PlayPlan
 from replay.session import MemorySession

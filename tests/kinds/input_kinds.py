@@ -16,9 +16,9 @@ from agents.normalise import Normalise
 from agents.topology import HOP_FACTORIES
 from features.view import DEFAULT_VIEW
 from feeds.binance import BinanceAdapter
-from feeds.binance_messages import MESSAGE_LEVELS_MAX
-from feeds.binance_wire import PAYLOAD_BYTES_MAX
 from feeds.definitions import DEFINITIONS
+from feeds.messages import MESSAGE_LEVELS_MAX
+from feeds.wire import PAYLOAD_BYTES_MAX
 from replay.plan import PlayPlan, open_run
 from schemas.catalog import INTENT, RAW, TICK_SCHEMA
 from schemas.clock import Clock

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import io
+import sys
 from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
@@ -15,6 +16,7 @@ from console.interrupts import Interrupted
 from console.main import main
 from console.topic_names import find_topic
 from features.view import DEFAULT_VIEW
+from feeds.connection import Connection
 from models.artefact import ARTEFACT_BYTES_MAX, sign
 from models.linear import DEFAULT_MODEL, load_file
 from replay import budget
@@ -43,6 +45,10 @@ def ran(desk: Desk, *arguments: object) -> tuple[str, str]:
     return last["code"], said.getvalue()
 
 
+BINANCE_LINE = '1723161254000000000 {"stream":"x@bookTicker","data":{"u":1,"s":"BTCUSDT","b":"1","B":"1"}}\n'
+COINBASE_LINE = '1723161254000000000 {"type":"ticker","product_id":"BTC-USD"}\n'
+
+
 def demo(*arguments: object) -> Any:
     return lambda desk: ran(desk, "demo", "--log", "memory", *arguments)
 
@@ -61,7 +67,29 @@ trigger("config.no_plant")(lambda desk: ran(desk, "chaos", "--plant", "tree"))
 trigger("config.out_of_range")(demo("--seed", -1))
 trigger("config.flags_conflict")(demo("--seconds", 1, "--capture", "x"))
 trigger("config.bad_port")(lambda desk: ran(desk, "broker", "up", "--port", 99_999))
-trigger("config.no_feed")(lambda desk: ran(desk, "feed", "check", "kraken", "--capture", "x"))
+trigger("config.no_feed")(lambda desk: ran(desk, "feed", "check", "nowhere", "--capture", "x"))
+trigger("config.no_market")(
+    lambda desk: ran(desk, "feed", "run", "coinbase", "--market", "linear", "--symbols", "BTC-USD")
+)
+trigger("config.no_symbol")(
+    lambda desk: ran(desk, "feed", "run", "kraken", "--symbols", "NONE", "--rest-url", "http://127.0.0.1:9")
+)
+trigger("config.bad_symbols")(lambda desk: ran(desk, "feed", "run", "kraken", "--symbols", ","))
+trigger("config.record_unwritable")(
+    lambda desk: ran(desk, "feed", "run", "kraken", "--symbols", "PI_XBTUSD", "--record", desk.folder / "no" / "file")
+)
+
+
+@trigger("config.no_library")
+def websockets_are_not_installed(desk: Desk) -> Any:
+    desk.patch.setitem(sys.modules, "websockets.sync.client", None)
+    return Connection("ws://127.0.0.1:9", [])
+
+
+trigger("config.other_venue")(lambda desk: ran(desk, "feed", "check", "kraken", desk.file(BINANCE_LINE)))
+trigger("config.several_venues")(
+    lambda desk: ran(desk, "feed", "check", "kraken", desk.file(BINANCE_LINE, "a"), desk.file(COINBASE_LINE, "b"))
+)
 trigger("config.bad_address")(lambda desk: ran(desk, "--bootstrap", "nowhere", "topics", "list"))
 trigger("config.capture_unreadable")(demo("--capture", "/no/such"))
 trigger("config.capture_empty")(lambda desk: demo("--capture", desk.file(""))(desk))

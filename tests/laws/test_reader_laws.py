@@ -12,11 +12,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feeds.binance_messages import MESSAGE_LEVELS_MAX, Messages
 from feeds.binance_reader import MessageReader
 from feeds.captures import open_captures
 from feeds.definitions import DEFINITIONS
 from feeds.kernel import Ints
+from feeds.messages import MESSAGE_LEVELS_MAX, Messages
 from feeds.simulator import SOURCE, simulate
 from streams.agent import Payload
 

@@ -8,9 +8,10 @@ from typing import Any
 import orjson
 import pytest
 
-from feeds.binance import BinanceAdapter, State
-from feeds.binance_messages import DEPTH, QUOTE, SNAPSHOT, TRADE, Messages
-from feeds.binance_wire import NESTING_MAX, PAYLOAD_BYTES_MAX
+from feeds.adapter import State
+from feeds.binance import BinanceAdapter
+from feeds.messages import DEPTH, QUOTE, SNAPSHOT, TRADE, Messages
+from feeds.wire import NESTING_MAX, PAYLOAD_BYTES_MAX
 from schemas.errors import BadInput, BadPayload, UnknownInstrument
 from streams.agent import Payload
 

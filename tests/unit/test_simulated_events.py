@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from feeds.binance import BinanceAdapter
-from feeds.binance_messages import QUOTE, SNAPSHOT, TRADE
 from feeds.market_statistics import tapes
+from feeds.messages import QUOTE, SNAPSHOT, TRADE
 from feeds.simulated_events import KINDS, SessionEvent, session_events
 from feeds.simulated_instruments import simulated_definitions
 from feeds.simulator import SESSION_START_NS, SOURCE, SimulatedMessage, simulate

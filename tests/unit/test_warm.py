@@ -15,7 +15,7 @@ from agents.context import context_of, read_context
 from agents.normalise import Normalise
 from agents.topology import FUSED, writers
 from agents.warm import warm
-from feeds import binance_hot, binance_numbers, binance_sync, binance_tables, binance_wire
+from feeds import binance_hot, binance_numbers, book_sync, book_tables, wire
 from feeds.definitions import DEFINITIONS
 from feeds.simulator import SOURCE, simulate
 from replay.plan import PlayPlan
@@ -28,8 +28,8 @@ from streams.task_plan import TaskPlan
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 KERNELS: list[Any] = [
-    binance_hot.read_hot, binance_numbers.read_numbers, binance_wire.nesting, binance_sync.apply_messages,
-    binance_tables.tables_of,
+    binance_hot.read_hot, binance_numbers.read_numbers, wire.nesting, book_sync.apply_messages,
+    book_tables.tables_of,
 ]  # fmt: skip
 """Those that Python calls."""
 

@@ -11,6 +11,10 @@ first must have    U <= L + 1 <= u             U <= L <= u
 each next one      U == previous u + 1         pu == previous u
 =================  ==========================  ============================
 
+Venues that send the snapshot in the stream (``RULE_IN_STREAM``) begin the book anew with each, and what comes before
+one is discarded. Kraken counts on by one as spot does; Coinbase's differences bear no number (``RULE_UNNUMBERED``), so
+that its holes show in trade ids alone, which count on by one (``RULE_TRADES_COUNT_ON``).
+
 Whatever does not fit is a gap: the book is not known any more, and differences wait again, this one included, until a
 snapshot that is not older than the book was. A snapshot that is newer than a known book replaces it; any other is
 ignored.
@@ -28,12 +32,24 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from feeds.binance_messages import DEPTH, NANOS_PER_MS, QUOTE, SNAPSHOT
-from feeds.binance_tables import LOG_TIME, STREAM_DEPTH, STREAM_QUOTE, STREAM_TRADE, VENUE_TIME, Tables, tables_of
 from feeds.book import ASK, BID, best, clear, set_level
+from feeds.book_tables import (
+    LOG_TIME,
+    RULE_FUTURES,
+    RULE_IN_STREAM,
+    RULE_TRADES_COUNT_ON,
+    RULE_UNNUMBERED,
+    STREAM_DEPTH,
+    STREAM_QUOTE,
+    STREAM_TRADE,
+    VENUE_TIME,
+    Tables,
+    tables_of,
+)
 from feeds.kernel import Ints, Records, kernel
+from feeds.messages import BEST, DEPTH, MARK, NANOS_PER_MS, QUOTE, SNAPSHOT, TRADE
 from feeds.quote_rings import DIFFERS, UNMATCHED, compare_quote, note_quote
-from feeds.recent_ids import NEW, OLDER, REPEAT, remember
+from feeds.recent_ids import NEW, OLDER, REPEAT, forget, remember
 from feeds.waiting import pop, push
 from schemas.columns import PRICE_UNDEFINED
 from schemas.tick import (
@@ -73,7 +89,7 @@ def apply_messages(memory: Ints, messages: Records, prices: Ints, sizes: Ints, r
     """Apply a batch in order.
 
     Args:
-        memory: The state (``binance_tables.py``); changed.
+        memory: The state (``book_tables.py``); changed.
         messages: MESSAGE records.
         prices: Their levels' prices, 1e-9.
         sizes: Their levels' sizes, units of size_increment.
@@ -90,11 +106,19 @@ def apply_messages(memory: Ints, messages: Records, prices: Ints, sizes: Ints, r
         state = tables.instruments[message.slot]
         state.messages += 1
         state.rounded += message.rounded
-        if message.kind == SNAPSHOT:
+        if message.kind == SNAPSHOT and state.rule & RULE_IN_STREAM:
+            _begin_anew(tables, state, message, prices, sizes)
+        elif message.kind == SNAPSHOT:
             _on_snapshot(tables, state, message, prices, sizes, output)
+        elif message.kind == DEPTH and state.rule & RULE_UNNUMBERED:
+            _on_unnumbered(tables, state, message, prices, sizes, output)
         elif message.kind == DEPTH:
             _on_difference(tables, state, messages, i, prices, sizes, output)
-        else:
+        elif message.kind == MARK:
+            _on_mark(tables, state, message)
+        elif message.kind == BEST:
+            _on_best(tables, state, message, prices)
+        elif message.kind == QUOTE or message.kind == TRADE:
             _on_quote_or_trade(tables, state, message, prices, sizes, output)
     filled: int = output.filled[0]
     return filled
@@ -105,10 +129,10 @@ def verdict(state: Any, message: Any) -> int:
     """Whether a difference FITS the book, is STALE, or shows a GAP (the table above)."""
     last = state.last_id
     if state.primed == 1:
-        if state.futures == 1:
+        if state.rule & RULE_FUTURES:
             return FITS if message.previous == last else GAP
         return FITS if message.first == last + 1 else GAP
-    if state.futures == 1:
+    if state.rule & RULE_FUTURES:
         if message.last < last:
             return STALE
         return FITS if message.first <= last <= message.last else GAP
@@ -177,7 +201,46 @@ def _on_difference(
             return
         state.gaps += 1 - hole
         state.synced = 0
-    state.discarded += push(tables.waiting, message.slot, messages, i, prices, sizes)
+    in_stream = state.rule & RULE_IN_STREAM
+    state.discarded += 1 if in_stream else push(tables.waiting, message.slot, messages, i, prices, sizes)
+
+
+@kernel
+def _begin_anew(tables: Tables, state: Any, message: Any, prices: Ints, sizes: Ints) -> None:
+    """A snapshot in the stream: whatever was known, and however the venue numbers from here on, this is the book."""
+    _load_book(tables, message, prices, sizes)
+    state.last_id = state.chain_id = message.last
+    state.touch_id = -1
+    state.synced = 1
+    state.primed = 0
+    forget(tables.recent, message.slot, STREAM_DEPTH, message.last)
+
+
+@kernel
+def _on_unnumbered(tables: Tables, state: Any, message: Any, prices: Ints, sizes: Ints, output: Output) -> None:
+    _note_lateness(tables, state, message)
+    if state.synced == 1:
+        _apply_difference(tables, state, message, prices, sizes, output, message.cause, False)
+    else:
+        state.discarded += 1
+
+
+@kernel
+def _on_mark(tables: Tables, state: Any, message: Any) -> None:
+    newest = tables.recent.newest[message.slot, STREAM_TRADE]
+    if message.last > newest:
+        tables.recent.newest[message.slot, STREAM_TRADE] = message.last
+        if newest >= 0:
+            state.gaps += 1
+
+
+@kernel
+def _on_best(tables: Tables, state: Any, message: Any, prices: Ints) -> None:
+    if state.synced == 1:
+        bid, ask = best(tables.books, message.slot, BID)[0], best(tables.books, message.slot, ASK)[0]
+        state.bbo_compared += 1
+        if bid != prices[message.begin] or ask != prices[message.begin + 1]:
+            state.bbo_mismatches += 1
 
 
 @kernel
@@ -185,7 +248,7 @@ def _follows_a_hole(state: Any, message: Any) -> int:
     """1 where differences are missing before this one: judged by the stream alone, whether the book is known or not."""
     if state.chain_id < 0:
         return 0
-    if state.futures == 1:
+    if state.rule & RULE_FUTURES:
         return 0 if message.previous == state.chain_id else 1
     return 0 if message.first == state.chain_id + 1 else 1
 
@@ -224,6 +287,9 @@ def _apply_difference(
 def _on_quote_or_trade(tables: Tables, state: Any, message: Any, prices: Ints, sizes: Ints, output: Output) -> None:
     slot = message.slot
     is_quote = message.kind == QUOTE
+    newest = tables.recent.newest[slot, STREAM_TRADE]
+    if state.rule & RULE_TRADES_COUNT_ON and not is_quote and newest >= 0 and message.last > newest + 1:
+        state.gaps += 1
     seen = remember(tables.recent, slot, STREAM_QUOTE if is_quote else STREAM_TRADE, message.last)
     if seen == REPEAT:
         state.duplicates += 1

@@ -1,4 +1,4 @@
-"""All that the Binance adapter remembers: tables for the kernel, all of them views of one preallocated run of int64.
+"""All that an adapter remembers: tables for the kernel, all of them views of one preallocated run of int64.
 
 One run, because a call into compiled code costs by the arrays that are handed over, and one message a call is usual
 where a feed is live: with one array a call takes 1 us instead of 9.
@@ -11,9 +11,9 @@ from typing import NamedTuple
 
 import numpy as np
 
-from feeds.binance_messages import MESSAGE
 from feeds.book import BOOK_LEVELS_MAX, Books
 from feeds.kernel import Ints, Records, kernel
+from feeds.messages import MESSAGE
 from feeds.quote_rings import QUOTE_COLUMNS, QUOTES_MAX, QuoteRings
 from feeds.recent_ids import RECENT_IDS_MAX, RecentIds
 from feeds.waiting import WAITING_DIFFERENCES_MAX, WAITING_LEVELS_MAX, Waiting
@@ -37,15 +37,24 @@ differs from it. late_ms_max: how far an event time lay behind the newest seen i
 ``binance_numbers.py``.
 """
 
+RULE_FUTURES = 1
+"""Differences are chained by the id of the one before (``pu``), not by counting on."""
+RULE_UNNUMBERED = 2
+"""Differences bear no ids: they apply in the order in which they come."""
+RULE_TRADES_COUNT_ON = 4
+"""Trade ids count on by one: one that is left out is a trade missed."""
+RULE_IN_STREAM = 8
+"""Snapshots come in the stream, before the differences that follow them: each begins the book anew."""
+
 INSTRUMENT = np.dtype(
     [(name, "<i8") for name in (
-        "instrument_id", "futures", "synced", "primed", "last_id", "chain_id", "touch_id", "ts_touch",
+        "instrument_id", "rule", "synced", "primed", "last_id", "chain_id", "touch_id", "ts_touch",
         "bid_price", "bid_size", "ask_price", "ask_size", *COUNTERS,
     )]
 )  # fmt: skip
 """One instrument; all columns int64.
 
-futures: 1 for linear and inverse. synced: 1 while the book is known. primed: 1 once a difference was applied to the
+rule: bits of ``RULE_*``. synced: 1 while the book is known. primed: 1 once a difference was applied to the
 snapshot. last_id: id that the book stands at. chain_id: id of the newest difference seen, applied or not. touch_id: id
 that last set the touch. ts_touch: log time of that row.
 """
@@ -90,13 +99,13 @@ _PLACES: Ints = np.cumsum((0, *_WORDS))
 _CLOCKS = 2
 
 
-def empty_memory(definitions: Sequence[Definition]) -> Ints:
-    """The state before any message."""
+def empty_memory(definitions: Sequence[Definition], rules: Sequence[int]) -> Ints:
+    """The state before any message; ``rules``: bits of ``RULE_*`` by definition."""
     memory = np.zeros(int(_PLACES[-1]) * len(definitions) + _CLOCKS, np.int64)
     tables = tables_of(memory)
     instruments = tables.instruments
     instruments["instrument_id"] = [d.instrument_id for d in definitions]
-    instruments["futures"] = [d.market != "spot" for d in definitions]
+    instruments["rule"] = rules
     instruments["last_id"] = instruments["chain_id"] = instruments["touch_id"] = -1
     instruments["bid_price"] = instruments["ask_price"] = PRICE_UNDEFINED
     tables.recent.newest[:] = tables.recent.floors[:] = -1

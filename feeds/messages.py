@@ -1,7 +1,7 @@
 """What a payload says, as plain arrays: a MESSAGE record per valid message, its levels beside it, a reason per refusal.
 
 Reading keeps no memory: what a payload says depends on the payload and the definitions alone. Everything that follows
-(``binance_sync.py``) sees these arrays only.
+(``book_sync.py``) sees these arrays only.
 """
 
 from __future__ import annotations
@@ -19,6 +19,12 @@ DEPTH = 1
 SNAPSHOT = 2
 QUOTE = 3
 TRADE = 4
+MARK = 5
+"""Says which trade id the venue stands at: one above the newest seen means that trades were missed. Gives no row."""
+BEST = 6
+"""Says the best prices, without sizes: compared with the book as it stands. Gives no row."""
+NOTE = 7
+"""Is counted, and says nothing that is used. Gives no row."""
 
 MESSAGE_LEVELS_MAX = 32_768
 """Levels of one message, both sides together; the longest of the venue has 10,000."""
@@ -31,7 +37,7 @@ MESSAGE = np.dtype(
 )  # fmt: skip
 """One message; all columns int64.
 
-kind: DEPTH, SNAPSHOT, QUOTE or TRADE. slot: place of its instrument among the definitions. publisher, seq, ts_recv: the
+kind: one of those above. slot: place of its instrument among the definitions. publisher, seq, ts_recv: the
 payload's. cause: index of the payload in its batch. ts_event: transaction time, else event time, ns; 0 if none.
 ts_venue: event time, else transaction time. first, last, previous: U, u, pu (-1 if none); last is lastUpdateId of a
 snapshot and t of a trade. seller: 1 if the aggressor sells. begin, bids, asks: its run of levels. rounded: how many of

@@ -1,4 +1,4 @@
-"""What the Binance adapter remembers (``binance_tables.py``) as snapshot bytes, and back.
+"""What an adapter remembers (``book_tables.py``) as snapshot bytes, and back.
 
 A snapshot holds the occupied part of every book, ring and queue, oldest first, so that the same memory gives the same
 bytes wherever its rings happen to stand.
@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from feeds.binance_tables import Tables, empty_memory, tables_of
+from feeds.book_tables import Tables, empty_memory, tables_of
 from feeds.kernel import Ints
 from feeds.waiting import Waiting
 from schemas.definition import Definition
@@ -62,7 +62,7 @@ def restore(data: bytes, definitions: Sequence[Definition]) -> Ints:
         SnapshotError: Torn, of another version, or of other instruments.
     """
     arrays, _ = load(KIND, data)
-    memory = empty_memory(definitions)
+    memory = empty_memory(definitions, [0] * len(definitions))  # rules stand in the snapshot
     tables = tables_of(memory)
     instruments = arrays["instruments"]
     if not np.array_equal(instruments["instrument_id"], tables.instruments["instrument_id"]):

@@ -1,0 +1,98 @@
+"""The adapter of any venue: raw payloads in, tick rows out. Pure: no clock, no I/O; any batching gives the same rows.
+
+A venue's reader says what each payload means; everything that is remembered is the same for all (``book_sync.py``).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from feeds.book_state import restore, snapshot
+from feeds.book_sync import apply_messages
+from feeds.book_tables import COUNTERS, Tables, empty_memory, tables_of
+from feeds.kernel import Ints, Records
+from feeds.messages import Messages, Reject
+from feeds.venue import Venue
+from schemas.definition import Definition
+from schemas.tick import TICK
+from streams.agent import Payload
+
+
+class State:
+    """What the adapter remembers; made by ``start`` or ``restore``.
+
+    Attributes:
+        memory: All of it (``book_tables.py``).
+        tables: Views of it.
+    """
+
+    def __init__(self, memory: Ints) -> None:
+        self.memory = memory
+        self.tables: Tables = tables_of(memory)
+
+
+class Adapter:
+    """Normalises the payloads of one partition.
+
+    Attributes:
+        venue: Whose they are.
+        definitions: The instruments it knows; a message's ``slot`` counts them.
+    """
+
+    def __init__(self, venue: Venue, definitions: Sequence[Definition] | None = None) -> None:
+        self.venue = venue
+        self.definitions = tuple(venue.definitions if definitions is None else definitions)
+        self._reader = venue.reader(self.definitions)
+
+    def start(self) -> State:
+        """A fresh state."""
+        return State(empty_memory(self.definitions, [self.venue.rule(d) for d in self.definitions]))
+
+    def ingest(self, state: State, payloads: Sequence[Payload]) -> tuple[Records, Ints, list[Reject]]:
+        """Take payloads in, in order.
+
+        Returns:
+            TICK rows in the order they come out; for each the index of the payload that made it come out (of a
+            difference that waited: the snapshot's); and (index, error) of each payload that cannot be used.
+        """
+        messages, rejects = self.read(payloads)
+        rows, index = self.apply(state, messages)
+        return rows, index, rejects
+
+    def read(self, payloads: Sequence[Payload]) -> tuple[Messages, list[Reject]]:
+        """The memoryless half of ``ingest``: payloads to valid messages."""
+        return self._reader.read(payloads)
+
+    def apply(self, state: State, batch: Messages) -> tuple[Records, Ints]:
+        """The remembering half of ``ingest``: messages to rows and their causes."""
+        messages, prices, sizes = batch
+        room = len(messages) + sum(state.tables.waiting.counts[:, 0].tolist())
+        rows, causes = np.zeros(room, TICK), np.empty(room, np.int64)
+        count = apply_messages(state.memory, messages, prices, sizes, rows, causes)
+        return rows[:count], causes[:count]
+
+    def counters(self, state: State) -> dict[str, dict[str, int]]:
+        """Counters by ``market:symbol`` (``book_tables.COUNTERS``)."""
+        return {
+            definition.instrument: {name: int(row[name]) for name in COUNTERS}
+            for definition, row in zip(self.definitions, state.tables.instruments, strict=True)
+        }
+
+    def synchronised(self, state: State) -> dict[str, bool]:
+        """By ``market:symbol``: whether the order book is known now."""
+        synced = state.tables.instruments["synced"].tolist()
+        return {d.instrument: bool(s) for d, s in zip(self.definitions, synced, strict=True)}
+
+    def snapshot(self, state: State) -> bytes:
+        """The whole state as bytes: the same state gives the same bytes."""
+        return snapshot(state.tables)
+
+    def restore(self, data: bytes) -> State:
+        """State from ``snapshot``'s bytes.
+
+        Raises:
+            SnapshotError: Torn, of another version, or of other instruments.
+        """
+        return State(restore(data, self.definitions))

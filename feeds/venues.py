@@ -1,0 +1,30 @@
+"""The venues that are read: one entry each. Everything else about a venue stands in its own file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from feeds.adapter import Adapter
+from feeds.binance import BINANCE
+from feeds.coinbase import COINBASE
+from feeds.kraken import KRAKEN
+from feeds.venue import Venue
+from schemas.definition import Definition
+
+LISTED: tuple[Venue, ...] = (BINANCE, COINBASE, KRAKEN)
+
+VENUES: dict[str, Venue] = {venue.name: venue for venue in LISTED}
+"""By name."""
+
+KNOWN: dict[str, Definition] = {d.instrument: d for venue in LISTED for d in venue.definitions}
+"""Every definition that ships, by ``market:symbol``."""
+
+
+def venue_of(source: str) -> Venue:
+    """Whose messages a source sends; the simulator speaks as Binance does."""
+    return VENUES.get(source, BINANCE)
+
+
+def adapter_of(source: str, definitions: Sequence[Definition] | None = None) -> Adapter:
+    """The adapter of a source; definitions None: those that ship."""
+    return Adapter(venue_of(source), definitions)
