@@ -36,14 +36,16 @@ def list_days(
     A day is by receive time. Its hash is over the bytes of all its records: the same from Kafka and from an archive.
     """
     from console.progress import Progress
+    from replay.archive.chain import archived_ends
     from replay.calendars import calendar_named
-    from replay.days import archived_days, days_in
+    from replay.days import days_in
     from replay.pins.selection import namespace_of
+    from streams.home import archive_dir
 
     calendar = calendar_named(session)
     log = recorded(context)
     try:
-        read = 0
+        read, namespace = 0, namespace_of(log.names(), run)
         with Progress("reading the tape") as progress:
 
             def told(more: int) -> None:
@@ -51,7 +53,7 @@ def list_days(
                 read += more
                 progress.tell("records", read)
 
-            found = days_in(log, namespace_of(log.names(), run), calendar, archived_days(), told)
+            found = days_in(log, namespace, calendar, archived_ends(archive_dir(), namespace), told)
     finally:
         log.close()
     if json:

@@ -7,8 +7,9 @@ same parts as those of a pin of that day (``replay/pins/manifest.py``: ``topics`
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 from replay.calendars import UTC_DAYS, Calendar, Session
 from replay.header_peek import Peek
@@ -24,6 +25,7 @@ from streams.log import Log, Place
 
 TELL_RECORDS = 4_096
 NO_DAY = Session("", 0, 0)
+NONE_ARCHIVED: Mapping[Place, int] = MappingProxyType({})
 
 
 @dataclass(slots=True)
@@ -39,7 +41,8 @@ class Day:
         gaps: Numbers that are missing, by topic; topics without any are left out.
         leaps: Payloads stamped more than a day before or after the one before them: a clock was wrong.
         schemas: Versions by schema name.
-        archived: Whether the archive holds it.
+        archived: Whether the archive holds all of it.
+        last: The offset of its last record, by topic without prefix, and partition.
     """
 
     day: str
@@ -52,6 +55,7 @@ class Day:
     schemas: dict[str, set[int]] = field(default_factory=dict)
     archived: bool = False
     chains: dict[Place, Chain] = field(default_factory=dict)
+    last: dict[Place, int] = field(default_factory=dict)
 
     @property
     def hash(self) -> str:
@@ -62,13 +66,8 @@ class Day:
         ])  # fmt: skip
 
 
-def archived_days() -> frozenset[str]:
-    """Days that the archive holds: none is kept beside this log."""
-    return frozenset()
-
-
 def days_in(
-    log: Log, namespace: str = "", calendar: Calendar = UTC_DAYS, archived: Collection[str] = (),
+    log: Log, namespace: str = "", calendar: Calendar = UTC_DAYS, archived: Mapping[Place, int] = NONE_ARCHIVED,
     on_progress: Callable[[int], None] = lambda _n: None,
 ) -> list[Day]:  # fmt: skip
     """Days of a run in which anything was received, in order.
@@ -77,7 +76,7 @@ def days_in(
         log: Where.
         namespace: Topic prefix of the run; none for live.
         calendar: What a day is.
-        archived: Days that an archive holds.
+        archived: By topic, without the prefix, and partition: the offset after the last that an archive holds.
         on_progress: Hears how many more records have been read.
 
     Raises:
@@ -91,7 +90,7 @@ def days_in(
             _Tape(days, calendar, name, partition).read(log, namespace + name, on_progress)
     received = [day for day in days.values() if any(topic.startswith(RAW) for topic in day.records)]
     for day in received:
-        day.archived = day.day in archived
+        day.archived = all(archived.get(place, 0) > last for place, last in day.last.items())
     return sorted(received, key=lambda day: day.since)
 
 
@@ -119,6 +118,7 @@ class _Tape:
             missing = 0 if head is None else self._missing(head)
             if self._day is not None:
                 self._chain.add(record)
+                self._day.last[(self._name, self._partition)] = record.offset
                 self._count(self._day, head, missing)
             if n % TELL_RECORDS == 0:
                 on_progress(TELL_RECORDS)

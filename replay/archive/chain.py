@@ -124,6 +124,21 @@ def places_in(archive: Path) -> Iterator[Place]:
                 yield from ((topic.name, partition) for partition in sorted(partitions))
 
 
+def archived_ends(archive: Path, namespace: str) -> dict[Place, int]:
+    """The offset after the last that each partition's chain covers, by topic without the prefix; none: no archive.
+
+    Raises:
+        ArchiveError: The archive is not as it was written.
+    """
+    if not (archive / HEADS).exists():
+        return {}
+    return {
+        (topic.removeprefix(namespace), partition): chain_of(archive, (topic, partition), head).check().end
+        for (topic, partition), head in heads_of(archive).items()
+        if topic.startswith(namespace)
+    }
+
+
 def chain_of(archive: Path, place: Place, head: Head | None) -> Chain:
     """A partition's chain, examined as far as manifests tell; files are not read."""
     chain = Chain(place, folder_of(archive, place))

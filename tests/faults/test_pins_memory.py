@@ -12,6 +12,7 @@ import pytest
 
 from agents.defining import define
 from feeds.definitions import DEFINITIONS
+from replay.archive.chain import archived_ends
 from replay.cut import Cut
 from replay.days import days_in
 from replay.parity import compare
@@ -32,6 +33,7 @@ from streams.home import HOME_VARIABLE
 from streams.log import Record, TopicSpec
 from streams.memory import MemoryLog
 from streams.people import append
+from tests.archive_world import archived
 from tests.replay_desk import START_NS, plan_of, recorded
 
 NOW = START_NS + 10**15
@@ -270,6 +272,13 @@ def test_days_part_at_midnight_by_receive_time_and_bear_the_hash_of_their_pin() 
     assert after.schemas == {"raw": {1}}
     for day in (before, after):
         assert hash_of(measure(log, Selection(day.since, day.until, day.until)).data.topics) == day.hash
+
+
+def test_a_day_is_archived_once_all_of_it_is(tmp_path: Path) -> None:
+    log = payloads(MIDNIGHT - 5, MIDNIGHT - 1, MIDNIGHT, MIDNIGHT + 7)
+    for until, expected in ((MIDNIGHT - 1, [False, False]), (MIDNIGHT, [True, False]), (None, [True, True])):
+        archived(log, tmp_path, until)
+        assert [day.archived for day in days_in(log, archived=archived_ends(tmp_path, ""))] == expected
 
 
 def test_a_day_with_one_record_is_a_day_and_an_empty_one_is_refused() -> None:
