@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 EXAMPLES = (
     "binance --symbols BTCUSDT,ETHUSDT",
-    "binance --market linear --symbols BTCUSDT --record btc.capture",
+    "binance --market linear --symbols BTCUSDT --record btc.raw",
     "coinbase --symbols BTC-USD --seconds 60 --json",
     "kraken --symbols PI_XBTUSD,PI_ETHUSD",
 )

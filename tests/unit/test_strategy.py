@@ -46,7 +46,7 @@ class Seat:
     """A strategy with its state."""
 
     def __init__(self, *, listens: bool = True, mode: Literal["live", "play"] = "play") -> None:
-        plan = PlayPlan(run="r", captures=("x",), venue_latency_ns=LATENCY)  # type: ignore[arg-type]
+        plan = PlayPlan(run="r", venue_latency_ns=LATENCY)
         opening = msgspec.structs.replace(plan.opening(), mode=mode)
         self.strategy = Strategy(context_of(opening, DEFINITIONS), listens=listens)
         self.state = self.strategy.start()
