@@ -9,7 +9,7 @@ import typer
 
 from console.cluster import running
 from console.examples import epilog
-from console.recorded import recorded
+from console.recorded import address, recorded
 from console.risk_write import Author, Json, author_of, text_of
 from console.terminal import emit
 
@@ -90,7 +90,7 @@ def verify(context: typer.Context, pin: Pin, json: Json = False) -> None:
     from console.pin_told import verdict_of
     from console.pin_work import verified
 
-    verdict = verified(running(context), pin, quiet=json)
+    verdict = verified(address(context), pin, quiet=json)
     emit(verdict_of(verdict, pin, json=json))
     if not verdict.identical:
         raise typer.Exit(1)
