@@ -157,8 +157,8 @@ def list_archived(folder: Folder = None, json: Json = False) -> None:
 
 def _opened(context: typer.Context, run: str, folder: Path | None, interrupts: Any, progress: Any) -> tuple[Any, Any]:
     from replay.archive.archiver import Archiver
-    from replay.archive.topics import namespace_of
     from streams.kafka import connect
+    from streams.namespace import namespace_of
 
     log = connect(running(context))
     try:

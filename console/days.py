@@ -39,8 +39,8 @@ def list_days(
     from replay.archive.chain import archived_ends
     from replay.calendars import calendar_named
     from replay.days import days_in
-    from replay.pins.selection import namespace_of
     from streams.home import archive_dir
+    from streams.namespace import namespace_of
 
     calendar = calendar_named(session)
     log = recorded(context)

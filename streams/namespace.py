@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from difflib import get_close_matches
 
 from schemas.errors import ConfigError
 
@@ -74,3 +75,22 @@ def resolve(names: Iterable[str], topic: str, run: str | None = None) -> str:
 def _shown(runs: Iterable[str]) -> str:
     newest = list(runs)[-_RUNS_SHOWN_MAX:]
     return ", ".join(reversed(newest)) or "none: no run has been opened"
+
+
+def namespace_of(names: Iterable[str], run: str) -> str:
+    """Topic prefix of a run id, of a whole namespace (``demo.<run>.``), or none for ``live``.
+
+    Raises:
+        ConfigError: There is no such run; names those that are near.
+    """
+    if run in ("", LIVE):
+        return ""
+    known = namespaces(names)
+    whole = f"{run.rstrip('.')}."
+    if run in known or whole in known.values():
+        return known.get(run, whole)
+    near = get_close_matches(run, [LIVE, *known], _RUNS_SHOWN_MAX, 0.4) or [LIVE, *known][-_RUNS_SHOWN_MAX:]
+    raise ConfigError(
+        "there is no such run", kind="no_run", got=run, allowed=", ".join(near), where="--run",
+        fix="tapedeck topics list shows all",
+    )  # fmt: skip

@@ -4,28 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from schemas.errors import ConfigError
 from schemas.topics import table_row
-from streams.namespace import LIVE, namespaces
-
-
-def namespace_of(names: Iterable[str], run: str) -> str:
-    """Topic prefix of a run id, of a whole namespace (``demo.<run>.``), or none for ``live``.
-
-    Raises:
-        ConfigError: There is no such run.
-    """
-    known = namespaces(names)
-    if run in ("", LIVE):
-        return ""
-    if run in known:
-        return known[run]
-    if f"{run.rstrip('.')}." in known.values():
-        return f"{run.rstrip('.')}."
-    raise ConfigError(
-        "there is no such run", kind="no_run", got=run, allowed=", ".join((LIVE, *list(known)[-5:])),
-        fix="tapedeck topics list shows all",
-    )  # fmt: skip
+from streams.namespace import namespaces
 
 
 def archived_topics(names: Iterable[str], namespace: str) -> list[str]:

@@ -8,7 +8,7 @@ from difflib import get_close_matches
 
 from schemas.errors import ConfigError
 from schemas.topics import Topic, table_row
-from streams.namespace import LIVE, namespaces
+from streams.namespace import namespace_of
 
 CONTROL = "control"
 RAW = "raw."
@@ -68,21 +68,6 @@ def select(
     there = [name for name, _ in pinned_topics(known, namespace)]
     wanted = tuple(sorted({found for topic in topics for found in _meant(topic, there)}))
     return Selection(since, until, cutoff, namespace, wanted)
-
-
-def namespace_of(names: Iterable[str], run: str) -> str:
-    """Topic prefix of a run; none for live.
-
-    Raises:
-        ConfigError: There is no such run.
-    """
-    if run in ("", LIVE):
-        return ""
-    runs = namespaces(names)
-    if run in runs:
-        return runs[run]
-    near = get_close_matches(run, [LIVE, *runs], 5, 0.4) or [LIVE, *runs][-5:]
-    raise ConfigError("there is no such run", kind="no_run", got=run, allowed=", ".join(near), where="--run")
 
 
 def pinned_topics(names: Iterable[str], namespace: str) -> list[tuple[str, Topic]]:
