@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
+from replay.plan import PlayPlan
+from replay.session import KafkaSession
 from streams.kafka import KafkaLog, connect
 from streams.log import Log
 from streams.memory import MemoryLog
@@ -28,6 +31,20 @@ def log(request: pytest.FixtureRequest) -> Iterator[Log]:
 def name() -> str:
     """A name that no other test uses: topics outlive tests."""
     return f"suite-{uuid.uuid4().hex[:12]}"
+
+
+@pytest.fixture(scope="module")
+def played(kafka: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, PlayPlan]:
+    """Bootstrap, and a short run that has ended."""
+    log = connect(kafka.bootstrap)
+    plan = PlayPlan(run=f"t{uuid.uuid4().hex[:12]}", seconds=5.0, seed=3, speed=0.0)
+    session = KafkaSession(log, plan, tmp_path_factory.mktemp("run"), lambda _event: None)
+    try:
+        session.run(lambda: None)
+    finally:
+        session.close()
+        log.close()
+    return kafka.bootstrap, plan
 
 
 @pytest.fixture(scope="module")

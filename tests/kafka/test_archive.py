@@ -7,37 +7,20 @@ import signal
 import subprocess
 import sys
 import time
-import uuid
 from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
 from replay.archive.topics import archived_topics, is_compacted
 from replay.joined_log import JoinedLog
 from replay.plan import PlayPlan
-from replay.session import KafkaSession
 from streams.kafka import KafkaLog, connect
 from streams.log import Record
 
 COMMAND_S_MAX = 120
-
-
-@pytest.fixture(scope="module")
-def played(kafka: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, PlayPlan]:
-    """Bootstrap, and a run that has ended."""
-    log = connect(kafka.bootstrap)
-    plan = PlayPlan(run=f"t{uuid.uuid4().hex[:12]}", seconds=5.0, seed=3, speed=0.0)
-    session = KafkaSession(log, plan, tmp_path_factory.mktemp("run"), lambda _event: None)
-    try:
-        session.run(lambda: None)
-    finally:
-        session.close()
-        log.close()
-    return kafka.bootstrap, plan
 
 
 def command(bootstrap: str, *arguments: object) -> list[str]:

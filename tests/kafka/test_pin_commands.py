@@ -13,24 +13,9 @@ import orjson
 import pytest
 
 from replay.plan import PlayPlan
-from replay.session import KafkaSession
 from streams.kafka import connect
 
 COMMAND_S_MAX = 120
-
-
-@pytest.fixture(scope="module")
-def played(kafka: Any, tmp_path_factory: pytest.TempPathFactory) -> tuple[str, str]:
-    """Bootstrap and id of a short run."""
-    log = connect(kafka.bootstrap)
-    plan = PlayPlan(run=f"t{uuid.uuid4().hex[:12]}", seconds=5.0, seed=3, speed=0.0)
-    session = KafkaSession(log, plan, tmp_path_factory.mktemp("run"), lambda _event: None)
-    try:
-        session.run(lambda: None)
-    finally:
-        session.close()
-    log.close()
-    return kafka.bootstrap, plan.run
 
 
 def ran(bootstrap: str, *arguments: object, exits: int = 0) -> Any:
@@ -42,8 +27,8 @@ def ran(bootstrap: str, *arguments: object, exits: int = 0) -> Any:
 
 
 @pytest.mark.long
-def test_a_day_is_listed_pinned_verified_named_and_replayed(played: tuple[str, str], tmp_path: Path) -> None:
-    bootstrap, run = played
+def test_a_day_is_listed_pinned_verified_named_and_replayed(played: tuple[str, PlayPlan], tmp_path: Path) -> None:
+    bootstrap, run = played[0], played[1].run
     (tmp_path / "topology.toml").write_text('[source]\nvendor = "simulator"\n')
     day = ran(bootstrap, "days", "list", "--run", run, "--json")["days"][-1]
     assert day["records"]["raw.simulator"] > 100
