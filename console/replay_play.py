@@ -90,7 +90,7 @@ def play_again(bootstrap: str, wanted: Wanted, *, as_json: bool) -> int:
                 interrupts.on_first(None)
                 bar.close()
                 whole = not interrupts.count
-                report = reported(plan, replay.log, replay.elapsed_s, replay.behind, whole=whole, hops=hops)
+                report = reported(replay, whole=whole, hops=hops)
                 if against is not None:
                     report |= {**compared_with(log, against, replay.log, plan), "against": wanted.against}
                 reports.append({**report, "what": asked.what, "pin": plan.recording.pin or None})
@@ -224,14 +224,21 @@ def tell(report: dict[str, Any], *, as_json: bool) -> None:
 
 def _conditions(report: dict[str, Any]) -> list[str]:
     """Under what the replay was put."""
-    stress = report.get("stress", {"faults": [], "burst": 1.0})
-    told = [f"{kind} at {at:g} s" for kind, at in stress["faults"]]
+    stress = report.get("stress", {"faults": [], "struck": [], "burst": 1.0})
+    told = [
+        f"{kind} at {at:g} s" + (f" ({_struck(n)})" if n is not None else "")
+        for (kind, at), n in zip(stress["faults"], stress["struck"], strict=True)
+    ]
     told += [f"a burst of {stress['burst']:g}"] if stress["burst"] > 1 else []
     lost = ": input is lost by it" if stress.get("loses_input") else ""
     lines = [f"stress    {', '.join(told)}{lost}"] if told else []
     if report.get("kernels") == "cold":
         lines.append("          cold: the first records waited for kernels to compile; compare with a warm replay")
     return lines
+
+
+def _struck(payloads: int) -> str:
+    return f"{payloads} payloads struck" if payloads else "nothing came then: it struck none"
 
 
 class _Bar:

@@ -94,7 +94,8 @@ def _feed(order: FeedOrder) -> None:
         feed.turn(WAIT_S)
         if monotonic_s() - told_s > TELL_S or feed.done:
             told_s = monotonic_s()
-            say("fed", task="feed", time=feed.time, first=feed.first, sent=feed.sent, behind=list(feed.behind))
+            say("fed", task="feed", time=feed.time, first=feed.first, sent=feed.sent, behind=list(feed.behind),
+                struck=feed.struck)  # fmt: skip
     say("done", task="feed")
     feed.close()
 

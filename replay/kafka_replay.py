@@ -53,6 +53,7 @@ class KafkaReplay:
         self.elapsed_s = 0.0
         self.time = 0
         self.behind = Behind(0, 0)
+        self.struck = [0] * len(plan.stress.faults)
         self._bootstrap = log.bootstrap
         self._folder = folder
         self._asked = asked
@@ -97,7 +98,7 @@ class KafkaReplay:
 
     def _heard(self, event: dict[str, Any]) -> None:
         if event["event"] == "fed":
-            self.time, self.behind = int(event["time"]), Behind(*event["behind"])
+            self.time, self.behind, self.struck = int(event["time"]), Behind(*event["behind"]), event["struck"]
             self._first_ns = self._first_ns or int(event["first"])
         else:
             self._on_event(event)

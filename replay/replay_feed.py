@@ -67,6 +67,7 @@ class ReplayFeed:
         done: The end record has been published.
         sent: Records published, by all lives.
         time: Log time of the newest, ns.
+        struck: Payloads that each fault of the line has struck, by all lives.
     """
 
     def __init__(
@@ -91,7 +92,8 @@ class ReplayFeed:
         self._held: Due | None = None
         self._stress = stress
         self._stalls = [fault.at_ns for fault in stress.faults if fault.kind == "stall"]
-        self._records = stress.line(merged(recording, table_name))
+        self.struck = [0] * len(stress.faults)
+        self._records = stress.line(merged(recording, table_name), self.struck)
         for _ in range(sum(log.bounds(self._topic, p)[1] for p in self._partitions)):
             if (due := next(self._records, None)) is not None:
                 self._count(due)

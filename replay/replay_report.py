@@ -10,8 +10,9 @@ import orjson
 from replay.hops import HopLatencies
 from replay.parity import Parity, compare
 from replay.recording import Recording
-from replay.replay_feed import Behind
 from replay.replay_plan import ReplayPlan
+from replay.replaying import Replaying
+from replay.stress import OF_THE_LINE
 from schemas.catalog import END
 from schemas.codec import decode_any
 from schemas.execution import Execution
@@ -23,22 +24,18 @@ REPORT = "replay.json"
 """In the run's folder."""
 
 
-def reported(
-    plan: ReplayPlan, log: Log, elapsed_s: float, behind: Behind, *, whole: bool, hops: HopLatencies | None = None
-) -> dict[str, Any]:
+def reported(replay: Replaying, *, whole: bool, hops: HopLatencies | None = None) -> dict[str, Any]:
     """The report of a replay that has come to its end, or was ended early.
 
     Args:
-        plan: The replay.
-        log: Where its topics are.
-        elapsed_s: From its first record on.
-        behind: Whether its feed kept up.
+        replay: The replay.
         whole: Whether all of the stretch was fed.
         hops: Histograms of the spans before this one, which go on.
 
     Raises:
         BrokerError: A topic cannot be read.
     """
+    plan, log, behind, elapsed_s = replay.plan, replay.log, replay.behind, replay.elapsed_s
     parity = compare(plan, log, whole=whole)
     hops = HopLatencies(split=plan.split) if hops is None else hops
     counts = _counted(plan, log, hops)
@@ -62,7 +59,10 @@ def reported(
         "stress": {
             "burst": plan.stress.burst,
             "faults": [[f.kind, f.at_ns / 1e9] for f in plan.stress.faults],
-            "loses_input": not plan.stress.harmless,
+            "struck": [
+                n if f.kind in OF_THE_LINE else None for f, n in zip(plan.stress.faults, replay.struck, strict=True)
+            ],
+            "loses_input": not plan.stress.harmless(replay.struck),
         },
         "elapsed_s": round(elapsed_s, 3),
         "asks": "what if" if plan.asks else "was it so",

@@ -42,6 +42,7 @@ def combined(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
         "behind": {
             "since_ns": min(behind, default=None), "most_ms": max(report["behind"]["most_ms"] for report in reports),
         },
+        "stress": _stress([report["stress"] for report in reports]),
         "elapsed_s": round(elapsed_s, 3), "ticks": ticks,
         "ticks_per_s": round(ticks / elapsed_s) if elapsed_s else None,
         "orders": sum(report["orders"] for report in reports),
@@ -51,4 +52,13 @@ def combined(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:
             {"run": r["run"], "recorded": r["recorded"]["run"], "build": r["build"], "identical": r["identical"],
              "ticks": r["ticks"], "orders": r["orders"]} for r in reports
         ],
+    }  # fmt: skip
+
+
+def _stress(told: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Of all spans: what each fault struck in any of them."""
+    struck = zip(*(stress["struck"] for stress in told), strict=True)
+    return {
+        **told[0], "struck": [None if counts[0] is None else sum(counts) for counts in struck],
+        "loses_input": any(stress["loses_input"] for stress in told),
     }  # fmt: skip

@@ -34,6 +34,7 @@ class Replaying(Protocol):
         elapsed_s: Wall seconds from the first record on.
         time: Log time of the newest record fed, ns.
         behind: Whether its feed kept up.
+        struck: Payloads that each fault of the line has struck.
     """
 
     log: Log
@@ -41,6 +42,7 @@ class Replaying(Protocol):
     elapsed_s: float
     time: int
     behind: Behind
+    struck: list[int]
 
     def run(self, on_progress: Callable[[], None]) -> None:
         """To its end, calling ``on_progress`` now and then."""
@@ -78,6 +80,7 @@ class MemoryReplay:
         self.elapsed_s = 0.0
         self.time = 0
         self.behind = Behind(0, 0)
+        self.struck = [0] * len(plan.stress.faults)
         self._cut = cut or WHOLESALE
         self._fault = fault
         self._build = build
@@ -102,7 +105,7 @@ class MemoryReplay:
         def progress() -> None:
             self.elapsed_s = monotonic_s() - started
             if self._feed is not None:
-                self.time, self.behind = self._feed.time, self._feed.behind
+                self.time, self.behind, self.struck = self._feed.time, self._feed.behind, self._feed.struck
             on_progress()
 
         self._scheduler.run(progress)

@@ -5,7 +5,7 @@ Where no input is lost (burst, stall, duplicate, broker-pause, task-kill) the or
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -54,10 +54,13 @@ class Stress:
     burst: float = 1.0
     burst_at_ns: int = 0
 
-    @property
-    def harmless(self) -> bool:
-        """Whether no input is lost by it: orders must be the same as without."""
-        return all(fault.kind in HARMLESS for fault in self.faults)
+    def harmless(self, struck: Sequence[int]) -> bool:
+        """Whether no input was lost by it: orders must be the same as without.
+
+        Args:
+            struck: Payloads that each fault of the line struck, as ``line`` counted them.
+        """
+        return all(fault.kind in HARMLESS or not n for fault, n in zip(self.faults, struck, strict=True))
 
     def offset_ns(self, elapsed_ns: int) -> int:
         """When what was received so long after the first record is due, ns of log time after it.
@@ -68,12 +71,17 @@ class Stress:
         into = min(max(elapsed_ns - self.burst_at_ns, 0), BURST_NS)
         return elapsed_ns - into + int(into / self.burst)
 
-    def line(self, records: Iterable[Due]) -> Iterator[Due]:
-        """The records as a bad line delivers them."""
+    def line(self, records: Iterable[Due], struck: list[int]) -> Iterator[Due]:
+        """The records as a bad line delivers them.
+
+        Args:
+            records: As recorded.
+            struck: One count a fault, raised by each payload that a fault of the line strikes.
+        """
         found: Iterator[Due] = iter(records)
-        for fault in self.faults:
+        for index, fault in enumerate(self.faults):
             if fault.kind in OF_THE_LINE:
-                found = _faulted(found, fault)
+                found = _faulted(found, fault, struck, index)
         return found
 
 
@@ -114,7 +122,7 @@ def _seconds(text: str) -> int:
     return round(seconds * 1e9)
 
 
-def _faulted(records: Iterator[Due], fault: Injected) -> Iterator[Due]:
+def _faulted(records: Iterator[Due], fault: Injected, counts: list[int], index: int) -> Iterator[Due]:
     first: int | None = None
     struck: list[Due] = []
     for due in records:
@@ -125,8 +133,11 @@ def _faulted(records: Iterator[Due], fault: Injected) -> Iterator[Due]:
         elif fault.kind == "loss":
             if since >= LOSS_NS:
                 yield due
+            else:
+                counts[index] += 1
         elif len(struck) < RECORDS:
             struck.append(due)
+            counts[index] += 1
             if len(struck) == RECORDS:
                 yield from _struck(fault.kind, struck)
         else:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from replay.stress import HARMLESS, KINDS
+from replay.stress import HARMLESS, KINDS, OF_THE_LINE
 from schemas.header import unpack
 from streams.kafka import KafkaLog, connect
 from tests.kafka.live_desk import LiveDesk, until
@@ -92,9 +92,11 @@ def test_a_paced_replay_measures_from_when_each_payload_was_due_and_can_be_seen_
 def test_each_fault_strikes_on_a_real_broker_and_those_that_lose_nothing_change_no_byte(
     desk: LiveDesk, kind: str
 ) -> None:
-    code, report, errors = desk.run("replay", "live", "--json", "--inject", kind, "--at", "2", "--speed", "20")
+    code, report, errors = desk.run("replay", "live", "--json", "--inject", kind, "--at", "0.5", "--speed", "20")
     assert report is not None, errors
-    assert report["stress"]["faults"] == [[kind, 2.0]]
+    assert report["stress"]["faults"] == [[kind, 0.5]]
+    (struck,) = report["stress"]["struck"]
+    assert struck if kind in OF_THE_LINE else struck is None
     assert report["stress"]["loses_input"] is (kind not in HARMLESS)
     assert report["identical"] is (kind in HARMLESS), report["first_divergence"]
     assert code == (0 if kind in HARMLESS else 1)
