@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agents.topology import PRIMARY, TaskHops
+from replay.known import check_schema
 from replay.recording import NO_END, RAW_TOPIC, Recording, header_of, snapshot_records, time_of
 from replay.tape_time import stretch
 from schemas.catalog import END
@@ -22,12 +23,9 @@ from schemas.control import ReleaseCut, RunOpened
 from schemas.definition import Definition
 from schemas.errors import BadFrame, ConfigError, SnapshotError
 from schemas.topics import topic_name
-from streams.build import build_hash
 from streams.log import Log, Record
 from streams.snapshot import TaskState, from_bytes
 from streams.state_bytes import load_values
-
-BUILD_CHARS = 12
 
 
 def open_recording(
@@ -52,7 +50,12 @@ def check_one(spans: Sequence[Recording], told: str) -> None:
         ConfigError: Several runs made it.
     """
     if len(spans) > 1:
-        raise _refused(told, spans, f"a stretch of {spans[-1].opening.run} alone")
+        raise ConfigError(
+            told, kind="replay_spans", got=", ".join(run.opening.run for run in spans),
+            allowed=f"a stretch of {spans[-1].opening.run} alone",
+            where=f"{spans[-1].topic(RAW_TOPIC)} from {min(spans[-1].begin.values(), default=0)}",
+            fix="replay from a moment after it: --from-time",
+        )  # fmt: skip
 
 
 def open_spans(
@@ -68,7 +71,7 @@ def open_spans(
         folder: Where the paths of the desk's own code begin.
 
     Raises:
-        ConfigError: There is nothing in it, its clock leaps, or another build made one of several spans.
+        ConfigError: There is nothing in it, its clock leaps, or a payload is of a schema that this build does not know.
         SnapshotError: No run was opened there, or no state of that time is there to begin with.
     """
     runs = _runs(log, namespace, folder)
@@ -81,23 +84,7 @@ def open_spans(
             where=raw, fix="tapedeck days list shows what there is",
         )  # fmt: skip
     played = [run for run in (_clipped(run, stretch) for run in runs) if _any(run)]
-    others = [run for run in played if run.opening.build != build_hash()]
-    if len(played) > 1 and others:
-        build = others[-1].opening.build[:BUILD_CHARS] or "unnamed"
-        raise _refused(
-            f"a release lies within the stretch, and {others[-1].opening.run} was made by another build, {build}",
-            played,
-            f"spans of this build, {build_hash()[:BUILD_CHARS]}",
-        )  # fmt: skip
     return tuple(_begun(run) for run in played)
-
-
-def _refused(told: str, spans: Sequence[Recording], allowed: str) -> ConfigError:
-    return ConfigError(
-        told, kind="replay_spans", got=", ".join(run.opening.run for run in spans), allowed=allowed,
-        where=f"{spans[-1].topic(RAW_TOPIC)} from {min(spans[-1].begin.values(), default=0)}",
-        fix="replay from a moment after it: --from-time",
-    )  # fmt: skip
 
 
 def _any(run: Recording) -> bool:
@@ -171,10 +158,14 @@ def _begun(run: Recording) -> Recording:
 def _stretch(whole: Recording, partition: int, since_ns: int | None, until_ns: int | None) -> tuple[int, int]:
     """Offsets of the payloads received from ``since_ns`` on and before ``until_ns``; time never runs backwards here."""
     first, after = -1, 0
+    known: set[tuple[int, int]] = set()
     since, until = (0 if since_ns is None else since_ns), (NO_END if until_ns is None else until_ns)
     for record, head, _ in stretch(whole.log, whole.topic(RAW_TOPIC), partition, since, until, raw=True):
         if head is not None and head.schema == END.number:
             break
+        if head is not None and (head.schema, head.version) not in known:
+            check_schema(record, head)
+            known.add((head.schema, head.version))
         first = record.offset if first < 0 else first
         after = record.offset + 1
     return (0, 0) if first < 0 else (first, after)

@@ -21,9 +21,6 @@ PINS = {
         "The log no longer holds the beginning of the range, and no archive of it is joined.",
         "Restore it from the archive, or pin a later beginning.",
     ),
-    "pin_schema": (
-        "A record is of a schema or version that this build does not know.", "Use the build that wrote it, or a later."
-    ),
     "pin_torn": ("A pin's manifest is not what was written.", "Restore the file, or create the pin again."),
     "pin_format": (
         "A pin's manifest is of a format that this build does not know.", "Create the pin again, or use a later build.",

@@ -13,6 +13,7 @@ from itertools import takewhile
 
 from agents.topology import deployed
 from replay.header_peek import Peek, peek
+from replay.known import check_schema
 from replay.pins.chain import Chain, Marks
 from replay.pins.manifest import Data, Part, SchemaUsed, StateUsed
 from replay.pins.selection import CONTROL, RAW, Selection, known_topics, pinned_topics
@@ -223,21 +224,10 @@ def _count(reading: _Reading, chain: Chain, record: Record, head: Peek | None) -
     chain.add(record)
     reading.unnumbered |= record.header is None
     if head is not None and (head.schema, head.version) not in reading.schemas:
-        _check_schema(record, head)
+        check_schema(record, head)
         reading.schemas.add((head.schema, head.version))
     if chain.records % TELL_RECORDS == 0:
         reading.on_progress(TELL_RECORDS)
-
-
-def _check_schema(record: Record, head: Peek) -> None:
-    schema = BY_NUMBER.get(head.schema)
-    if schema is None or not 1 <= head.version <= schema.version:
-        raise ConfigError(
-            "a record is of a schema that this build does not know", kind="pin_schema",
-            got=f"{head.schema if schema is None else schema.name}/{head.version}",
-            allowed=f"{schema.name}/1 to {schema.version}" if schema else "numbers of schemas/catalog.py",
-            where=f"{record.topic}[{record.partition}]@{record.offset}", fix="use the build that wrote it, or a later",
-        )  # fmt: skip
 
 
 def _fingerprint(number: int, version: int) -> SchemaUsed:

@@ -90,7 +90,7 @@ def a_range_whose_beginning_retention_took(_: Desk) -> Any:
     return measure(log, WHOLE)
 
 
-@trigger("config.pin_schema")
+@trigger("config.unknown_schema")
 def a_record_of_a_build_to_come(_: Desk) -> Any:
     return measure(tape(5, version=9), WHOLE)
 
