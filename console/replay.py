@@ -105,6 +105,9 @@ def play(
     cold: Annotated[
         bool, typer.Option("--cold", help="Start without compiled kernels: what the first records then wait.")
     ] = False,
+    any_build: Annotated[
+        bool, typer.Option("--any-build", help="Hold this build against what another one recorded.")
+    ] = False,
     kill: Annotated[
         list[str] | None,
         typer.Option(metavar="TASK@N", show_default=False, help="SIGKILL a task after its Nth input; may be repeated."),
@@ -127,7 +130,7 @@ def play(
     wanted = Wanted(
         what=what, since=since, until=until, speed=speed_of(speed), source=source.value, split=split, kills=kill or (),
         on_kafka=log is LogKind.KAFKA, model=model, topology=topology, view=view, against=against, cold=cold,
-        simulated=venue is Venue.SIMULATED,
+        simulated=venue is Venue.SIMULATED, any_build=any_build,
         stress=stress_of(inject or (), at or (), burst),
     )  # fmt: skip
     raise typer.Exit(play_again(address(context), wanted, as_json=json))

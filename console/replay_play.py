@@ -21,6 +21,7 @@ from replay.against import compared_with
 from replay.candidate import candidate_of
 from replay.hops import HopLatencies
 from replay.kafka_replay import KafkaReplay
+from replay.known import check_builds, check_outputs
 from replay.recording import Recording
 from replay.replay_plan import ReplayPlan, Since
 from replay.replay_report import keep, reported
@@ -58,7 +59,13 @@ class Wanted:
     against: str = ""
     cold: bool = False
     simulated: bool = False
+    any_build: bool = False
     stress: Stress = field(default_factory=Stress)
+
+    @property
+    def asks(self) -> bool:
+        """Whether it asks what would have been."""
+        return self.simulated or any(file is not None for file in (self.model, self.topology, self.view))
 
 
 def play_again(bootstrap: str, wanted: Wanted, *, as_json: bool) -> int:
@@ -71,7 +78,12 @@ def play_again(bootstrap: str, wanted: Wanted, *, as_json: bool) -> int:
     _check_cold(wanted)
     log = open_recorded(bootstrap)
     asked = asked_for(log, wanted.what, wanted.since, wanted.until)
-    plans = _plans(wanted, asked.open(log))
+    spans = asked.open(log)
+    for span in spans:
+        check_outputs(span)
+    if not (wanted.any_build or wanted.asks):
+        check_builds(spans)
+    plans = _plans(wanted, spans)
     first = plans[0]
     against = None if not wanted.against else shape_of(log, wanted.against)
     about(run=first.run)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import shutil
+from collections import Counter
 from typing import Any
 
 import orjson
@@ -11,6 +12,7 @@ from console.play import DONE, UNSOUND
 from console.replay_play import tell
 from console.terminal import emit
 from replay.replay_report import REPORT, kept
+from replay.replay_spans import replay_of
 from schemas.errors import ConfigError
 from streams.home import runs_dir
 from streams.kafka import connect
@@ -59,7 +61,7 @@ def show_run(run: str, *, as_json: bool) -> int:
 
 
 def delete_run(bootstrap: str, run: str, *, as_json: bool) -> None:
-    """Remove a replay's topics and its folder.
+    """Remove a replay's topics and folders, of all its spans.
 
     Raises:
         ConfigError: There is no such replay.
@@ -68,11 +70,14 @@ def delete_run(bootstrap: str, run: str, *, as_json: bool) -> None:
     if run not in _runs(bootstrap):
         raise _unknown(run)
     log = connect(bootstrap)
-    names = log.names(f"{PREFIX}{run}.")
-    remove_topics(bootstrap, names)
+    names = log.names(PREFIX)
     log.close()
-    if kept(run) is not None or (runs_dir() / run).is_dir():
-        shutil.rmtree(runs_dir() / run, ignore_errors=True)
+    names = [name for span, prefix in namespaces(names).items() if replay_of(span) == run for name in names
+             if name.startswith(prefix)]  # fmt: skip
+    remove_topics(bootstrap, names)
+    for folder in runs_dir().glob(f"{run}*"):
+        if replay_of(folder.name) == run:
+            shutil.rmtree(folder, ignore_errors=True)
     emit(
         orjson.dumps({"deleted": run, "topics": len(names)}).decode()
         if as_json
@@ -81,13 +86,15 @@ def delete_run(bootstrap: str, run: str, *, as_json: bool) -> None:
 
 
 def _runs(bootstrap: str) -> dict[str, int]:
-    """Number of topics by run; 0 where only the report is left."""
+    """Number of topics by run, its spans' included; 0 where only the report is left."""
     log = connect(bootstrap)
     names = log.names(PREFIX)
     log.close()
-    found = {run: sum(name.startswith(prefix) for name in names) for run, prefix in namespaces(names).items()}
-    for path in sorted(runs_dir().glob(f"*/{REPORT}")):
-        found.setdefault(path.parent.name, 0)
+    found: Counter[str] = Counter()
+    for span, prefix in namespaces(names).items():
+        found[replay_of(span)] += sum(name.startswith(prefix) for name in names)
+    for path in runs_dir().glob(f"*/{REPORT}"):
+        found[replay_of(path.parent.name)] += 0
     return found
 
 

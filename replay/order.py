@@ -136,7 +136,7 @@ def _told(recording: Recording, task: TaskHops, names: Sequence[str]) -> set[Sid
         for _, header in recording.scan(name, partition, since):
             if header is not None and header.writer == task.name:
                 found.update(header.sides)
-    for _, value in snapshots(recording, task):
+    for value in snapshots(recording, task):
         with suppress(SnapshotError, BadFrame):
             values = load_values(value)
             found |= heard_by(values, names, task)

@@ -164,7 +164,7 @@ class Sides:
         if task.name in self.recording.ends:
             return self.recording.inputs_of(task)
         newest = None
-        for _, value in snapshots(self.recording, task):
+        for value in snapshots(self.recording, task):
             newest = value
         return None if newest is None else int(load_values(newest)["input"]["ordinal"])
 

@@ -138,11 +138,16 @@ def said_in(recording: Recording) -> tuple[Halt | Resume | LimitsChanged, ...]:
     return tuple(found)
 
 
-def snapshots(recording: Recording, task: TaskHops, start: int = 0) -> Iterator[tuple[int, bytes]]:
-    """Offset and bytes of each committed snapshot that a task took in this run and that is still there, in order."""
-    for record, header in recording.scan("state", task.state_partition, start):
+def snapshots(recording: Recording, task: TaskHops) -> Iterator[bytes]:
+    """Bytes of each committed snapshot that a task took in this run and that is still there, in order."""
+    return (record.value for record in snapshot_records(recording, task))
+
+
+def snapshot_records(recording: Recording, task: TaskHops) -> Iterator[Record]:
+    """The records of these snapshots."""
+    for record, header in recording.scan("state", task.state_partition):
         if header is not None and record.key == task.name.encode() and _of_run(recording, record.value):
-            yield record.offset, record.value
+            yield record
 
 
 def documents(log: Log, namespace: str, event: type[Any], known_by: int | None = None) -> list[Any]:

@@ -139,11 +139,24 @@ class ReplayPlan:
 
     def merges(self) -> dict[str, tuple[str, ...]]:
         """Of each task whose input several tasks write: whose record came next, as it was recorded."""
+        if not self.followed or self.recording.opening.partitions == 1:
+            return {}
         return {
-            task.name: merged_order(self.recording, self.renamed(PRIMARY[task.hops[0]]))
+            task.name: self._again(task) + merged_order(self.recording, self.renamed(PRIMARY[task.hops[0]]))
             for task in self.tasks
-            if self.followed and task.hops[0] == "risk" and self.recording.opening.partitions > 1
+            if task.hops[0] == "risk"
         }
+
+    def _again(self, task: TaskHops) -> tuple[str, ...]:
+        """Whose records come first because the states of those who write them stand before what the task has taken."""
+        states, primary = self.states(), PRIMARY[task.hops[0]]
+        taken = states[task.name].values["input"]["seqs"] if task.name in states else {}
+        return tuple(
+            writer
+            for writer, seq in sorted(taken.items())
+            if writer in states
+            for _ in range(seq - int(states[writer].values["outputs"][primary][0]))
+        )
 
     def task_plan(self, task: TaskHops, order: tuple[Side, ...] | None, **cut: object) -> TaskPlan:
         """What a task of this run is told."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any
+
+_SPAN = re.compile(r"-span[1-9][0-9]*$")
 
 
 def run_of(run: str, number: int) -> str:
@@ -14,6 +17,15 @@ def run_of(run: str, number: int) -> str:
     ('20261125t074501-ab12', '20261125t074501-ab12-span2')
     """
     return run if number == 0 else f"{run}-span{number + 1}"
+
+
+def replay_of(run: str) -> str:
+    """Run id of the replay that a span is of.
+
+    >>> replay_of("20261125t074501-ab12-span2"), replay_of("20261125t074501-ab12")
+    ('20261125t074501-ab12', '20261125t074501-ab12')
+    """
+    return _SPAN.sub("", run)
 
 
 def combined(reports: Sequence[dict[str, Any]]) -> dict[str, Any]:

@@ -9,26 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from agents.topology import PRIMARY, TaskHops
-from replay.recording import NO_END, RAW_TOPIC, Recording, snapshots, time_of
-from schemas.catalog import END, RAW
+from replay.known import check_schema
+from replay.recording import NO_END, RAW_TOPIC, Recording, header_of, snapshot_records, time_of
+from replay.tape_time import stretch
+from schemas.catalog import END
 from schemas.codec import decode_any
 from schemas.control import ReleaseCut, RunOpened
 from schemas.definition import Definition
 from schemas.errors import BadFrame, ConfigError, SnapshotError
 from schemas.topics import topic_name
-from streams.build import build_hash
-from streams.log import Log
+from streams.log import Log, Record
 from streams.snapshot import TaskState, from_bytes
 from streams.state_bytes import load_values
-
-DAY_NS = 86_400_000_000_000
-LEAP_NS = DAY_NS
-"""A receive time that leaps ahead of the one before by more than this is a clock's fault, not a pause of the market."""
-BUILD_CHARS = 12
 
 
 def open_recording(
@@ -53,7 +50,12 @@ def check_one(spans: Sequence[Recording], told: str) -> None:
         ConfigError: Several runs made it.
     """
     if len(spans) > 1:
-        raise _refused(told, spans, f"a stretch of {spans[-1].opening.run} alone")
+        raise ConfigError(
+            told, kind="replay_spans", got=", ".join(run.opening.run for run in spans),
+            allowed=f"a stretch of {spans[-1].opening.run} alone",
+            where=f"{spans[-1].topic(RAW_TOPIC)} from {min(spans[-1].begin.values(), default=0)}",
+            fix="replay from a moment after it: --from-time",
+        )  # fmt: skip
 
 
 def open_spans(
@@ -69,7 +71,7 @@ def open_spans(
         folder: Where the paths of the desk's own code begin.
 
     Raises:
-        ConfigError: There is nothing in it, its clock leaps, or another build made one of several spans.
+        ConfigError: There is nothing in it, its clock leaps, or a payload is of a schema that this build does not know.
         SnapshotError: No run was opened there, or no state of that time is there to begin with.
     """
     runs = _runs(log, namespace, folder)
@@ -82,23 +84,7 @@ def open_spans(
             where=raw, fix="tapedeck days list shows what there is",
         )  # fmt: skip
     played = [run for run in (_clipped(run, stretch) for run in runs) if _any(run)]
-    others = [run for run in played if run.opening.build != build_hash()]
-    if len(played) > 1 and others:
-        build = others[-1].opening.build[:BUILD_CHARS] or "unnamed"
-        raise _refused(
-            f"a release lies within the stretch, and {others[-1].opening.run} was made by another build, {build}",
-            played,
-            f"spans of this build, {build_hash()[:BUILD_CHARS]}",
-        )  # fmt: skip
     return tuple(_begun(run) for run in played)
-
-
-def _refused(told: str, spans: Sequence[Recording], allowed: str) -> ConfigError:
-    return ConfigError(
-        told, kind="replay_spans", got=", ".join(run.opening.run for run in spans), allowed=allowed,
-        where=f"{spans[-1].topic(RAW_TOPIC)} from {min(spans[-1].begin.values(), default=0)}",
-        fix="replay from a moment after it: --from-time",
-    )  # fmt: skip
 
 
 def _any(run: Recording) -> bool:
@@ -171,24 +157,16 @@ def _begun(run: Recording) -> Recording:
 
 def _stretch(whole: Recording, partition: int, since_ns: int | None, until_ns: int | None) -> tuple[int, int]:
     """Offsets of the payloads received from ``since_ns`` on and before ``until_ns``; time never runs backwards here."""
-    first, after, newest, seen = -1, 0, -(2**63), False
-    for record, header in whole.scan(RAW_TOPIC, partition):
-        if header is not None and header.schema == END.number:
+    first, after = -1, 0
+    known: set[tuple[int, int]] = set()
+    since, until = (0 if since_ns is None else since_ns), (NO_END if until_ns is None else until_ns)
+    for record, head, _ in stretch(whole.log, whole.topic(RAW_TOPIC), partition, since, until, raw=True):
+        if head is not None and head.schema == END.number:
             break
-        if record.header is None or (header is not None and header.schema == RAW.number):
-            time = time_of(record, header)
-            if seen and time > newest + LEAP_NS:
-                raise ConfigError(
-                    "the clock of the recording leaps", kind="clock_leaps",
-                    got=f"{(time - newest) / 1e9:.0f} s", allowed=f"{LEAP_NS / 1e9:.0f} s between two payloads",
-                    where=f"{record.topic}[{record.partition}]@{record.offset}",
-                    fix="replay the days on either side of it by themselves",
-                )  # fmt: skip
-            newest, seen = max(newest, time), True
-        if until_ns is not None and newest >= until_ns:
-            break
-        if first < 0 and (since_ns is None or newest >= since_ns):
-            first = record.offset
+        if head is not None and (head.schema, head.version) not in known:
+            check_schema(record, head)
+            known.add((head.schema, head.version))
+        first = record.offset if first < 0 else first
         after = record.offset + 1
     return (0, 0) if first < 0 else (first, after)
 
@@ -203,12 +181,14 @@ def _behind_the_first(whole: Recording, partition: int, begin: int) -> bool:
 def _states(whole: Recording, begin: Mapping[int, int]) -> dict[str, TaskState]:
     """Each task's newest state from which all that follows can be made again.
 
-    In the data's way: the first task's stands at or before the beginning, each later one's takes no input that the one
-    before has yet to make. Where a later one has none so old, its first: what comes before it is not made again.
+    In the data's way: the first task's stands at or before the beginning. Each later one's takes no input that the one
+    before has yet to make, or at least none of the stretch: what is made once more up to there it drops. Where a later
+    one has none so old, its first: what comes before it is not made again.
     """
     found: dict[str, TaskState] = {}
+    begun_ns = _begun_ns(whole, begin) if whole.mode == "live" else 0
     for task in whole.tasks:
-        source = _newest_within(whole, task, begin, found)
+        source = _newest_within(whole, task, begin, found, begun_ns)
         if source is None:
             if not whole.opening.starts and whole.log.bounds(whole.topic(RAW_TOPIC), 0)[0] == 0:
                 return {}  # all of the log is there: from its first record on
@@ -221,19 +201,27 @@ def _states(whole: Recording, begin: Mapping[int, int]) -> dict[str, TaskState]:
     return found
 
 
+def _begun_ns(whole: Recording, begin: Mapping[int, int]) -> int:
+    """Receive time of the first payload from the beginning on, ns; 0 where there is none."""
+    times = (time_of(*found) for p, at in begin.items() for found in islice(whole.scan(RAW_TOPIC, p, at), 1))
+    return min(times, default=0)
+
+
 def _newest_within(
-    whole: Recording, task: TaskHops, begin: Mapping[int, int], found: Mapping[str, TaskState]
+    whole: Recording, task: TaskHops, begin: Mapping[int, int], found: Mapping[str, TaskState], begun_ns: int
 ) -> TaskState | None:
-    first: bytes | None = None
-    best: bytes | None = None
-    for _, value in snapshots(whole, task):
-        first = first or value
-        if not _reached(task, load_values(value), begin, found):
+    first: Record | None = None
+    best: Record | None = None
+    for record in snapshot_records(whole, task):
+        first = first or record
+        header = header_of(record)
+        before = header is not None and 0 < header.time < begun_ns and task.hops[0] != "normalise"
+        if not before and not _reached(task, load_values(record.value), begin, found):
             break
-        best = value
+        best = record
     if best is None and task.hops[0] != "normalise":
         best = first
-    return None if best is None else from_bytes(best)
+    return None if best is None else from_bytes(best.value)
 
 
 def _reached(task: TaskHops, values: dict[str, Any], begin: Mapping[int, int], found: Mapping[str, TaskState]) -> bool:

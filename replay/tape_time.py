@@ -19,6 +19,10 @@ from streams.log import Log, Record
 NS_PER_MS = 1_000_000
 LOOK_RECORDS = 10_000
 """Records behind a leap in which a clock that was set right again is looked for."""
+NEAR_OFFSETS = 65_536
+"""A place is found by halving down to so many offsets; the rest is read."""
+SET_BACK_NS = 3_600_000_000_000
+"""A place in time is looked for from so much earlier on: of stamps out of order by less, none is passed over."""
 
 
 class Timed(NamedTuple):
@@ -50,24 +54,33 @@ def own_time(record: Record, head: Peek | None, *, raw: bool) -> int:
 
 
 def between(log: Log, topic: str, partition: int, since: int, until: int, *, raw: bool) -> Iterator[Timed]:
-    """Records from ``since`` on and before ``until``: one stretch of the partition.
+    """As ``stretch``, of a partition that still has where it begins.
 
     Raises:
         ConfigError: Its beginning is no longer there, or its clock leaps.
         BrokerError, SnapshotError: It cannot be read.
     """
     low, _ = log.bounds(topic, partition)
-    first = before = True
+    if low > 0 and (first := next(timed(log, topic, partition, low, raw=raw), None)) and first.time >= since:
+        raise ConfigError(
+            "the beginning of the range is no longer in the log", kind="pin_removed",
+            got=f"offsets below {low} are removed", allowed="a log, or an archive, that reaches further back",
+            where=f"{topic}[{partition}]",
+        )  # fmt: skip
+    return stretch(log, topic, partition, since, until, raw=raw)
+
+
+def stretch(log: Log, topic: str, partition: int, since: int, until: int, *, raw: bool) -> Iterator[Timed]:
+    """Records from ``since`` on and before ``until``: one stretch of the partition, as far as it is there.
+
+    Raises:
+        ConfigError: Its clock leaps.
+        BrokerError, SnapshotError: It cannot be read.
+    """
+    before = True
     newest = 0
-    tape = timed(log, topic, partition, low, raw=raw)
+    tape = timed(log, topic, partition, place_before(log, topic, partition, since, raw=raw), raw=raw)
     for entry in tape:
-        if first and low > 0 and entry.time >= since:
-            raise ConfigError(
-                "the beginning of the range is no longer in the log", kind="pin_removed",
-                got=f"offsets below {low} are removed", allowed="a log, or an archive, that reaches further back",
-                where=f"{topic}[{partition}]",
-            )  # fmt: skip
-        first = False
         if raw and newest and not before:
             _check_leap(entry, newest)
         if entry.time >= until:
@@ -78,6 +91,27 @@ def between(log: Log, topic: str, partition: int, since: int, until: int, *, raw
         if entry.time >= since:
             before = False
             yield entry
+
+
+def place_before(log: Log, topic: str, partition: int, time: int, *, raw: bool) -> int:
+    """An offset behind which all records of that time or later lie, and not many earlier ones.
+
+    Raises:
+        BrokerError, SnapshotError: It cannot be read.
+    """
+    low, high = log.bounds(topic, partition)
+    while high - low > NEAR_OFFSETS:
+        middle = (low + high) // 2
+        found = 0
+        for record in log.scan(topic, partition, middle, committed=True):
+            found = own_time(record, peek(record.header), raw=raw)
+            if found or record.offset >= high:
+                break
+        if not 0 < found < time - SET_BACK_NS:
+            high = middle
+        else:
+            low = middle
+    return low
 
 
 def _check_leap(entry: Timed, newest: int) -> None:

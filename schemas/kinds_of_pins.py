@@ -21,16 +21,15 @@ PINS = {
         "The log no longer holds the beginning of the range, and no archive of it is joined.",
         "Restore it from the archive, or pin a later beginning.",
     ),
-    "pin_schema": (
-        "A record is of a schema or version that this build does not know.", "Use the build that wrote it, or a later."
-    ),
     "pin_torn": ("A pin's manifest is not what was written.", "Restore the file, or create the pin again."),
-    "pin_format": ("A pin's manifest is of a format that this build does not know.", "Use a later build."),
+    "pin_format": (
+        "A pin's manifest is of a format that this build does not know.", "Create the pin again, or use a later build.",
+    ),
     "pin_unwritable": ("A pin's manifest cannot be written.", "Make room or mend the rights of the folder."),
     "pin_whole": ("A closer beginning or end was given for a pin.", "Replay the pin whole, or pin a closer range."),
     "pin_offsets": (
-        "A pin that begins in mid-history is replayed in a log that holds its records at other offsets.",
-        "Replay it where it was pinned, or from the archive; or pin from the first record on.",
+        "A pin of payloads without numbers, whose offset is their number, is replayed where they lie at other offsets.",
+        "Replay it where it was pinned, or from an archive of that log.",
     ),
     "calendar": ("There is no such calendar of sessions.", "Name one of those that the line gives."),
 }  # fmt: skip

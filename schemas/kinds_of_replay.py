@@ -16,6 +16,13 @@ REPLAY = {
         "A release lies within the stretch, so that it was made by several runs.",
         "Replay from a moment behind it: `--from-time`.",
     ),
+    "replay_build": (
+        "A replay asks whether it was so of what another build recorded.",
+        "Replay with the code that made it, or hold this build against the recording: `--any-build`.",
+    ),
+    "unknown_schema": (
+        "A record is of a schema or version that this build does not know.", "Use the build that wrote it, or a later."
+    ),
     "replay_deployment": (
         "The recorded states cannot begin tasks of that deployment.",
         "Replay in the recorded deployment, or from the recording's first record.",

@@ -86,6 +86,16 @@ class Batch:
         return self.stamps[index], self.origins[index], None if self.carried is None else self.carried[index]
 
 
+def last_time(items: Any) -> int:
+    """Log time of a batch's last item, ns: of a payload ``ts_recv``; 0 where it has none."""
+    if not len(items):
+        return 0
+    last = items[-1]
+    if isinstance(items, np.ndarray):
+        return int(last["ts_log"])
+    return last.ts_recv if isinstance(last, Payload) else int(getattr(last, "ts", 0))
+
+
 def frozen(rows: Any) -> Any:
     """A read-only view: kernels are compiled once, for arrays from bytes (read-only) and for any others."""
     rows = rows.view()

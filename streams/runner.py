@@ -16,7 +16,7 @@ from schemas.control import End
 from schemas.dead_letter import DeadLetter
 from schemas.header import HOP_NUMBER
 from streams.admission import schemas_of
-from streams.agent import Agent, Batch, DocumentOut, Out
+from streams.agent import Agent, Batch, DocumentOut, Out, last_time
 from streams.breaker import Breaker
 from streams.clock import monotonic_s, sleep_s, wall_ns
 from streams.dead_letters import Letters
@@ -142,7 +142,7 @@ class Task:
         self._outputs.prepare()
         self._failpoint("snapshot", self.inputs)
         data = to_bytes(self._task_state())
-        header = record_header(self.plan.name, self._snapshots, 0)
+        header = record_header(self.plan.name, self._snapshots, self._sides.heard_ns)
         self._failpoint("committing", self.inputs)
         self._outputs.commit(self.plan.topic(STATE), self.plan.state_partition, self.plan.name.encode(), data, header)
         self._dirty, self._committed_at = False, self._monotonic()
@@ -187,6 +187,7 @@ class Task:
         else:
             arrival.arrived_ns = wall_ns()
             self._queues[0] = self.vitals.newest = arrival
+            self._sides.heard_ns = max(self._sides.heard_ns, last_time(arrival.items))
             self._step_queues()
         return True
 
@@ -338,9 +339,7 @@ class Task:
         self._snapshots += 1
         values = {
             "task": self.plan.name,
-            "run": self.plan.run,
-            "owner": self.plan.owner,
-            "build": self.plan.build,
+            **{name: getattr(self.plan, name) for name in ("run", "owner", "build")},
             "left_to": self.left_to,
             "succession": None if self.succession is None else self.succession.document(),
             "stages": [s.name for s in self.stages],
@@ -351,6 +350,7 @@ class Task:
             "recovery": self.recovery.told(),
             "snapshots": self._snapshots,
             "waits": list(self._waits),
+            "time": self._sides.heard_ns,
             "end": None if self._end is None else self._end.ts,
             "finished": self._finished,
             "done": self._end is not None and self._finished == len(self.stages),
@@ -390,7 +390,7 @@ class Task:
         self._sides.restore(values["sides"])
         self._outputs.restore(values["outputs"])
         self._breaker.restore(values.get("breaker"))
-        self._snapshots = values["snapshots"]
+        self._snapshots, self._sides.heard_ns = values["snapshots"], values.get("time", 0)
         self._waits = tuple(values["waits"])
         self._end = None if values["end"] is None else End(run=self.plan.run, ts=values["end"], inputs=0)
         self._finished = values["finished"]

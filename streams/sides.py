@@ -27,7 +27,7 @@ from schemas.control import End
 from schemas.errors import SnapshotError
 from schemas.header import Side
 from streams.admission import schemas_of
-from streams.agent import Agent
+from streams.agent import Agent, last_time
 from streams.clock import monotonic_s
 from streams.inputs import ITEMS_MAX, RECORDS_MAX, BadRecord, Input
 from streams.log import Log, Reader, Record
@@ -64,7 +64,7 @@ def _stands_for(newer: Side, older: Side) -> bool:
 
 
 class Sides:
-    """All side inputs of a task, by table name."""
+    """All side inputs of a task, by table name. ``heard_ns`` is the newest log time that its task has heard of."""
 
     def __init__(self, log: Log, plan: TaskPlan, stages: Sequence[Agent]) -> None:
         self._plan = plan
@@ -89,6 +89,7 @@ class Sides:
         self._cause_max = -1
         self._begun = 0
         self.clock_ns = 0
+        self.heard_ns = 0
         self.clock_stopped = False
 
     @property
@@ -308,6 +309,7 @@ class Sides:
         if name == "clock":
             self.clock_stopped = False
             self.clock_ns = max(self.clock_ns, *(item.ts for item in items if isinstance(item, Clock)))
+        self.heard_ns = max(self.heard_ns, last_time(items))
         for stage, state in zip(stages, states, strict=True):
             if name in stage.sides:
                 stage.offer(state, name, items, ended=ended)

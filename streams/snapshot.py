@@ -97,7 +97,7 @@ def check_build(values: dict[str, Any], build: str, task: str) -> None:
 
 
 def record_header(writer: str, seq: int, time_ns: int) -> bytes:
-    """Packed header of a snapshot record."""
+    """Packed header of a snapshot record: ``time_ns`` is the log time of the newest that its task has heard."""
     return pack(Header(schema=SNAPSHOT.number, version=SNAPSHOT.version, seq=seq, time=time_ns, writer=writer))
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-import numpy as np
-
-from streams.agent import Batch, Payload
+from streams.agent import last_time
 from streams.clock import wall_ns
 from streams.metrics import Counted, Reading
 from streams.runner import Task
@@ -54,7 +52,7 @@ class TaskReadings:
             yield Reading("tapedeck_input_lag_records", max(0, end - offset))
         yield Reading("tapedeck_reader_errors_total", getattr(reader, "errors", 0))
         newest = self._task.vitals.newest
-        log_time_ns = 0 if newest is None else _log_time_ns(newest)
+        log_time_ns = 0 if newest is None else last_time(newest.items)
         if log_time_ns:
             yield Reading("tapedeck_log_time_behind_seconds", (wall_ns() - log_time_ns) / NANOS)
 
@@ -83,14 +81,3 @@ def of_producer(sender: Any) -> Iterator[Reading]:
     """Of a writer or an appender; one in memory has neither queue nor errors."""
     yield Reading("tapedeck_producer_queue_records", getattr(sender, "queued", 0))
     yield Reading("tapedeck_producer_errors_total", getattr(sender, "errors", 0))
-
-
-def _log_time_ns(batch: Batch) -> int:
-    """Log time of a batch's last item; 0 where it has none."""
-    items = batch.items
-    if not len(items):
-        return 0
-    last = items[-1]
-    if isinstance(items, np.ndarray):
-        return int(last["ts_log"])
-    return last.ts_recv if isinstance(last, Payload) else int(getattr(last, "ts", 0))

@@ -1,7 +1,7 @@
 """Takes the committed log into the archive: once, up to a day's cut, or again and again behind a live log.
 
 A day ends, in each partition, before the first record whose log time is at or after midnight UTC: the header's time
-(for raw: ``ts_recv``), or Kafka's timestamp where there is none. Of ``state``, each task's newest snapshot at each cut.
+(for raw: ``ts_recv``), or Kafka's timestamp where there is none. Of ``state``: ``replay/archive/day_cuts.py``.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ from pathlib import Path
 
 from replay.archive.chain import Chain
 from replay.archive.columns import Columns, log_time
+from replay.archive.day_cuts import DayCuts
+from replay.archive.reading import loaded
 from replay.archive.record_hash import hash_records
 from replay.archive.topics import archived_topics, is_compacted
 from replay.archive.writer import ArchiveWriter
@@ -20,7 +22,6 @@ from streams.clock import monotonic_s, sleep_s
 from streams.failpoints import Failpoint, nothing
 from streams.log import Log, Place, Record
 
-DAY_NS = 86_400_000_000_000
 SEGMENT_BYTES_MAX = 16 * 1024 * 1024
 """Keys, values and headers of a segment, before compression; one record may go beyond."""
 SEGMENT_RECORDS_MAX = 65_536
@@ -43,15 +44,6 @@ class Pass:
     segments: int = 0
     records: dict[str, int] = field(default_factory=dict)
     bytes: int = 0
-
-
-@dataclass(slots=True)
-class _Held:
-    """Snapshots of the day that has not ended, by key, and how far the topic has been read."""
-
-    next: int
-    day: int = 0
-    newest: dict[bytes | None, Record] = field(default_factory=dict)
 
 
 class Archiver:
@@ -77,7 +69,7 @@ class Archiver:
         self._stopping = stopping
         self._progress = progress
         self._writer = ArchiveWriter(archive, namespace, failpoint=failpoint)
-        self._states: dict[Place, _Held] = {}
+        self._cuts: dict[Place, DayCuts] = {}
         self._pass = Pass()
 
     def write(self, until_ns: int | None = None) -> Pass:
@@ -159,29 +151,22 @@ class Archiver:
     def _snapshots(self, place: Place, until_ns: int | None, *, cut: bool) -> None:
         chain = self._writer.chain(place)
         low, high = self._log.bounds(*place)
-        held = self._states.setdefault(place, _Held(chain.end))
         if high < chain.end:
             raise _other_log(chain, f"{high} offsets")
-        if max(held.next, low) < high:
-            for record in self._log.scan(*place, max(held.next, low), committed=True):
-                time = log_time(record)
-                if (until_ns is not None and time >= until_ns) or self._stopping():
+        if place not in self._cuts:
+            newest = loaded(chain.segments[-1]) if chain.segments else Columns()
+            self._cuts[place] = DayCuts(chain.end, newest.part(*place, 0, len(newest)))
+        cuts = self._cuts[place]
+        if max(cuts.next, low) < high:
+            for record in self._log.scan(*place, max(cuts.next, low), committed=True):
+                if (until_ns is not None and log_time(record) >= until_ns) or self._stopping():
                     break
-                if time // DAY_NS > held.day:
-                    self._commit_held(place, held)
-                    held.day = time // DAY_NS
-                held.newest[record.key] = record
-                held.next = record.offset + 1
-        if cut:
-            self._commit_held(place, held)
-
-    def _commit_held(self, place: Place, held: _Held) -> None:
-        if held.newest:
+                cuts.take(record)
+        if (cut or cuts.due) and (held := cuts.drain()):
             columns = Columns()
-            for record in sorted(held.newest.values(), key=lambda record: record.offset):
+            for record in held:
                 columns.add(record, log_time(record))
-            self._commit(place, columns, self._writer.chain(place).end, held.next)
-            held.newest = {}
+            self._commit(place, columns, chain.end, cuts.next)
 
     def _commit(self, place: Place, columns: Columns, begin: int, end: int) -> int:
         segment = self._writer.commit(place, columns, begin, end)

@@ -7,9 +7,9 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from replay.archive.archiver import DAY_NS
 from replay.archive.chain import HEADS, LOCKS, TOPIC, Chain, Problem, Segment, chain_of, heads_of, places_in
 from replay.archive.columns import log_time
+from replay.archive.day_cuts import DAY_NS
 from replay.archive.durable import NEW
 from replay.archive.manifest import Head
 from replay.archive.reading import loaded

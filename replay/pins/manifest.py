@@ -16,8 +16,8 @@ from msgspec import Meta
 from replay.pins.selection import Selection
 from schemas.errors import ConfigError
 
-FORMAT = 1
-"""Version of manifests."""
+FORMAT = 2
+"""Version of manifests. 1 began with the newest states before the range, whichever compaction had left."""
 Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 
@@ -50,7 +50,7 @@ class Data(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 
     Attributes:
         topics: The range, of each partition that holds any of it.
-        lead: Of raw: what lies between the states at the beginning and the range.
+        lead: What lies between the states at the beginning and the range: a replay begins with it.
         known: Of definitions and facts: what was known at the cutoff.
         schemas: Of all of these.
         states: At the beginning; none: everything begins empty.

@@ -9,15 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from hashlib import sha256
+from itertools import takewhile
 
 from agents.topology import deployed
 from replay.header_peek import Peek, peek
+from replay.known import check_schema
 from replay.pins.chain import Chain, Marks
 from replay.pins.manifest import Data, Part, SchemaUsed, StateUsed
 from replay.pins.selection import CONTROL, RAW, Selection, known_topics, pinned_topics
-from replay.pins.starting import Start, lead, starts_at
+from replay.pins.starting import Start, lead, midnight_before, starts_at
 from replay.recording import Recording, documents
-from replay.tape_time import Timed, between
+from replay.tape_time import Timed, between, place_before, timed
 from schemas.catalog import BY_NUMBER, PIN_TAG
 from schemas.control import RunOpened
 from schemas.errors import ConfigError
@@ -43,6 +45,7 @@ class Measured:
         starts: The states at the beginning, by task.
         openings: Runs that made it, as far as they were open by its end, in order.
         span: Times of the first and the last record of raw, ns.
+        unnumbered: Whether any payload of a stock producer is among them.
     """
 
     data: Data
@@ -52,6 +55,7 @@ class Measured:
     starts: dict[str, Start]
     openings: list[RunOpened]
     span: tuple[int, int]
+    unnumbered: bool
 
 
 @dataclass(slots=True)
@@ -67,6 +71,7 @@ class _Reading:
     first: dict[int, Record] = field(default_factory=dict)
     begun: list[int] = field(default_factory=list)
     newest: int = 0
+    unnumbered: bool = False
 
     def full(self, name: str) -> str:
         return self.selection.namespace + name
@@ -107,24 +112,24 @@ def measure(
             fix="tapedeck days list shows what there is",
         )  # fmt: skip
     openings = documents(log, selection.namespace, RunOpened, selection.end - 1)
-    starts, leads, led = _beginning(reading, openings, begin)
+    starts, leads, led = _beginning(reading, topics, openings, begin)
     known = [
         part for name in known_topics(names, selection.namespace) if (part := _known(reading, name)).records
     ]  # fmt: skip
     data = Data(
-        topics=tuple(sorted(parts, key=lambda part: (part.topic, part.partition))), lead=tuple(leads),
+        topics=tuple(sorted(parts, key=_place)), lead=tuple(sorted(leads, key=_place)),
         known=tuple(known), schemas=tuple(_fingerprint(*pair) for pair in sorted(reading.schemas)),
         states=tuple(StateUsed(task=s.task, hash=sha256(s.value).hexdigest()) for s in starts.values()),
     )  # fmt: skip
     return Measured(data, reading.offsets, led, reading.marks, starts, openings,
-                    (min(reading.begun, default=0), reading.newest))  # fmt: skip
+                    (min(reading.begun, default=0), reading.newest), reading.unnumbered)  # fmt: skip
 
 
 def _range(reading: _Reading, name: str, partition: int) -> Part:
     selection, topic = reading.selection, reading.full(name)
     raw = name.startswith(RAW)
     if name == CONTROL:  # what people say is few, and bears the times of several clocks: each goes by its own
-        entries = _said(reading.log, topic, selection)
+        entries = _said(reading.log, topic, selection.since, selection.end)
     else:
         entries = between(reading.log, topic, partition, selection.since, selection.end, raw=raw)
     chain, first, last = Chain(), -1, -1
@@ -145,11 +150,11 @@ def _range(reading: _Reading, name: str, partition: int) -> Part:
     return Part(topic=name, partition=partition, records=chain.records, hash=chain.digest)
 
 
-def _said(log: Log, topic: str, selection: Selection) -> Iterator[Timed]:
-    """What people said in the range, without tags: that a pin gets a name does not change it."""
+def _said(log: Log, topic: str, since: int, until: int) -> Iterator[Timed]:
+    """What people said between two times, without tags: that a pin gets a name does not change it."""
     for record in log.scan(topic, 0, 0, committed=True):
         head = peek(record.header)
-        if head is not None and head.schema != PIN_TAG.number and selection.since <= head.time < selection.end:
+        if head is not None and head.schema != PIN_TAG.number and since <= head.time < until:
             yield Timed(record, head, head.time)
 
 
@@ -164,9 +169,9 @@ def _known(reading: _Reading, name: str) -> Part:
 
 
 def _beginning(
-    reading: _Reading, openings: list[RunOpened], begin: Begin
+    reading: _Reading, topics: list[str], openings: list[RunOpened], begin: Begin
 ) -> tuple[dict[str, Start], list[Part], dict[int, int]]:  # fmt: skip
-    """States at the beginning, and what of raw lies between them and the range."""
+    """States at the beginning, what lies between them and the range, and where of raw that begins."""
     raw = sorted({record.topic for record in reading.first.values()})
     if not openings or raw != [reading.full(RAW + openings[-1].source)]:
         return {}, [], {p: record.offset for p, record in reading.first.items()}
@@ -188,27 +193,41 @@ def _beginning(
         if chain.records:
             name = first.topic.removeprefix(reading.selection.namespace)
             parts.append(Part(topic=name, partition=partition, records=chain.records, hash=chain.digest))
+    parts += _leading(reading, topics, midnight_before(reading.first) if starts else 0)
     return starts, parts, led
+
+
+def _leading(reading: _Reading, topics: list[str], since: int) -> list[Part]:
+    """What came beside raw from a time on and before the range: a replay from the states plays with it."""
+    parts = []
+    log, until = reading.log, reading.selection.since
+    for name in topics:
+        for partition in range(0 if name.startswith(RAW) else log.partitions(reading.full(name))):
+            topic, chain = reading.full(name), Chain()
+            entries = (
+                _said(log, topic, since, until) if name == CONTROL else
+                timed(log, topic, partition, place_before(log, topic, partition, since, raw=False))
+            )  # fmt: skip
+            for record, head, time in takewhile(lambda entry: entry.time < until, entries):
+                if time >= since:
+                    _count(reading, chain, record, head)
+            if chain.records:
+                parts.append(Part(topic=name, partition=partition, records=chain.records, hash=chain.digest))
+    return parts
+
+
+def _place(part: Part) -> Place:
+    return part.topic, part.partition
 
 
 def _count(reading: _Reading, chain: Chain, record: Record, head: Peek | None) -> None:
     chain.add(record)
+    reading.unnumbered |= record.header is None
     if head is not None and (head.schema, head.version) not in reading.schemas:
-        _check_schema(record, head)
+        check_schema(record, head)
         reading.schemas.add((head.schema, head.version))
     if chain.records % TELL_RECORDS == 0:
         reading.on_progress(TELL_RECORDS)
-
-
-def _check_schema(record: Record, head: Peek) -> None:
-    schema = BY_NUMBER.get(head.schema)
-    if schema is None or not 1 <= head.version <= schema.version:
-        raise ConfigError(
-            "a record is of a schema that this build does not know", kind="pin_schema",
-            got=f"{head.schema if schema is None else schema.name}/{head.version}",
-            allowed=f"{schema.name}/1 to {schema.version}" if schema else "numbers of schemas/catalog.py",
-            where=f"{record.topic}[{record.partition}]@{record.offset}", fix="use the build that wrote it, or a later",
-        )  # fmt: skip
 
 
 def _fingerprint(number: int, version: int) -> SchemaUsed:

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+from agents.topology import TaskHops
 from replay.pins.manifest import Manifest
-from replay.pins.measuring import OnProgress
+from replay.pins.measuring import Measured, OnProgress
 from replay.pins.store import load, state_bytes
 from replay.pins.verifying import verify
 from replay.recording import RAW_TOPIC, Recording, documents
+from replay.tape_time import place_before
 from schemas.control import RunOpened
 from schemas.definition import Definition
 from schemas.errors import ConfigError, SnapshotError
-from schemas.topics import topic_name
-from streams.log import Log, Place
+from schemas.topics import is_spread, topic_name
+from streams.log import Log
 from streams.snapshot import TaskState, from_bytes
 
 
@@ -25,7 +28,8 @@ def open_pin(
 
     Raises:
         StateDiverged: The log does not hold what was pinned.
-        ConfigError: It holds nothing that can be played, a release lies within it, or its states are of other offsets.
+        ConfigError: It holds nothing that can be played, a release lies within it, or its payloads have no numbers and
+            lie at other offsets.
         SnapshotError: No run was opened by its end.
     """
     measured = verify(log, manifest, on_progress).check()
@@ -44,24 +48,53 @@ def open_pin(
     partitions = range(log.partitions(selection.namespace + raw))
     begin = {p: measured.lead[p] if p in ranges else 0 for p in partitions}
     states = {task: from_bytes(start.value) for task, start in measured.starts.items()}
-    if states and _offsets_of(manifest) != measured.offsets:
-        raise ConfigError(
-            "the pin begins with states, and their places are those of another log", kind="pin_offsets",
-            got="the same records at other offsets", allowed="the log that it was pinned in, or an archive of it",
-            where=f"pin {manifest.id[:12]}",
-        )  # fmt: skip
+    _check_numbered(manifest, measured, raw, states)
     recording = Recording(
         log, selection.namespace, opening, tuple(documents(log, selection.namespace, Definition, selection.known_by)),
-        begin, {p: ranges[p][1] if p in ranges else 0 for p in partitions}, states, folder, pin=manifest.id,
+        begin, {p: ranges[p][1] if p in ranges else 0 for p in partitions}, {}, folder, pin=manifest.id,
         known_by=selection.known_by,
     )  # fmt: skip
+    tasks = {task.name: task for task in recording.tasks}
+    recording = replace(recording, states={name: _placed(recording, tasks[name], s) for name, s in states.items()})
     _check_spans(measured.openings, states, begin, recording)
     return recording
 
 
-def _offsets_of(manifest: Manifest) -> dict[Place, tuple[int, int]]:
-    told = manifest.context["offsets"]
-    return {(topic, int(p)): (at[0], at[1]) for topic, places in told.items() for p, at in places.items()}
+def _placed(recording: Recording, task: TaskHops, state: TaskState) -> TaskState:
+    """A state whose places are those of this log: where what it has yet to hear, and to make, begins.
+
+    Places are found by log time and lie a little early; numbers tell what was heard and made before. The state may have
+    been taken in another log, of which this one is a copy with other offsets.
+    """
+    log, time = recording.log, int(state.values.get("time", 0))
+
+    def place(name: str) -> int:
+        topic, partition = recording.topic(name), task.partition if is_spread(name) else 0
+        return place_before(log, topic, partition, time, raw=False) if partition < log.partitions(topic) else 0
+
+    values = {
+        **state.values,
+        "sides": {name: {**at, "offset": place(name)} for name, at in state.values["sides"].items()},
+        "outputs": {name: [seq, place(name)] for name, (seq, _) in state.values["outputs"].items()},
+    }
+    return TaskState(values, state.agents, state.queues)
+
+
+def _check_numbered(manifest: Manifest, measured: Measured, raw: str, states: Mapping[str, TaskState]) -> None:
+    """Refuse payloads whose offset is their number where they lie at other offsets.
+
+    Raises:
+        ConfigError: They do.
+    """
+    told = manifest.context["offsets"].get(raw, {})
+    moved = any(told.get(str(p)) != list(at) for (topic, p), at in measured.offsets.items() if topic == raw)
+    taken = {int(s.values["input"]["offset"]) for s in states.values() if s.values["stages"][0] == "normalise"}
+    if measured.unnumbered and (moved or not taken <= set(measured.lead.values())):
+        raise ConfigError(
+            "the offset of payloads without a number is their number, and here they lie at others", kind="pin_offsets",
+            got="the same records at other offsets", allowed="the log that it was pinned in, or an archive of it",
+            where=f"pin {manifest.id[:12]}",
+        )  # fmt: skip
 
 
 def _check_spans(

@@ -1,7 +1,9 @@
-"""The states that a pin begins with: each task's newest committed snapshot at or before the beginning.
+"""The states that a pin begins with: each task's newest committed snapshot before the UTC day in which it begins.
 
-Judged by numbers, not by offsets: of the first task, by the ``seq`` of each publisher that it has taken; of each later
-one, by what the task before it had made. So another log that holds the same records gives the same states.
+Those are what an archive keeps, and compaction need not have spared any other: so the log, an archive of it and the two
+joined give the same states, and the same id. Where a release came between midnight and the beginning, they are the
+states with which its tasks took over. What follows on them up to the range is the pin's lead-in. Nothing is judged by
+offsets, so another log that holds the same records gives the same.
 """
 
 from __future__ import annotations
@@ -10,18 +12,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from agents.topology import PRIMARY, SINGLE, TaskHops
+from agents.topology import SINGLE, TaskHops
+from replay.archive.columns import log_time
+from replay.archive.day_cuts import NUMBER_FIRST
 from replay.header_peek import Peek, peek
-from replay.recording import Recording, header_of
+from replay.recording import DAY_NS, Recording, header_of, snapshot_records
+from replay.tape_time import own_time
 from schemas.errors import SnapshotError
 from streams.log import Record
 from streams.state_bytes import load_values
 
 WINDOW_RECORDS = 4_096
 """First look back for where a state stands, in offsets; four times as far each time that it lies further back."""
-
-NUMBER_FIRST = 1
-"""Of a task's first snapshot."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,8 +40,14 @@ class Start:
         return load_values(self.value)
 
 
+def midnight_before(first: Mapping[int, Record]) -> int:
+    """Begin of the UTC day in which the first of those payloads was received, ns."""
+    begun = min(own_time(record, peek(record.header), raw=True) for record in first.values())
+    return begun - begun % DAY_NS
+
+
 def starts_at(whole: Recording, first: Mapping[int, Record]) -> dict[str, Start]:
-    """The states to begin with, by task, in the data's way; none: nothing lies before, or nothing was committed yet.
+    """The states to begin with, by task, in the data's way; none: it begins with nothing, at the first record.
 
     Args:
         whole: The run.
@@ -48,16 +56,16 @@ def starts_at(whole: Recording, first: Mapping[int, Record]) -> dict[str, Start]
     Raises:
         SnapshotError: Compaction has removed what stood there, and no archive of it is joined.
     """
-    if not any(_something_before(whole, record) for record in first.values()):
+    cut = midnight_before(first)
+    if not whole.opening.starts and not any(_something_before(whole, record, cut) for record in first.values()):
         return {}
     found: dict[str, Start] = {}
     for task in whole.tasks:
         if task.partition not in first and SINGLE.isdisjoint(task.hops):
             continue  # nothing of its partition is played
-        start = _newest(whole, task, first, found)
+        start = _at(whole, task, cut)
         if start is None:
-            removed = any(whole.log.bounds(r.topic, r.partition)[0] > 0 for r in first.values())
-            if removed:
+            if whole.opening.starts or any(whole.log.bounds(r.topic, r.partition)[0] > 0 for r in first.values()):
                 raise _no_start(whole, task, "none")
             return {}
         found[task.name] = start
@@ -95,53 +103,39 @@ def _taken(record: Record, head: Peek | None, by: Mapping[str, Any]) -> bool:
     return head.seq < int(by["seqs"].get(head.writer, 0))
 
 
-def _something_before(whole: Recording, first: Record) -> bool:
+def _something_before(whole: Recording, first: Record, cut: int) -> bool:
+    """Whether anything of raw lies before a midnight, as far as is known."""
     low, _ = whole.log.bounds(first.topic, first.partition)
     there = next(whole.log.scan(first.topic, first.partition, low, committed=True), first)
-    return low > 0 or there.offset < first.offset
+    return low > 0 or own_time(there, peek(there.header), raw=True) < cut
 
 
-def _newest(
-    whole: Recording, task: TaskHops, first: Mapping[int, Record], found: Mapping[str, Start]
-) -> Start | None:  # fmt: skip
-    """The newest at or before the beginning; of a later task that has none so old, its first.
+def _at(whole: Recording, task: TaskHops, cut: int) -> Start | None:
+    """The newest before a midnight, or that with which a task took over from another run since; None: there was none.
 
     Raises:
         SnapshotError: It has been removed: those that are left begin with a later number.
     """
-    best: Start | None = None
-    for record, header in whole.scan("state", task.state_partition):
-        if header is None or record.key != task.name.encode():
+    best: Record | None = None
+    for record in snapshot_records(whole, task):
+        if log_time(record) < cut:
+            best = record
             continue
-        this = Start(task.name, header.seq, record.value)
-        if _reached(task, this.values, first, found):
-            best = this
-            continue
-        if best is None and header.seq > NUMBER_FIRST:
-            raise _no_start(whole, task, f"snapshots from number {header.seq} on")
-        return this if best is None and task.hops[0] != "normalise" else best
-    return best
+        head = header_of(record)
+        if best is None and not whole.opening.starts and head is not None and head.seq > NUMBER_FIRST:
+            raise _no_start(whole, task, f"snapshots from number {head.seq} on")
+        best = record if best is None and whole.opening.starts else best
+        break
+    head = None if best is None else header_of(best)
+    if best is None or head is None:
+        return None
+    load_values(best.value)  # torn: said here, not when it is played
+    return Start(task.name, head.seq, best.value)
 
 
 def _no_start(whole: Recording, task: TaskHops, got: str) -> SnapshotError:
     return SnapshotError(
         "no state is there to begin with", kind="no_start", where=f"{whole.topic('state')} of {task.name}", got=got,
-        allowed="one at or before the beginning", fix="begin at a later time, or restore the state from the archive",
+        allowed="one before the UTC day in which it begins",
+        fix="restore the state from the archive, or begin on a later day",
     )  # fmt: skip
-
-
-def _reached(
-    task: TaskHops, values: Mapping[str, Any], first: Mapping[int, Record], found: Mapping[str, Start]
-) -> bool:  # fmt: skip
-    """Whether a state stands at or before the beginning."""
-    taken = values["input"]["seqs"]
-    if task.hops[0] == "normalise":
-        record = first[task.partition]
-        header = header_of(record)
-        if header is None:
-            return int(values["input"]["offset"]) <= record.offset
-        return int(taken.get(header.writer, 0)) <= header.seq
-    primary = PRIMARY[task.hops[0]]
-    return all(
-        int(seq) <= int(found[writer].values["outputs"][primary][0]) for writer, seq in taken.items() if writer in found
-    )

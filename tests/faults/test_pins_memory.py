@@ -19,6 +19,7 @@ from replay.parity import compare
 from replay.pins.manifest import Manifest, hash_of
 from replay.pins.measuring import measure
 from replay.pins.pinning import event_of, find, pin
+from replay.pins.playing import open_pin
 from replay.pins.selection import Selection, select
 from replay.pins.store import load, path_of
 from replay.pins.tags import give, tags_in
@@ -34,8 +35,9 @@ from streams.log import Record, TopicSpec
 from streams.memory import MemoryLog
 from streams.people import append
 from tests.archive_world import archived
-from tests.replay_desk import START_NS, plan_of, recorded
+from tests.replay_desk import MIDNIGHT_NS, START_NS, plan_of, recorded, recorded_over_days
 
+DAY = 86_400 * 10**9
 NOW = START_NS + 10**15
 MIDDLE = START_NS + 180_000_000
 END = START_NS + 3_600 * 10**9
@@ -52,10 +54,19 @@ def selection(since: int = START_NS - 10**9, until: int = END, **more: object) -
     return replace(Selection(since, until, until), **more)  # type: ignore[arg-type]
 
 
-def copied(log: MemoryLog, change: Callable[[Record], bytes | None] = lambda record: record.value) -> MemoryLog:
-    """The committed records in another log, at other offsets and under no markers; None leaves one out."""
+def copied(
+    log: MemoryLog, change: Callable[[Record], bytes | None] = lambda record: record.value, *, shift: int = 0
+) -> MemoryLog:
+    """The committed records in another log, at other offsets and under no markers; None leaves one out.
+
+    ``shift``: offsets by which all lie further.
+    """
     copy = MemoryLog()
     copy.create([TopicSpec(name, log.partitions(name)) for name in log.names()])
+    for name in log.names():
+        for partition in range(log.partitions(name)):
+            for _ in range(shift):
+                copy._tape(name, partition).append(None, 0)
     appender = copy.appender()
     for name in log.names():
         for partition in range(log.partitions(name)):
@@ -96,22 +107,26 @@ def test_a_pin_of_mid_history_is_replayed_from_its_own_states_to_the_byte(seed: 
         assert parity.compared["ticks.<source>"] > 0
 
 
-@pytest.mark.parametrize("since", [START_NS - 10**9, MIDDLE])
-def test_another_log_with_other_offsets_gives_the_same_id_and_the_same_replay(since: int) -> None:
-    log = recorded(1, kinds=("crash", "halt", "duplicate"))
-    other = copied(log)
+@pytest.mark.parametrize("shift", [0, 7])
+@pytest.mark.parametrize("since", [MIDNIGHT_NS - DAY, MIDNIGHT_NS, MIDNIGHT_NS + 50_000_000])
+def test_another_log_with_other_offsets_gives_the_same_id_and_the_same_replay(since: int, shift: int) -> None:
+    log = recorded_over_days(2)
+    other = copied(log, shift=shift)
     assert other.bounds("ticks.simulator", 0) != log.bounds("ticks.simulator", 0)
-    made = pin(log, selection(since), ts=NOW)
-    assert measure(other, selection(since)).data.id == made.id
+    wanted = selection(since, MIDNIGHT_NS + DAY)
+    made = pin(log, wanted, ts=NOW)
+    assert bool(made.data.states) is (since >= MIDNIGHT_NS)
     assert verify(other, made).identical
+    there = pin(other, wanted, ts=NOW)
+    assert there.id == made.id, "whoever pins it, in either log"
     give(other, event_of(made, "there", ts=NOW, **SAID), moves=False)
-    if made.data.states:
-        with pytest.raises(ConfigError, match="of another log"):
-            asked_for(other, "there").open(other)
-        return
-    replay = MemoryReplay(plan_of(asked_for(other, "there").open(other)[0]), cut=Cut(3))
-    replay.run()
-    assert compare(replay.plan, replay.log).identical
+    for source in (log, other):
+        replay = MemoryReplay(plan_of(open_pin(source, made)), cut=Cut(3))
+        replay.run()
+        parity = compare(replay.plan, replay.log)
+        assert parity.differing == []
+        assert parity.compared["orders.intent"] > 0
+    assert asked_for(other, "there").open(other)[0].pin == made.id
 
 
 @pytest.mark.parametrize("topic", ["raw.simulator", "ticks.simulator", "orders.intent", "clock", "definitions"])
@@ -128,13 +143,14 @@ def test_one_changed_byte_is_another_id_and_verify_says_where(topic: str) -> Non
 
 
 def test_a_changed_state_is_refused_though_the_pin_kept_the_right_one() -> None:
-    log = recorded(1, kinds=("crash",))
-    made = pin(log, selection(MIDDLE), ts=NOW)
+    log = recorded_over_days(1)
+    wanted = selection(MIDNIGHT_NS, MIDNIGHT_NS + DAY)
+    made = pin(log, wanted, ts=NOW)
     used = {state.hash for state in made.data.states}
     at = next(r for r in log.scan("state", 0, 0, committed=True) if sha256(r.value).hexdigest() in used)
     other = copied(log, lambda r: r.value[:-1] + bytes([r.value[-1] ^ 1]) if r == at else r.value)
     with pytest.raises(SnapshotError, match="torn"):
-        measure(other, selection(MIDDLE))
+        measure(other, wanted)
     difference = verify(other, made).difference
     assert difference is not None
     assert "torn" in str(difference)
@@ -232,14 +248,15 @@ def test_a_pin_that_was_made_elsewhere_is_made_again_from_its_event_and_held_to_
 
 
 def test_a_state_that_was_compacted_away_is_taken_from_the_pin_and_none_is_made_up() -> None:
-    log = recorded(1, kinds=("crash", "halt"))
-    made = pin(log, selection(MIDDLE), ts=NOW)
+    log = recorded_over_days(1)
+    wanted = selection(MIDNIGHT_NS + 50_000_000, MIDNIGHT_NS + DAY)
+    made = pin(log, wanted, ts=NOW)
     assert made.data.states
     newest = {r.key: r for p in range(log.partitions("state")) for r in log.scan("state", p, 0, committed=True)}
     compacted = copied(log, lambda r: None if r.topic == "state" and newest[r.key] != r else r.value)
     assert verify(compacted, made).identical
     with pytest.raises(SnapshotError, match="no state is there to begin with"):
-        measure(compacted, selection(MIDDLE))
+        measure(compacted, wanted)
 
 
 def test_a_tag_heard_by_a_live_desk_changes_no_decision() -> None:
@@ -251,7 +268,6 @@ def test_a_tag_heard_by_a_live_desk_changes_no_decision() -> None:
     assert compare(replay.plan, replay.log).identical
 
 
-DAY = 86_400 * 10**9
 MIDNIGHT = 20_000 * DAY
 
 

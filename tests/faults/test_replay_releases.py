@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from replay.cut import Cut
+from replay.known import check_builds, check_outputs
 from replay.parity import Parity, compare
 from replay.replaying import MemoryReplay
 from replay.spans import open_recording, open_spans
 from schemas.errors import ConfigError
+from streams.build import code_commit
 from streams.memory import MemoryLog
 from tests.release_desk import ReleaseDesk, other_model, other_view
 from tests.replay_desk import plan_of
@@ -48,19 +50,23 @@ def test_a_day_with_a_release_comes_again_to_the_byte_on_both_sides_of_the_cut(
         assert compared == whole, "all that was recorded, once"
 
 
-def test_a_span_of_another_build_is_refused_in_one_line_unless_it_is_played_alone(
+def test_spans_of_another_build_are_refused_in_one_line_that_says_which_code_made_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     log = recorded(tmp_path, 3, 0.0, view=False)
-    second = open_spans(log)[1]
-    since = next(
-        header.time for record, header in second.scan("raw.<source>") if record.offset == second.begin[0] if header
-    )
-    monkeypatch.setattr("replay.spans.build_hash", lambda: "f" * 64)
-    with pytest.raises(ConfigError, match="was made by another build") as refused:
-        open_spans(log)
-    assert "--from-time" in refused.value.told
-    assert open_spans(log, since_ns=since)[0].opening.run == second.opening.run
+    spans = open_spans(log)
+    check_builds(spans)
+    mine = spans[0].opening.build
+    monkeypatch.setattr("replay.known.build_hash", lambda: "f" * 64)
+    with pytest.raises(ConfigError, match="recorded by another build") as refused:
+        check_builds(spans)
+    assert mine[:12] in refused.value.told
+    assert "--any-build" in refused.value.told
+    with pytest.raises(ConfigError, match="another build") as refused:
+        check_builds(spans[1:])
+    commit = code_commit()
+    assert not commit or f"commit {commit}" in refused.value.told, "a release tells what to check out"
+    check_outputs(spans[0])
     monkeypatch.undo()
     with pytest.raises(ConfigError, match="several runs"):
         open_recording(log)

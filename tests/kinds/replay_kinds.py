@@ -7,6 +7,7 @@ from typing import Any
 import msgspec
 
 from replay.candidate import candidate_of
+from replay.known import check_builds
 from replay.plan import PlayPlan, open_run
 from replay.recording import Recording
 from replay.replay_plan import ReplayPlan
@@ -42,8 +43,8 @@ def an_empty_day(_: Desk) -> Any:
 
 
 @trigger("config.clock_leaps")
-def a_clock_that_was_set_to_next_week(_: Desk) -> Any:
-    return open_recording(recorded(10**18, 10**18 + 7 * 86_400 * 10**9), PLAN.namespace)
+def a_clock_that_was_set_to_next_week_and_back(_: Desk) -> Any:
+    return open_recording(recorded(10**18, 10**18 + 7 * 86_400 * 10**9, 10**18 + 1), PLAN.namespace)
 
 
 @trigger("config.replay_spans")
@@ -51,6 +52,14 @@ def a_day_with_a_release_in_it(_: Desk) -> Any:
     log = recorded(1)
     append(log, msgspec.structs.replace(PLAN.opening(), run="r2"), namespace=PLAN.namespace)
     return open_recording(log, PLAN.namespace)
+
+
+@trigger("config.replay_build")
+def a_recording_of_code_that_is_not_here(_: Desk) -> Any:
+    log = MemoryLog()
+    open_run(log, PLAN)
+    opening = msgspec.structs.replace(PLAN.opening(), build="f" * 64)
+    return check_builds([Recording(log, PLAN.namespace, opening, (), {}, {}, {})])
 
 
 @trigger("config.replay_deployment")
