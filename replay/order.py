@@ -91,7 +91,7 @@ def merged_order(recording: Recording, names: Mapping[str, str]) -> tuple[str, .
 
 def outputs_of(task: TaskHops) -> list[str]:
     """Table names of the topics that a task writes, but for its snapshots."""
-    return [topic.name for topic in TOPICS if topic.written_by in task.hops] + [DLQ]
+    return [topic.name for topic in TOPICS if topic.made_by(task.hops)] + [DLQ]
 
 
 def heard_by(values: dict[str, Any], names: Sequence[str], task: TaskHops) -> set[Side]:

@@ -107,8 +107,8 @@ class Recording:
 
     def writer_of(self, table_name: str, partition: int = 0) -> str:
         """Name of the task of a partition that writes a topic; of a task that there is once, whatever the partition."""
-        hop = next(topic.written_by for topic in TOPICS if topic.name == table_name)
-        found = [task for task in self.tasks if hop in task.hops]
+        written = next(topic for topic in TOPICS if topic.name == table_name)
+        found = [task for task in self.tasks if written.made_by(task.hops)]
         return next((task.name for task in found if task.partition == partition), found[0].name)
 
 

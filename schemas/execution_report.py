@@ -13,6 +13,9 @@ from msgspec import Meta
 from schemas.columns import Nanos
 from schemas.document import Text
 
+ID_CHARS_MAX = 200
+"""Longest id that a gateway or a venue gives."""
+
 DecimalText = Annotated[str, Meta(pattern=r"^[0-9]{1,9}(\.[0-9]{1,9})?$", description="decimal, e.g. 0.015")]
 
 ReportStatus = Literal["acknowledged", "partially_filled", "filled", "cancelled", "rejected", "replaced"]
@@ -30,7 +33,12 @@ class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True, tag_field="type
     """
 
     execution_id: Annotated[
-        Text, Meta(description="unique for ever per gateway. Sent twice with one content it counts once")
+        str,
+        Meta(
+            min_length=1,
+            max_length=ID_CHARS_MAX,
+            description="unique for ever per gateway. Sent twice with one content it counts once",
+        ),
     ]
     client_order_id: Text
     status: ReportStatus
@@ -41,6 +49,6 @@ class ExecutionReport(msgspec.Struct, frozen=True, kw_only=True, tag_field="type
         DecimalText | None,
         Meta(description="filled so far, this report included. Where given it is checked: a fill that was lost shows"),
     ] = None
-    venue_order_id: Annotated[str, Meta(max_length=512, description="the venue's own id of the order")] = ""
+    venue_order_id: Annotated[str, Meta(max_length=ID_CHARS_MAX, description="the venue's own id of the order")] = ""
     reason: Annotated[str, Meta(max_length=512, description="why: for people")] = ""
     author: Annotated[str, Meta(max_length=512, description="person who says so in a gateway's stead; else empty")] = ""
