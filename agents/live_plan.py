@@ -154,7 +154,7 @@ def load_topology(path: Path | None) -> LivePlan:
     where = SHIPPED if path is None else str(path)
     captures = tuple(folder / name for name in settings.feed.captures)
     _check_feed(settings, captures, where)
-    _check_venue(settings, where)
+    check_venue(settings, where)
     load = settings.strategy.load
     strategy = load_plugin("strategy", load, folder, f"{where}: strategy.load") if load else None
     view, columns, families = load_view(settings.features.view, folder)
@@ -191,7 +191,7 @@ def _check_feed(settings: TopologyFile, captures: Sequence[Path], where: str) ->
         open_captures(captures)
 
 
-def _check_venue(settings: TopologyFile, where: str) -> None:
+def check_venue(settings: TopologyFile, where: str) -> None:
     """An execution system's topic is its own, and what only it can do is asked of nobody else."""
     venue = settings.venue
     if venue.gateway in SOURCES:
