@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from agents.handover import never_began
 from agents.release_watch import ReleaseWatch
-from agents.topology import TaskHops
+from agents.topology import TaskHops, source_of
 from schemas.control import RunOpened
 from schemas.errors import ConfigError
 from streams.build import build_hash
@@ -44,7 +44,7 @@ def check_run(log: Log, run: str, task: TaskHops, namespace: str = "") -> None:
     """
     watch = ReleaseWatch(log, namespace)
     cut = watch.cut if watch.cut is not None and watch.cut.from_run == run else None
-    late = cut is not None and never_began(log, task, run, cut.opening.source)
+    late = cut is not None and never_began(log, task, run, source_of(task, cut.opening))
     if watch.run != run or late:
         raise ConfigError(
             "another run has been opened since", kind="other_release", got=run,

@@ -14,7 +14,7 @@ import msgspec
 from agents.defining import define
 from agents.release_watch import ReleaseWatch
 from agents.settled import check_settled, left_behind
-from agents.topology import CLOCK, TaskHops, deployed
+from agents.topology import CLOCK, TaskHops, deployed, source_of
 from schemas.control import ReleaseCut, RunOpened, TaskStart
 from streams.clock import monotonic_s, sleep_s, wall_ns
 from streams.log import Log
@@ -68,7 +68,7 @@ def waits_for(log: Log, cut: ReleaseCut) -> list[str]:
     """Names of the tasks that have not left yet."""
     return [
         task.name for task in _tasks(cut)
-        if _left(log, task, cut) is None and not never_began(log, task, cut.from_run, cut.opening.source)
+        if _left(log, task, cut) is None and not never_began(log, task, cut.from_run, source_of(task, cut.opening))
     ]  # fmt: skip
 
 
@@ -102,9 +102,10 @@ def complete(log: Log, watch: ReleaseWatch, *, at_rest: bool = False) -> RunOpen
     starts: dict[str, TaskStart] = {}
     for task in _tasks(cut):
         values = _left(log, task, cut)
-        if values is None and never_began(log, task, before.run, before.source):
+        source = source_of(task, before)
+        if values is None and never_began(log, task, before.run, source):
             log.writer(task.name).close()  # whoever is just coming up as that task is shut out, and refused from now on
-            values = _values(log, task) if never_began(log, task, before.run, before.source) else None
+            values = _values(log, task) if never_began(log, task, before.run, source) else None
         if values is None and not at_rest:
             return None
         starts[task.name] = start_of(values) if values else _start(log, task)

@@ -101,6 +101,6 @@ def _before(hops: TaskHops, tasks: Sequence[TaskHops]) -> list[TaskHops]:
     if hops.hops[0] == DRIVEN_BY_ORDERS:
         return []
     primary = PRIMARY[hops.hops[0]]
-    writer = next(topic.written_by for topic in TOPICS if topic.name == primary)
-    near = [task for task in tasks if writer in task.hops]
+    written = next(topic for topic in TOPICS if topic.name == primary)
+    near = [task for task in tasks if written.made_by(task.hops)]
     return [task for task in near if task.partition == hops.partition] if is_spread(primary) else near

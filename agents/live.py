@@ -24,7 +24,7 @@ from agents.release_watch import release_of
 from agents.stalls import Stalled, Stalls
 from agents.successor import Successor
 from agents.supervisor import Supervisor
-from agents.topology import CLOCK, FEED, writers
+from agents.topology import CLOCK, FEED, source_of, writers
 from agents.worker_spec import FeedSpec, WorkerSpec
 from schemas.control import RunOpened
 from schemas.errors import ConfigError
@@ -287,11 +287,12 @@ class LiveSession:
         if self.opened is None:
             raise AssertionError("start before open")
         feed = self.plan.settings.feed
-        found = [(task.hops, task.partition) for task in self.plan.tasks if task.name == name]
-        hops, partition = found[0] if found else ((), 0)
+        found = [task for task in self.plan.tasks if task.name == name]
+        hops, partition = (found[0].hops, found[0].partition) if found else ((), 0)
+        source = source_of(found[0], self.opened) if found else self.plan.source
         return WorkerSpec(
-            bootstrap=self._log.bootstrap, namespace="", run=self.opened.run, source=self.plan.source, task=name,
-            hops=list(hops), mode="live", writers=writers(self.plan.tasks, self.plan.source, partition),
+            bootstrap=self._log.bootstrap, namespace="", run=self.opened.run, source=source, task=name,
+            hops=list(hops), mode="live", writers=writers(self.plan.tasks, source, partition),
             partition=partition, partitions=self.plan.partitions,
             folder=str(self.plan.folder), lease_s=0.0 if self._member is None else LEASE_S,
             bad_share_max=self.plan.settings.tasks.bad_share_max, bad_min=self.plan.settings.tasks.bad_min,

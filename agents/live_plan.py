@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+from msgspec import UNSET
 
 from agents.limits import default_limits, load_limits
 from agents.parameters import default_parameters
@@ -74,7 +75,12 @@ class LivePlan:
     @property
     def tasks(self) -> tuple[TaskHops, ...]:
         """Tasks that are chains of hops."""
-        return deployment(self.settings.tasks.split, self.settings.tasks.partitions)
+        return deployment(self.settings.tasks.split, self.settings.tasks.partitions, external=bool(self.gateway))
+
+    @property
+    def gateway(self) -> str:
+        """Name of the execution system; empty where the paper venue works the orders."""
+        return self.settings.venue.gateway if self.settings.venue.kind == "external" else ""
 
     @property
     def partitions(self) -> int:
@@ -103,7 +109,7 @@ class LivePlan:
             strategy=STRATEGY.name if self.strategy is None else self.strategy.value.name,
             parameters=self._parameters(), limits=self.limits, model=self.model, view=self.columns,
             code=[plugin.record() for plugin in plugins], split=settings.tasks.split,
-            build=build_hash(),
+            build=build_hash(), gateway=self.gateway or UNSET,
             partitions=settings.tasks.partitions,
         )  # fmt: skip
 
@@ -133,6 +139,7 @@ class LivePlan:
         values = dict(zip(target.parameters, target.values(strategy.parameters), strict=True))
         return {
             **values, "rest_ms": strategy.rest_ms, "valid_ms": strategy.valid_ms, "position_max": positions,
+            **({"working_ms": self.settings.venue.working_ms} if self.gateway else {}),
         }  # fmt: skip
 
 
@@ -147,6 +154,7 @@ def load_topology(path: Path | None) -> LivePlan:
     where = SHIPPED if path is None else str(path)
     captures = tuple(folder / name for name in settings.feed.captures)
     _check_feed(settings, captures, where)
+    check_venue(settings, where)
     load = settings.strategy.load
     strategy = load_plugin("strategy", load, folder, f"{where}: strategy.load") if load else None
     view, columns, families = load_view(settings.features.view, folder)
@@ -181,6 +189,21 @@ def _check_feed(settings: TopologyFile, captures: Sequence[Path], where: str) ->
         from feeds.captures import open_captures
 
         open_captures(captures)
+
+
+def check_venue(settings: TopologyFile, where: str) -> None:
+    """An execution system's topic is its own, and what only it can do is asked of nobody else."""
+    venue = settings.venue
+    if venue.gateway in SOURCES:
+        raise ConfigError(
+            "an execution system under the name of a source", kind="venue_conflict", got=venue.gateway,
+            allowed="any other name", where=f"{where}: venue.gateway",
+        )  # fmt: skip
+    if venue.kind == "paper" and venue.working_ms:
+        raise ConfigError(
+            "the paper venue works no order for longer than a moment", kind="venue_conflict",
+            got=f"working_ms {venue.working_ms:g}", allowed='0, or kind "external"', where=f"{where}: venue.working_ms",
+        )  # fmt: skip
 
 
 def _check_symbols(settings: TopologyFile, where: str) -> None:

@@ -45,7 +45,7 @@ def open_live(log: Log, plan: LivePlan) -> tuple[RunOpened, bool]:
     if before is not None:
         check_successor(before, plan)
     check_topics(log, plan)
-    log.create(topic_specs("", plan.source, plan.partitions))
+    log.create(topic_specs("", plan.source, plan.partitions, plan.gateway))
     wanted = plan.opening("r")
     if before is None:
         define(log, plan.definitions)
@@ -143,7 +143,7 @@ def check_topics(log: Log, plan: LivePlan) -> None:
     Raises:
         ConfigError: One has another number.
     """
-    for spec in topic_specs("", plan.source, plan.partitions):
+    for spec in topic_specs("", plan.source, plan.partitions, plan.gateway):
         found = log.partitions(spec.name)
         if found not in (0, spec.partitions):
             raise _repartitioned(spec.partitions, found, spec.name)

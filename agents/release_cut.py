@@ -58,6 +58,12 @@ def announce(log: Log, watch: ReleaseWatch, plan: LivePlan, author: str, reason:
     if before is None:
         raise ConfigError("no live run was ever opened", kind="no_live_run", fix="open one: tapedeck up")
     check_successor(before, plan)
+    if (before.gateway or "") != plan.gateway:
+        raise ConfigError(
+            "another venue works the orders, and what is open at this one would be answered by nobody",
+            kind="live_taken", got=plan.gateway or "paper", allowed=before.gateway or "paper", where="venue",
+            fix="end the topology, then open the other with tapedeck up",
+        )  # fmt: skip
     wanted = plan.opening("r")
     if watch.cut is None:
         if same_but_for_the_run(before, wanted):

@@ -73,7 +73,7 @@ def spans(history: Sequence[Release]) -> list[Span]:
         follower = history[at + 1].opening if at + 1 < len(history) else None
         for task in deployed(opening):
             for topic in TOPICS:
-                if topic.written_by in task.hops:
+                if topic.made_by(task.hops):
                     first = _seq(opening, task, topic.name)
                     end = None if follower is None else _seq(follower, task, topic.name)
                     if first != end:

@@ -175,7 +175,7 @@ class Risk:
         )  # fmt: skip
         if not reasons:
             self._approve(state, intent, slot)
-            out.documents.append(DocumentOut("orders", key, _order(intent, definition), index))
+            out.documents.append(DocumentOut("orders", key, self._order(intent, definition), index))
         out.documents.append(DocumentOut("orders.decision", key, decision, index))
 
     def _checks(self, state: RiskState, intent: Intent, slot: int, definition: Definition) -> list[Check]:
@@ -197,6 +197,7 @@ class Risk:
             checks.notional(intent, limits, definition),
             checks.position(intent, limits, held, same_side),
             checks.message_rate(len(state.approved_at), state.rate_max),
+            *([checks.names_an_order(intent)] if intent.action == "replace" else []),
         ]
 
     def _checks_of_cancel(self, state: RiskState, intent: Intent, slot: int) -> list[Check]:
@@ -220,16 +221,16 @@ class Risk:
         pending = Pending(intent.client_order_id, intent.ts + self._latency_ns, slot)
         state.approve(pending, intent.side, 0 if intent.action == "cancel" else intent.quantity)
 
-
-def _order(intent: Intent, definition: Definition) -> Order:
-    return Order(
-        client_order_id=intent.client_order_id, root=intent.root, ts=intent.ts, account=intent.account,
-        strategy=intent.strategy, venue=definition.venue, instrument_id=intent.instrument_id,
-        instrument=intent.instrument, symbol=definition.symbol, side=intent.side, quantity=intent.quantity,
-        quantity_decimal=_decimal(intent.quantity * definition.size_increment), limit_price=intent.limit_price,
-        limit_price_decimal=_decimal(intent.limit_price), valid_until=intent.valid_until, action=intent.action,
-        cancels=intent.cancels,
-    )  # fmt: skip
+    def _order(self, intent: Intent, definition: Definition) -> Order:
+        return Order(
+            client_order_id=intent.client_order_id, root=intent.root, ts=intent.ts, account=intent.account,
+            strategy=intent.strategy, venue=definition.venue, instrument_id=intent.instrument_id,
+            instrument=intent.instrument, symbol=definition.symbol, side=intent.side, quantity=intent.quantity,
+            quantity_decimal=_decimal(intent.quantity * definition.size_increment), limit_price=intent.limit_price,
+            limit_price_decimal=_decimal(intent.limit_price), time_in_force=intent.time_in_force,
+            valid_until=intent.valid_until, action=intent.action, cancels=intent.cancels,
+            gateway=self._context.run.gateway,
+        )  # fmt: skip
 
 
 def _decimal(nanos: int) -> str:

@@ -7,7 +7,7 @@ be opened where every task has committed all that it wrote: a recorded cut.
 
 from __future__ import annotations
 
-from agents.topology import TaskHops, deployed
+from agents.topology import TaskHops, deployed, source_of
 from schemas.control import RunOpened
 from schemas.errors import ConfigError
 from schemas.topics import TOPICS, topic_name
@@ -23,7 +23,7 @@ def check_settled(log: Log, opened: RunOpened) -> None:
     Raises:
         ConfigError: They did; names the tasks, and what to do.
     """
-    unsettled = [task.name for task in deployed(opened) if left_behind(log, task, opened.source)]
+    unsettled = [task.name for task in deployed(opened) if left_behind(log, task, source_of(task, opened))]
     if unsettled:
         raise ConfigError(
             "the run before did not end in order, and only its own code can go on from where it stopped",
@@ -37,7 +37,7 @@ def left_behind(log: Log, task: TaskHops, source: str) -> bool:
     snapshot = newest_record(log, "state", task.state_partition, task.name)
     outputs = {} if snapshot is None else load_values(snapshot.value).get("outputs", {})
     for topic in TOPICS:
-        if topic.written_by not in task.hops:
+        if not topic.made_by(task.hops):
             continue
         output = Output(topic_name("", topic.name, source), task.partition if topic.spread else 0, task.name)
         output.seq, output.since = outputs.get(topic.name, (0, 0))

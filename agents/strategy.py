@@ -2,7 +2,8 @@
 
 Which position is wanted is the say of the run's strategy (``agents/target.py``; shipped: ``agents/touch_pressure.py``).
 When target and position differ, nothing is unanswered for the instrument and it has rested, an immediate-or-cancel
-intent at the opposite touch goes out.
+intent at the opposite touch goes out. Where an execution system works the orders they may rest
+(``agents/resting.py``).
 
 In play an answer takes effect at its own log time, and the hop waits for it; live, where it arrives, and nothing waits.
 """
@@ -17,13 +18,14 @@ import numpy as np
 from agents.answers import NEVER, Answer, Answers, Pending
 from agents.context import Context
 from agents.plugins import strategy_of
+from agents.resting import Resting
 from agents.slots import put, slots_now
-from agents.target_scan import WANT_ANSWERS, WANT_INTENT, scan_of
+from agents.target_scan import WANT_ANOTHER, WANT_ANSWERS, WANT_INTENT, scan_of
 from schemas.decision import Decision
 from schemas.document import Root
 from schemas.errors import SnapshotError
 from schemas.execution import Execution
-from schemas.intent import Intent, Touch
+from schemas.intent import Action, Intent, Touch
 from schemas.partitions import named
 from schemas.sources import SOURCE_NAMES
 from streams.agent import Batch, DocumentOut, Out, Rows, frozen
@@ -43,7 +45,7 @@ class StrategyState:
     no longer, and not yet this one's.
     """
 
-    def __init__(self, position_max: Rows, memory: int = 0) -> None:
+    def __init__(self, position_max: Rows, memory: int = 0, working_ms: float = 0.0) -> None:
         self.cold = False
         slots = len(position_max)
         self.position = np.zeros(slots, dtype=np.int64)
@@ -52,6 +54,7 @@ class StrategyState:
         self.rests_until = np.full(slots, -(2**62), dtype=np.int64)
         self.memory = np.zeros((slots, memory), dtype=np.float64)
         self.answers = Answers()
+        self.resting = Resting(slots, working_ms)
 
 
 class Strategy:
@@ -74,6 +77,7 @@ class Strategy:
         self._values = np.array(self._target.values(parameters), dtype=np.float64)
         self._rest_ns = int(parameters["rest_ms"]) * NANOS_PER_MS
         self._valid_ns = int(parameters["valid_ms"]) * NANOS_PER_MS
+        self._working_ms = float(parameters.get("working_ms", 0.0))
         self._position_max = _position_max(context)
         self._model = str(context.run.model.get("sha256", ""))
         self._view = str(context.run.model.get("view", ""))
@@ -83,7 +87,7 @@ class Strategy:
 
     def start(self) -> StrategyState:
         """Flat, nothing unanswered."""
-        return StrategyState(self._position_max.copy(), self._target.memory)
+        return StrategyState(self._position_max.copy(), self._target.memory, self._working_ms)
 
     def step(self, state: StrategyState, batch: Batch) -> Out:
         """Look at scores until one falls due after an answer that has not come."""
@@ -94,12 +98,15 @@ class Strategy:
             due = NEVER if self._live else state.answers.due
             at, target, want = self._scan(
                 rows, at, self._context.slots, state.position, state.position_max, state.unanswered, state.rests_until,
-                due, self._values, state.memory,
+                state.resting.overdue, due, self._values, state.memory,
             )  # fmt: skip
             if want == WANT_ANSWERS:
                 if not self._apply_due(state, int(rows["ts_log"][at])):
                     out.waits = self.sides
                     break
+            elif want == WANT_ANOTHER:
+                out.documents.append(self._another(state, rows[at], at, target))
+                at += 1
             elif want == WANT_INTENT:
                 out.documents.append(self._intent(state, rows[at], at, target))
                 at += 1
@@ -134,11 +141,12 @@ class Strategy:
             "rests_until": state.rests_until,
             "memory": state.memory,
         }
+        resting_arrays, resting = state.resting.dump()
         values = {
             "answers": state.answers.dump(), "run": self._run.run, "instruments": self._instruments,
-            "owner": self._owner,
+            "owner": self._owner, **resting,
         }  # fmt: skip
-        return dump(KIND, arrays, values)
+        return dump(KIND, {**arrays, **resting_arrays}, values)
 
     def restore(self, data: bytes) -> StrategyState:
         """State from a snapshot. Positions and what is open are the desk's: they go on whatever was changed since.
@@ -156,6 +164,7 @@ class Strategy:
         state = self.start()
         for name in (*kept, "rests_until", *(("position_max",) if same_run else ())):
             put(arrays[name], slots, getattr(state, name))
+        state.resting.restore(arrays, values, slots)
         self._remember(state, arrays["memory"], slots, str(values.get("owner", "")))
         answers = values["answers"]
         answers["pending"] = [[name, due, slots[old]] for name, due, old in answers["pending"]]
@@ -172,8 +181,8 @@ class Strategy:
         rows = frozen(batch.items)
         open_everywhere = np.ones(len(self._instruments), dtype=np.int64)
         self._scan(
-            rows, 0, self._context.slots, state.position, state.position_max, open_everywhere, state.rests_until, NEVER,
-            self._values, state.memory,
+            rows, 0, self._context.slots, state.position, state.position_max, open_everywhere, state.rests_until,
+            np.full(len(self._instruments), NEVER), NEVER, self._values, state.memory,
         )  # fmt: skip
         return Out(consumed=len(rows))
 
@@ -226,6 +235,8 @@ class Strategy:
             return
         pending, final = settled
         state.unanswered[pending.slot] -= final
+        if final:
+            state.resting.settle(pending.slot, answer)
         if isinstance(answer, Execution) and self._listens:
             state.position[pending.slot] += answer.last_quantity if answer.side == "buy" else -answer.last_quantity
 
@@ -237,29 +248,46 @@ class Strategy:
                     sign = 1 if answer.side == "buy" else -1
                     state.position[pending.slot] += sign * answer.last_quantity
 
-    def _intent(self, state: StrategyState, row: Any, index: int, target: int) -> DocumentOut:
+    def _another(self, state: StrategyState, row: Any, index: int, target: int) -> DocumentOut:
+        """What comes of the order that has rested for long enough: a replace, or a cancel."""
+        slot = self._context.slot_of(int(row["instrument_id"]))
+        named, side = state.resting.newest(slot)
+        wanted = target - int(state.position[slot])
+        action: Action = "replace" if wanted and (wanted > 0) == (side == "buy") else "cancel"
+        return self._intent(state, row, index, target, action, named, side)
+
+    def _intent(
+        self, state: StrategyState, row: Any, index: int, target: int, action: Action = "new", cancels: str = "",
+        side: str = "",
+    ) -> DocumentOut:  # fmt: skip
         instrument = self._context.instruments[slot := self._context.slot_of(int(row["instrument_id"]))]
         publisher = int(row["publisher_id"])
         source = SOURCE_NAMES.get(publisher, str(publisher))
         source = named(source, self._context.partition, self._run.partitions)
         root = Root(source=source, seq=int(row["root_seq"]), part=int(row["root_part"]))
         ts, position = int(row["ts_log"]), int(state.position[slot])
-        buys = target > position
+        buys = side == "buy" if side else target > position
         intent = Intent(
             client_order_id=f"{self._run.strategy}-{root.source}-{root.seq}-{root.part}", root=root, ts=ts,
             account=self._run.account, strategy=self._run.strategy, instrument_id=instrument.instrument_id,
-            instrument=instrument.instrument, side="buy" if buys else "sell", quantity=abs(target - position),
+            instrument=instrument.instrument, side="buy" if buys else "sell",
+            quantity=0 if action == "cancel" else abs(target - position),
             limit_price=int(row["ask_price" if buys else "bid_price"]), valid_until=ts + self._valid_ns,
             touch=Touch(
                 bid_price=int(row["bid_price"]), ask_price=int(row["ask_price"]), bid_size=int(row["bid_size"]),
                 ask_size=int(row["ask_size"]), ts=int(row["ts_touch"]),
             ),
             score=float(row["score"]), position=position, target=target, model=self._model, view=self._view,
-            flags=int(row["flags"]),
+            flags=int(row["flags"]), action=action, cancels=cancels,
+            time_in_force="gtc" if state.resting.working_ns else "ioc",
         )  # fmt: skip
         state.answers.expect(Pending(intent.client_order_id, ts + self._run.venue_latency_ns, slot))
         state.unanswered[slot] += 1
         state.rests_until[slot] = ts + self._rest_ns
+        if action == "cancel":
+            state.resting.leave(slot)
+        else:
+            state.resting.begin(slot, intent.client_order_id, intent.side, ts)
         return DocumentOut("orders.intent", instrument.instrument.encode(), intent, index)
 
 

@@ -1,4 +1,6 @@
-"""Walks scores to the next one that wants an answer applied or an intent sent, asking the strategy's kernel on the way.
+"""Walks scores to the next one that wants an answer applied, an intent sent or a resting order moved.
+
+The strategy's kernel is asked on the way.
 
 One loop for every strategy. The shipped one is compiled into it and cached; any other is compiled into a copy of it
 when its task starts, which takes a second or two.
@@ -20,7 +22,7 @@ from schemas.columns import PRICE_UNDEFINED
 from schemas.errors import ConfigError
 from schemas.tick import FLAG_CROSSED
 
-WANT_NOTHING, WANT_ANSWERS, WANT_INTENT = 0, 1, 2
+WANT_NOTHING, WANT_ANSWERS, WANT_INTENT, WANT_ANOTHER = 0, 1, 2, 3
 
 Scan = Callable[..., tuple[int, int, int]]
 
@@ -28,8 +30,8 @@ _target = touch_pressure
 
 
 def _loop(
-    rows: Any, at: int, slots: Any, position: Any, position_max: Any, unanswered: Any, rests_until: Any, due: int,
-    parameters: Any, memory: Any,
+    rows: Any, at: int, slots: Any, position: Any, position_max: Any, unanswered: Any, rests_until: Any, overdue: Any,
+    due: int, parameters: Any, memory: Any,
 ) -> tuple[int, int, int]:  # fmt: skip
     """Walk rows from ``at`` to the next one that wants something: (index, target, want)."""
     n = len(rows)
@@ -51,6 +53,8 @@ def _loop(
             target = min(position_max[slot], max(-position_max[slot], target))
             if target != position[slot] and unanswered[slot] == 0 and now >= rests_until[slot]:
                 return at, target, WANT_INTENT
+            if now >= overdue[slot]:
+                return at, target, WANT_ANOTHER
         at += 1
     return at, 0, WANT_NOTHING
 

@@ -14,6 +14,12 @@
                                           │                                          ▲                   │
                                           └──────────────► executions ───────────────┴───────────────────┘
 
+Where an execution system works the orders, ``gateway`` stands in the paper venue's place. It reads what that system
+says, and writes ``executions``::
+
+      orders ──► execution system ──► raw.<gateway> ──► gateway ──► executions
+         └──────────────────────────────────────────────►┘
+
 Every task also writes ``state`` (its snapshots) and ``dlq`` (what it refused). A deployment says which hops share a
 process: the same code, with or without a topic between two hops.
 
@@ -82,21 +88,31 @@ def _venue(context: Context) -> Agent:
     return Venue(context)
 
 
+def _gateway(context: Context) -> Agent:
+    from agents.gateway import Gateway
+
+    return Gateway(context)
+
+
 HOP_FACTORIES: Mapping[str, Callable[[Context], Agent]] = {
     "normalise": _normalise, "feature": _feature, "score": _score, "strategy": _strategy, "risk": _risk,
-    "venue": _venue,
+    "venue": _venue, "gateway": _gateway,
 }  # fmt: skip
 """Constructors by hop name, imported when a task needs them: a process compiles and loads only its own kernels."""
 
 PRIMARY: Mapping[str, str] = {
     "normalise": "raw.<source>", "feature": "ticks.<source>", "score": "features", "strategy": "scores",
-    "risk": "orders.intent", "venue": "orders",
+    "risk": "orders.intent", "venue": "orders", "gateway": "raw.<source>",
 }  # fmt: skip
 """What each hop reads, by hop. The agents say the same; to ask them would load and compile their kernels."""
 
 
-SINGLE = frozenset({"risk"})
+SINGLE = frozenset({"risk", "gateway"})
 """Hops whose state crosses partitions: one task, whatever the number of partitions."""
+
+_PLACES: Mapping[str, int] = {**HOP_NUMBER, "gateway": HOP_NUMBER["venue"]}
+"""Where each hop's partitions of ``state`` begin: a run has a paper venue or a gateway, never both."""
+STATE_PLACES = len(set(_PLACES.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,7 +144,7 @@ class TaskHops:
     @property
     def state_partition(self) -> int:
         """Partition of ``state`` that is this task's alone, so that no other task's open transaction hides it."""
-        return HOP_NUMBER[self.hops[-1]] * self.partitions + self.partition
+        return _PLACES[self.hops[-1]] * self.partitions + self.partition
 
     @property
     def commit_every_batch(self) -> bool:
@@ -147,14 +163,19 @@ FUSED = (
     TaskHops("risk", ("risk",)),
     TaskHops("venue", ("venue",)),
 )
-SPLIT = tuple(TaskHops(hop, (hop,)) for hop in HOP_FACTORIES)
+SPLIT = tuple(TaskHops(hop, (hop,)) for hop in HOP_FACTORIES if hop != "gateway")
+GATEWAY = TaskHops("gateway", ("gateway",))
 
 
-def deployment(split: bool, partitions: int = 1) -> tuple[TaskHops, ...]:
-    """Tasks of the default (fused) or split deployment, in the data's way; all but risk once a partition."""
+def deployment(split: bool, partitions: int = 1, *, external: bool = False) -> tuple[TaskHops, ...]:
+    """Tasks of the default (fused) or split deployment, in the data's way; but for ``SINGLE``, once a partition.
+
+    ``external``: an execution system works the orders, not the paper venue.
+    """
     return tuple(
         TaskHops(named(task.name, p, 1 if single else partitions), task.hops, p, partitions)
-        for task in (SPLIT if split else FUSED)
+        for shipped in (SPLIT if split else FUSED)
+        for task in (GATEWAY if external and shipped.hops == ("venue",) else shipped,)
         for single in (not SINGLE.isdisjoint(task.hops),)
         for p in range(1 if single else partitions)
     )
@@ -162,7 +183,12 @@ def deployment(split: bool, partitions: int = 1) -> tuple[TaskHops, ...]:
 
 def deployed(opening: RunOpened) -> tuple[TaskHops, ...]:
     """Tasks of the deployment that a run's opening names, in the data's way."""
-    return deployment(opening.split, opening.partitions)
+    return deployment(opening.split, opening.partitions, external=bool(opening.gateway))
+
+
+def source_of(task: TaskHops, opening: RunOpened) -> str:
+    """The source whose raw topic a task reads, where it reads one: the run's, or its execution system."""
+    return (opening.gateway or opening.source) if task.hops == GATEWAY.hops else opening.source
 
 
 def task_named(name: str, tasks: tuple[TaskHops, ...]) -> str:
@@ -191,7 +217,7 @@ def writers(tasks: tuple[TaskHops, ...], source: str, partition: int | None = 0)
     known: dict[str, Writers] = {"raw.<source>": source, "clock": CLOCK, "control": PEOPLE}
     for topic in TOPICS:
         every = not is_spread(topic.name) or partition is None
-        found = [t.name for t in tasks if topic.written_by in t.hops and (every or t.partition == partition)]
+        found = [t.name for t in tasks if topic.made_by(t.hops) and (every or t.partition == partition)]
         if found:
             known[topic.name] = found[0] if len(found) == 1 else tuple(found)
     return known
@@ -200,13 +226,14 @@ def writers(tasks: tuple[TaskHops, ...], source: str, partition: int | None = 0)
 def partitions_of(table_name: str, partitions: int) -> int:
     """How many partitions a topic has in a topology of so many: ``state`` one for each hop and partition."""
     if table_name == "state":
-        return len(HOP_NUMBER) * partitions
+        return STATE_PLACES * partitions
     return partitions if is_spread(table_name) else 1
 
 
-def topic_specs(namespace: str, source: str, partitions: int = 1) -> list[TopicSpec]:
-    """The topics of a run."""
-    return [
+def topic_specs(namespace: str, source: str, partitions: int = 1, gateway: str = "") -> list[TopicSpec]:
+    """The topics of a run; with ``gateway`` the one to which that execution system reports, of one partition."""
+    reports = [TopicSpec(topic_name(namespace, "raw.<source>", gateway))] if gateway else []
+    return reports + [
         TopicSpec(
             topic_name(namespace, topic.name, source),
             partitions=partitions_of(topic.name, partitions),

@@ -92,9 +92,19 @@ class RiskTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
 
 
 class VenueTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """``[venue]``: who works the orders, and how long after an order its reports take effect."""
+    """``[venue]``: who works the orders.
 
-    kind: Literal["paper"] = "paper"
+    Attributes:
+        kind: ``paper`` fills against the recorded touch. ``external``: an execution system of the desk's own.
+        gateway: Its name: it reports to ``raw.<gateway>``.
+        latency_ms: How long after an order the paper venue's reports take effect.
+        working_ms: External: an order rests for so long, then it is replaced at the touch of that moment, or cancelled
+            where it is wanted no more. 0: orders are immediate-or-cancel.
+    """
+
+    kind: Literal["paper", "external"] = "paper"
+    gateway: Annotated[str, Meta(pattern=r"^[a-z0-9][a-z0-9_-]{0,63}$")] = "gateway"
+    working_ms: Annotated[float, Meta(ge=0, le=86_400_000)] = 0.0
     latency_ms: Annotated[float, Meta(gt=0, le=3_600_000)] = 50.0
 
 

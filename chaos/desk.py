@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol
 
 from agents.context import Context
-from agents.topology import CLOCK, TaskHops, topic_specs, writers
+from agents.topology import CLOCK, TaskHops, source_of, topic_specs, writers
 from schemas.catalog import DEFINITION
 from schemas.codec import encode
 from schemas.control import RunOpened
@@ -172,9 +172,8 @@ class Desk:
         self._cut = cut
         self._failpoint = failpoint
         self._tasks_log = tasks_log or log
-        self._writers = writers(self.tasks, self.source)
         self.context = context
-        log.create(topic_specs(namespace, self.source))
+        log.create(topic_specs(namespace, self.source, gateway=opening.gateway or ""))
         appender = log.appender()
         for seq, definition in enumerate(definitions):
             header = Header(schema=DEFINITION.number, version=1, seq=seq, time=0, writer=PEOPLE, stamps=no_stamps())
@@ -224,14 +223,14 @@ class Desk:
         return False
 
     def _maker(self, hops: TaskHops) -> Callable[[], Task]:
-        live = self._opening.mode == "live"
+        live, source = self._opening.mode == "live", source_of(hops, self._opening)
 
         def make() -> Task:
             plan = TaskPlan(
-                name=hops.name, namespace=self.namespace, source=self.source, run=self._opening.run,
+                name=hops.name, namespace=self.namespace, source=source, run=self._opening.run,
                 mode="live" if live and "venue" not in hops.hops else "play", lasting=live,
                 state_partition=hops.state_partition, commit_every_batch=hops.commit_every_batch,
-                writers=self._writers, **self._cut(),
+                writers=writers(self.tasks, source), **self._cut(),
             )  # fmt: skip
             return Task(
                 plan, self._stages[hops.name], self._tasks_log, failpoint=self._failpoint(hops.name),

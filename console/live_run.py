@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import msgspec
 
 from agents.live import LiveSession
-from agents.live_plan import LivePlan
+from agents.live_plan import LivePlan, check_venue
 from agents.topology import CLOCK
 from agents.topology_file import METRICS_PORT_MAX
 from console.cluster import started
@@ -101,6 +101,20 @@ def with_metrics(plan: LivePlan, port: int | None) -> LivePlan:
         )  # fmt: skip
     metrics = msgspec.structs.replace(plan.settings.metrics, port=port)
     return replace(plan, settings=msgspec.structs.replace(plan.settings, metrics=metrics))
+
+
+def with_venue(plan: LivePlan, kind: Literal["paper", "external"] | None) -> LivePlan:
+    """The plan with the venue of the flag; None: as the topology file says.
+
+    Raises:
+        ConfigError: The topology asks for what that venue cannot do.
+    """
+    if kind is None:
+        return plan
+    venue = msgspec.structs.replace(plan.settings.venue, kind=kind)
+    changed = replace(plan, settings=msgspec.structs.replace(plan.settings, venue=venue))
+    check_venue(changed.settings, "--venue")
+    return changed
 
 
 def run_live(plan: LivePlan, choices: Choices, named: str | None) -> int:

@@ -1,4 +1,4 @@
-"""``tapedeck risk``: halt and resume trading, and see what may be traded. What is said is a record in ``control``."""
+"""``tapedeck risk``: halt and resume trading, and see what may be traded. What is said is a record in the log."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from console import risk_limits
+from console import risk_limits, risk_orders
 from console.cluster import running
 from console.risk_write import WAIT_S, Author, Json, Reason, Wait, author_of, say, text_of, write
 
@@ -132,6 +132,15 @@ def show(context: typer.Context, json: Json = False) -> None:
     finally:
         log.close()
     say(told, shown_lines(told, control, now), json)
+
+
+app.command(
+    epilog="\b\nExamples:\n  tapedeck risk orders\n  tapedeck risk orders --json | jq '.open[].client_order_id'"
+)(risk_orders.orders)
+app.command(
+    epilog='\b\nExamples:\n  tapedeck risk resolve ORDER --status cancelled --reason "asked by phone"\n'
+    "  tapedeck risk resolve ORDER --status filled --price 61000.5 --reason 'venue statement'"
+)(risk_orders.resolve)
 
 
 def _scope(scope: ScopeName) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -12,9 +13,18 @@ from schemas.errors import ConfigError
 
 EXAMPLES = (
     "", "topology.toml --metrics-port 9400", "topology.toml --only hot --only risk", "topology.toml --partitions 0-3",
-    "topology.toml --worker", "--seconds 60 --json",
+    "topology.toml --worker", "--venue external", "--seconds 60 --json",
 )  # fmt: skip
 """Shown by ``--help``."""
+
+
+class VenueKind(StrEnum):
+    """Who works the orders."""
+
+    paper = "paper"
+    external = "external"
+
+
 DEFAULT_FILE = Path("topology.toml")
 """Taken where no file is named and there is one."""
 
@@ -33,7 +43,7 @@ def up(
         list[str] | None,
         typer.Option(
             metavar="TASK", show_default=False,
-            help="Run this task here and no other (clock, normalise, hot, risk, venue, feed); may be repeated.",
+            help="Run this task here and no other (clock, normalise, hot, risk, venue, gateway, feed); may be repeated.",
         ),
     ] = None,
     partitions: Annotated[
@@ -58,6 +68,14 @@ def up(
             help="Serve /metrics for Prometheus here, and of each process at the ports after it; 0: at free ones.",
         ),
     ] = None,
+    venue: Annotated[
+        VenueKind | None,
+        typer.Option(
+            show_default=False,
+            help="Who works the orders: the paper venue, or an execution system of your own, which reports to "
+            "raw.<gateway> [default: as the topology says, else paper].",
+        ),
+    ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Quiet; at the end what came of it as one JSON object.")
     ] = False,
@@ -73,13 +91,13 @@ def up(
 
     use_kernel_cache()  # before anything imports numba
     from agents.live_plan import load_topology
-    from console.live_run import Choices, chosen, run_live, with_metrics
+    from console.live_run import Choices, chosen, run_live, with_metrics, with_venue
     from streams.config import named_bootstrap
 
     named = named_bootstrap(bootstrap_flag(context))
     file = topology or (DEFAULT_FILE if DEFAULT_FILE.is_file() else None)
     plan = load_topology(file)
-    plan = with_metrics(plan, metrics_port)
+    plan = with_venue(with_metrics(plan, metrics_port), None if venue is None else venue.value)
     if worker and (only or partitions is not None):
         raise ConfigError(
             "flags contradict each other", kind="flags_conflict", got="--worker with --only or --partitions",

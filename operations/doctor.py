@@ -181,7 +181,8 @@ def _topics(meant: Meant, cluster: Cluster, log: Log) -> list[Finding]:
     settings = cluster.topic_settings([spec.name for spec in live_topics.specs_of(names)])
     return live_topics.judge(
         names, settings, source=None if run is None else run.run.source,
-        partitions=1 if run is None else run.run.partitions, bootstrap=cluster.bootstrap, program=meant.program,
+        partitions=1 if run is None else run.run.partitions,
+        gateway="" if run is None else run.run.gateway or "", bootstrap=cluster.bootstrap, program=meant.program,
     )  # fmt: skip
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agents.settled import check_settled
-from agents.topology import PRIMARY, TaskHops, deployment
+from agents.topology import PRIMARY, TaskHops, deployed, source_of
 from schemas.codec import decode
 from schemas.control import RunOpened
 from schemas.errors import BadInput, ConfigError, SnapshotError
@@ -81,7 +81,7 @@ def tasks(log: Log, run: RunOpened) -> list[TaskFacts]:
         BrokerError: The log cannot be read.
     """
     state = topic_name("", "state")
-    return [_facts(log, state, task, run.source) for task in deployment(run.split, run.partitions)]
+    return [_facts(log, state, task, source_of(task, run)) for task in deployed(run)]
 
 
 def ended_in_order(log: Log, run: RunOpened) -> bool:

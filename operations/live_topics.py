@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from agents.topology import partitions_of, topic_specs
 from operations.finding import Finding
-from schemas.topics import table_row
+from schemas.topics import table_row, topic_name
 from streams.cluster import Partition, Setting
 from streams.kafka import topic_settings
 from streams.log import TopicSpec
@@ -26,11 +26,15 @@ def live_names(names: Iterable[str]) -> list[str]:
     return [name for name in known if not name.startswith(prefixes)]
 
 
-def specs_of(names: Iterable[str], partitions: int = 1) -> list[TopicSpec]:
-    """How the table wants those of the topics that stand in it, in a topology of so many partitions."""
+def specs_of(names: Iterable[str], partitions: int = 1, gateway: str = "") -> list[TopicSpec]:
+    """How the table wants those of the topics that stand in it, in a topology of so many partitions.
+
+    That of an execution system, ``gateway``, has one partition.
+    """
+    reports = topic_name("", "raw.<source>", gateway)
     rows = ((name, table_row(name)) for name in live_names(names))
     return [
-        TopicSpec(name, partitions_of(row.name, partitions), row.kept == "compacted")
+        TopicSpec(name, 1 if name == reports else partitions_of(row.name, partitions), row.kept == "compacted")
         for name, row in rows
         if row is not None
     ]
@@ -61,6 +65,7 @@ def judge(
     *,
     source: str | None,
     partitions: int = 1,
+    gateway: str = "",
     bootstrap: str,
     program: str,
 ) -> list[Finding]:
@@ -71,17 +76,19 @@ def judge(
         settings: Settings in force, by name, of those that :func:`specs_of` gives.
         source: Source of the live run; None where none was opened: then nothing can be missing.
         partitions: Of the live run, by instrument.
+        gateway: Execution system of the live run; empty: the paper venue.
         bootstrap: For the fix of what only Kafka's own tools can do.
         program: How ``tapedeck`` is called for this cluster.
     """  # fmt: skip
-    specs = specs_of(topics, partitions)
+    specs = specs_of(topics, partitions, gateway)
     found = [
         finding
         for spec in specs
         for finding in (*_partitions(spec, len(topics[spec.name]), bootstrap, program),
                         *_settings(spec, settings.get(spec.name, {}), program))
     ]  # fmt: skip
-    missing = [] if source is None else [s.name for s in topic_specs("", source, partitions) if s.name not in topics]
+    wanted = [] if source is None else topic_specs("", source, partitions, gateway)
+    missing = [spec.name for spec in wanted if spec.name not in topics]
     if missing:
         found.append(Finding("topics", "fail", f"missing: {', '.join(missing)}", "every topic of the live run",
                              f"{program} topics mend"))  # fmt: skip

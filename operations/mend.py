@@ -29,12 +29,13 @@ def mend_topics(cluster: Cluster, log: Log) -> list[dict[str, object]]:
     done: list[dict[str, object]] = []
     run, before = opened(log), cluster.topics()
     partitions = 1 if run is None else run.run.partitions
-    _check_keyed({name: len(found) for name, found in before.items()}, partitions)
+    gateway = "" if run is None else run.run.gateway or ""
+    _check_keyed({name: len(found) for name, found in before.items()}, partitions, gateway)
     if run is not None:
-        missing = [spec for spec in topic_specs("", run.run.source, partitions) if spec.name not in before]
+        missing = [spec for spec in topic_specs("", run.run.source, partitions, gateway) if spec.name not in before]
         log.create(missing)
         done += [{"topic": spec.name, "created": True} for spec in missing]
-    specs = specs_of(before, partitions)
+    specs = specs_of(before, partitions, gateway)
     found = cluster.topic_settings([spec.name for spec in specs])
     for spec in specs:
         wrong = wrong_settings(spec, found[spec.name])
@@ -47,8 +48,8 @@ def mend_topics(cluster: Cluster, log: Log) -> list[dict[str, object]]:
     return done
 
 
-def _check_keyed(found: Mapping[str, int], partitions: int) -> None:
-    for spec in specs_of(found, partitions):
+def _check_keyed(found: Mapping[str, int], partitions: int, gateway: str) -> None:
+    for spec in specs_of(found, partitions, gateway):
         if is_keyed(spec.name) and found[spec.name] < spec.partitions:
             raise ConfigError(
                 "a keyed topic is not enlarged: keys would move to other partitions, while their books, positions and "

@@ -215,8 +215,8 @@ class Auditor:
 
     def _writer_of(self, table_name: str) -> str:
         """Name of the task that writes a topic: what others have put there is not its loss."""
-        hop = next(topic.written_by for topic in TOPICS if topic.name == table_name)
-        return next(task.name for task in self._plan.tasks if hop in task.hops)
+        written = next(topic for topic in TOPICS if topic.name == table_name)
+        return next(task.name for task in self._plan.tasks if written.made_by(task.hops))
 
     def _records(self, table_name: str) -> Iterator[tuple[Record, Header | None]]:
         for record in self._log.scan(self._plan.topic(table_name), 0, 0, committed=True):

@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from agents.topology import PRIMARY, TaskHops
+from agents.topology import GATEWAY, PRIMARY, TaskHops
 from replay.recording import RAW_TOPIC, Recording, snapshots
 from schemas.codec import decode, decode_any
 from schemas.dead_letter import DeadLetter
@@ -29,6 +29,7 @@ from streams.state_bytes import load_values
 LISTENED: Mapping[str, tuple[str, ...]] = {
     "strategy": ("executions", "orders.decision"),
     "risk": ("clock", "control", "executions"),
+    "gateway": ("orders",),
 }
 """Side topics of the hops that hear any in a live run, in the order of their numbers. The agents say the same."""
 DLQ = "dlq"
@@ -91,7 +92,7 @@ def merged_order(recording: Recording, names: Mapping[str, str]) -> tuple[str, .
 
 def outputs_of(task: TaskHops) -> list[str]:
     """Table names of the topics that a task writes, but for its snapshots."""
-    return [topic.name for topic in TOPICS if topic.written_by in task.hops] + [DLQ]
+    return [topic.name for topic in TOPICS if topic.made_by(task.hops)] + [DLQ]
 
 
 def heard_by(values: dict[str, Any], names: Sequence[str], task: TaskHops) -> set[Side]:
@@ -148,6 +149,8 @@ def _told(recording: Recording, task: TaskHops, names: Sequence[str]) -> set[Sid
 
 def _counted_over(recording: Recording, made_by: TaskHops, task: TaskHops, places: Any) -> Any:
     """Places as the replay's task counts its inputs."""
+    if made_by.hops == task.hops == GATEWAY.hops:
+        return places  # its input is copied whole, strangers' records among it
     strangers, refused = _letters(recording, made_by)
     if PRIMARY[made_by.hops[0]] == RAW_TOPIC:
         raise ConfigError("a task that hears sides reads raw", kind="replay_deployment", got=made_by.name)

@@ -87,6 +87,12 @@ class Recording:
         """Full name of a topic of the table."""
         return topic_name(self.namespace, table_name, self.source)
 
+    @property
+    def reports(self) -> str:
+        """Full name of the topic to which its execution system reported; empty where it has none, or none is left."""
+        topic = topic_name(self.namespace, RAW_TOPIC, self.opening.gateway or "")
+        return topic if self.opening.gateway and self.log.partitions(topic) else ""
+
     def scan(self, table_name: str, partition: int = 0, start: int = 0) -> Iterator[tuple[Record, Header | None]]:
         """Committed records of a topic with their headers; none where there is no such topic."""
         topic = self.topic(table_name)
@@ -107,8 +113,8 @@ class Recording:
 
     def writer_of(self, table_name: str, partition: int = 0) -> str:
         """Name of the task of a partition that writes a topic; of a task that there is once, whatever the partition."""
-        hop = next(topic.written_by for topic in TOPICS if topic.name == table_name)
-        found = [task for task in self.tasks if hop in task.hops]
+        written = next(topic for topic in TOPICS if topic.name == table_name)
+        found = [task for task in self.tasks if written.made_by(task.hops)]
         return next((task.name for task in found if task.partition == partition), found[0].name)
 
 

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import msgspec
 
-from agents.topology import PRIMARY, TaskHops, deployment, writers
+from agents.topology import PRIMARY, TaskHops, deployment, source_of, writers
 from replay.asking import aligned
 from replay.order import LISTENED, listener_of, merged_order, recorded_order
 from replay.recording import RAW_TOPIC, TICKS_TOPIC, Recording
@@ -80,6 +80,8 @@ class ReplayPlan:
             recorded = msgspec.structs.replace(recorded, **tried)
         return msgspec.structs.replace(
             recorded,
+            gateway=msgspec.UNSET,  # nobody can ask an execution system what it would have said
+            parameters={name: value for name, value in recorded.parameters.items() if name != "working_ms"},
             run=self.run,
             mode="play",
             starts={},
@@ -114,8 +116,13 @@ class ReplayPlan:
     @property
     def tasks(self) -> tuple[TaskHops, ...]:
         """Its tasks."""
-        made = deployment(self.split, self.recording.opening.partitions)
-        return tuple(task for task in made if self.since == "raw" or task.hops[0] != "normalise")
+        left_out = {*(() if self.since == "raw" else ("normalise",)), *(() if self.recording.reports else ("gateway",))}
+        return tuple(task for task in self._deployed if task.hops[0] not in left_out)
+
+    @property
+    def _deployed(self) -> tuple[TaskHops, ...]:
+        external = bool(self.opening.gateway)
+        return deployment(self.split, self.recording.opening.partitions, external=external)
 
     def topic(self, table_name: str) -> str:
         """Full name of a topic of the table in this run."""
@@ -129,12 +136,12 @@ class ReplayPlan:
 
     def renamed(self, table_name: str) -> dict[str, str]:
         """Writers of a topic in the recording, and those of the replay in their stead."""
-        hop = next(topic.written_by for topic in TOPICS if topic.name == table_name)
-        after = [t for t in deployment(self.split, self.recording.opening.partitions) if hop in t.hops]
+        written = next(topic for topic in TOPICS if topic.name == table_name)
+        after = [t for t in self._deployed if written.made_by(t.hops)]
         return {
             t.name: next((a.name for a in after if a.partition == t.partition), after[0].name)
             for t in self.recording.tasks
-            if hop in t.hops
+            if written.made_by(t.hops)
         }
 
     def merges(self) -> dict[str, tuple[str, ...]]:
@@ -160,13 +167,13 @@ class ReplayPlan:
 
     def task_plan(self, task: TaskHops, order: tuple[Side, ...] | None, **cut: object) -> TaskPlan:
         """What a task of this run is told."""
-        source = self.recording.source
+        source = source_of(task, self.opening)
         plan = TaskPlan(
             name=task.name, namespace=self.namespace, source=source, run=self.opening.run,
             mode="live" if self.followed and "venue" not in task.hops else "play",
             recorded=(order or ()) if self.followed and "venue" not in task.hops else None, partition=task.partition,
             state_partition=task.state_partition, commit_every_batch=task.commit_every_batch,
-            writers=writers(deployment(self.split, self.recording.opening.partitions), source, task.partition),
+            writers=writers(self._deployed, source, task.partition),
             bad_share_max=1.0,
         )  # fmt: skip
         return replace(plan, **cut)  # type: ignore[arg-type]

@@ -13,18 +13,19 @@ from typing import Any
 
 import msgspec
 
-from agents.topology import PRIMARY, TaskHops, topic_specs
+from agents.topology import GATEWAY, PRIMARY, TaskHops, topic_specs
 from replay.order import LISTENED, listener_of
-from replay.recording import RAW_TOPIC, TICKS_TOPIC, Recording
+from replay.recording import RAW_TOPIC, TICKS_TOPIC, Recording, header_of
 from replay.replay_plan import ReplayPlan
 from schemas.catalog import BY_NUMBER, END, RELEASE, RUN
 from schemas.codec import decode, encode
-from schemas.control import RunOpened
+from schemas.control import End, RunOpened
 from schemas.definition import Definition
 from schemas.errors import BadFrame
 from schemas.header import Header, Side, pack
 from schemas.topics import is_spread, topic_name
 from streams.frame import decode_rows, encode_rows
+from streams.inputs import carried_header
 from streams.log import Appender, Log, Record, TopicSpec
 from streams.snapshot import TaskState, record_header, to_bytes
 from streams.task_plan import RECORDED
@@ -44,7 +45,8 @@ def open_replay(log: Log, plan: ReplayPlan, orders: Mapping[str, tuple[Side, ...
         BrokerError: Something cannot be read or written.
     """
     recording = plan.recording
-    specs = topic_specs(plan.namespace, recording.source, recording.opening.partitions)
+    gateway = plan.opening.gateway or ""
+    specs = topic_specs(plan.namespace, recording.source, recording.opening.partitions, gateway)
     prefix = plan.namespace + RECORDED
     heard = sorted({name for task in plan.tasks for name in LISTENED.get(listener_of(task), ())})
     if plan.followed:
@@ -63,6 +65,8 @@ def open_replay(log: Log, plan: ReplayPlan, orders: Mapping[str, tuple[Side, ...
     if plan.followed:
         for name in heard:
             _copy_heard(appender, plan, name, topic_name(prefix, name), orders)
+    if gateway and recording.reports:
+        _copy_reports(appender, plan, gateway)
     states = plan.states()
     for task in plan.tasks:
         if task.name in states:
@@ -111,6 +115,22 @@ def _copy_heard(
             _append(appender, topic, record)
         elif len(crcs) == 1 and name == "clock":
             break  # one writer, in order, and by far the most records
+
+
+def _copy_reports(appender: Appender, plan: ReplayPlan, gateway: str) -> None:
+    """What the execution system had said, from where the gateway's state stands, and its end."""
+    topic, seq = topic_name(plan.namespace, RAW_TOPIC, gateway), 0
+    state = plan.recording.states.get(GATEWAY.name)
+    start = 0 if state is None else int(state.values["input"]["offset"])
+    for record in plan.recording.log.scan(plan.recording.reports, 0, start, committed=True):
+        header = header_of(record)
+        packed = pack(carried_header(record)) if record.header is None else record.header
+        appender.append(topic, 0, record.key, record.value, packed)
+        if header is not None and header.writer == gateway:
+            seq = header.seq + header.count
+    end = End(run=plan.run, ts=0, inputs=0)
+    header = Header(schema=END.number, version=END.version, seq=seq, time=0, writer=gateway)
+    appender.append(topic, 0, b"", encode(end), pack(header))
 
 
 def _seed(appender: Appender, plan: ReplayPlan, task: TaskHops, state: TaskState) -> None:

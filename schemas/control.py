@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 import msgspec
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from schemas.columns import U16, U64, Nanos, Positive
 from schemas.definition import Definition
@@ -53,6 +53,9 @@ class RunOpened(Document, frozen=True, kw_only=True, tag="run"):
     partitions: Annotated[
         int, Meta(ge=1, le=PARTITIONS_MAX, description="partitions by instrument: of raw, ticks, features and scores")
     ] = 1
+    gateway: Annotated[
+        Text | UnsetType, Meta(description="execution system that works the orders; left out: the paper venue")
+    ] = UNSET
     build: Annotated[str, Meta(description="hash of Tapedeck's own code; empty: from before it was named")] = ""
     starts: Annotated[
         dict[str, TaskStart], Meta(description="live: where each task takes over from the run before")

@@ -15,7 +15,15 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from schemas import errors, kinds_of_input, kinds_of_log, kinds_of_pins, kinds_of_replay, kinds_of_use
+from schemas import (
+    errors,
+    kinds_of_execution,
+    kinds_of_input,
+    kinds_of_log,
+    kinds_of_pins,
+    kinds_of_replay,
+    kinds_of_use,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +67,7 @@ _TABLES: tuple[tuple[Group, Mapping[str, tuple[str, str]]], ...] = (
     (_group(errors.BadFrame, "Records that cannot be read"), kinds_of_input.BAD_FRAME),
     (_group(errors.BadPayload, "Payloads and rows whose content is impossible"), kinds_of_input.BAD_PAYLOAD),
     (_group(errors.UnknownInstrument, "Instruments without a definition"), kinds_of_input.UNKNOWN_INSTRUMENT),
+    (_group(errors.BadExecution, "Reports of execution systems"), kinds_of_execution.BAD_EXECUTION),
     (_group(errors.BadInput, "Other input that cannot be used"), kinds_of_input.BAD_INPUT),
     (
         _group(errors.ConfigError, "Flags, files and variables"),

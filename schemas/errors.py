@@ -7,7 +7,8 @@
     ├── BadInput                  one record cannot be used: it goes to the dead-letter topic, the run goes on
     │   ├── BadFrame              the bytes are no frame of a known schema (truncated, unknown version)
     │   ├── BadPayload            a venue's message is not what its shape says (NaN, negative, garbage)
-    │   └── UnknownInstrument     no definition for the instrument named
+    │   ├── UnknownInstrument     no definition for the instrument named
+    │   └── BadExecution          a report of an execution system that no order of ours can have
     ├── BrokerError               Kafka cannot be reached, started or trusted                            exit 3
     │   ├── DeliveryError         a record was not acknowledged within its bound
     │   └── Fenced                another process took this task over: this one must end
@@ -102,6 +103,12 @@ class UnknownInstrument(BadInput):
     """A message names an instrument that has no definition."""
 
     code = "unknown_instrument"
+
+
+class BadExecution(BadInput):
+    """A report of an execution system that cannot be used."""
+
+    code = "bad_execution"
 
 
 class BrokerError(TapedeckError):

@@ -34,7 +34,7 @@ from schemas.errors import BadFrame
 HEADER_KEY = "td"
 """Name of the Kafka record header that holds the packed header."""
 
-HOPS = ("normalise", "feature", "score", "strategy", "risk", "venue")
+HOPS = ("normalise", "feature", "score", "strategy", "risk", "venue", "gateway")
 HOP_NUMBER = {name: i for i, name in enumerate(HOPS)}
 
 MAGIC = 0x54

@@ -9,6 +9,9 @@ from msgspec import Meta
 from schemas.columns import F64, U16, U32, Nanos, Price, Size
 from schemas.document import Document, Root, Text
 
+Action = Literal["new", "cancel", "replace"]
+"""What an intent or order asks for."""
+
 
 class Touch(Document, frozen=True, kw_only=True):
     """Best bid and offer as a strategy saw them, and since when."""
@@ -31,9 +34,11 @@ class Intent(Document, frozen=True, kw_only=True, tag="intent"):
     instrument_id: U32
     instrument: Text
     side: Literal["buy", "sell"]
-    quantity: Annotated[Size, Meta(description="units of size_increment, > 0")]
+    quantity: Annotated[Size, Meta(description="units of size_increment, > 0; of a cancel 0")]
     limit_price: Price
-    time_in_force: Literal["ioc"] = "ioc"
+    time_in_force: Annotated[
+        Literal["ioc", "gtc"], Meta(description="ioc: what does not fill at once is cancelled; gtc: it rests")
+    ] = "ioc"
     valid_until: Annotated[Nanos, Meta(description="log time after which the order must not leave")]
     touch: Touch
     score: Annotated[F64, Meta(description="the score that led here, basis points")]
@@ -41,8 +46,11 @@ class Intent(Document, frozen=True, kw_only=True, tag="intent"):
     target: Annotated[Size, Meta(description="signed position it wants")]
     model: Annotated[Text, Meta(description="sha256 of the model artefact")]
     view: Annotated[Text, Meta(description="sha256 of the feature view")]
-    action: Annotated[Literal["new", "cancel"], Meta(description="cancel: take back the order that cancels names")] = (
-        "new"
-    )
-    cancels: Annotated[str, Meta(max_length=512, description="client_order_id to take back; empty for new")] = ""
+    action: Annotated[
+        Action,
+        Meta(description="cancel: take back the order that cancels names. replace: the same, and this takes its place"),
+    ] = "new"
+    cancels: Annotated[
+        str, Meta(max_length=512, description="client_order_id to take back or replace; empty for new")
+    ] = ""
     flags: Annotated[U16, Meta(description="flags of the tick it was formed at: gapped book, crossed touch")] = 0

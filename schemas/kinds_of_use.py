@@ -81,6 +81,10 @@ CONFIG = {
         "The live topics belong to another source or deployment, which no opening can change.",
         "Use another cluster, or another `TAPEDECK_HOME`.",
     ),
+    "venue_conflict": (
+        "An execution system has the name of a source, or the paper venue is asked for what only another can do.",
+        "Change `[venue]` in the topology file, or the flag.",
+    ),
     "unsettled": (
         "Another live run may only follow one whose tasks committed all that they wrote.",
         "Bring the former topology and files back, `tapedeck up`, end it with ctrl-C; then change them.",
@@ -137,6 +141,15 @@ CONFIG = {
         "Write e.g. `--scope account NAME`, or `--scope all`.",
     ),
     "no_such_name": ("Nobody trades under the name to be halted.", "Use one that is allowed; `--force` takes any."),
+    "no_gateway": (
+        "An order of the paper venue is to be resolved: it answers its own.",
+        "See that the task `venue` runs: `tapedeck doctor`.",
+    ),
+    "not_open": ("No such order is open.", "`tapedeck risk orders` lists those that are."),
+    "bad_resolution": (
+        "The quantity or price of a resolution is no decimal above 0, or does not go with its status.",
+        "Give a fill its price; give no other status a quantity or a price.",
+    ),
     "not_halted": ("Nothing is halted in the scope to be resumed.", "`tapedeck risk show` lists the halts in force."),
     "bad_text": ("A reason or an author is empty, too long or cannot be printed.", "Write 1 to 512 characters."),
     "no_letter": ("There is no dead letter of that number or kind.", "`tapedeck dlq list` shows those there are."),

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from schemas.columns import U32, Nanos, Price, Size
 from schemas.document import Document, Root, Text
+from schemas.intent import Action
 
 
 class Order(Document, frozen=True, kw_only=True, tag="order"):
@@ -23,13 +24,21 @@ class Order(Document, frozen=True, kw_only=True, tag="order"):
     instrument: Text
     symbol: Text
     side: Literal["buy", "sell"]
-    quantity: Annotated[Size, Meta(description="units of size_increment, > 0")]
+    quantity: Annotated[Size, Meta(description="units of size_increment, > 0; of a cancel 0")]
     quantity_decimal: Annotated[Text, Meta(description="the same quantity as the venue writes it, e.g. 0.015")]
     limit_price: Price
     limit_price_decimal: Annotated[Text, Meta(description="the same price as the venue writes it")]
-    time_in_force: Literal["ioc"] = "ioc"
+    time_in_force: Annotated[
+        Literal["ioc", "gtc"], Meta(description="ioc: what does not fill at once is cancelled; gtc: it rests")
+    ] = "ioc"
     valid_until: Annotated[Nanos, Meta(description="log time after which the order must not be worked")]
-    action: Annotated[Literal["new", "cancel"], Meta(description="cancel: take back the order that cancels names")] = (
-        "new"
-    )
-    cancels: Annotated[str, Meta(max_length=512, description="client_order_id to take back; empty for new")] = ""
+    action: Annotated[
+        Action,
+        Meta(description="cancel: take back the order that cancels names. replace: the same, and this takes its place"),
+    ] = "new"
+    cancels: Annotated[
+        str, Meta(max_length=512, description="client_order_id to take back or replace; empty for new")
+    ] = ""
+    gateway: Annotated[
+        Text | UnsetType, Meta(description="execution system that is to work it; left out: the paper venue")
+    ] = UNSET

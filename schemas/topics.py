@@ -5,6 +5,7 @@ Live topics have no prefix. Every other run has a namespace of its own: ``demo.<
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Literal
 
 import msgspec
@@ -56,11 +57,16 @@ class Topic(msgspec.Struct, frozen=True, kw_only=True):
     spread: bool = False
     about: str = ""
 
+    def made_by(self, hops: Collection[str]) -> bool:
+        """Whether one of these hops writes it: ``written_by`` names one, or two that never are in one run."""
+        return not set(hops).isdisjoint(self.written_by.split(" or "))
+
 
 TOPICS: tuple[Topic, ...] = (
     Topic(name="raw.<source>", schemas=(RAW, END), key="market:symbol", written_by="publishers", transactional=False,
           spread=True,
-          about="payloads exactly as received, with ts_recv and source_seq: the only door for what comes from outside"),
+          about="payloads exactly as received, with ts_recv and source_seq: the only door for what comes from outside; "
+                "an execution system's reports in raw.<gateway>"),
     Topic(name="ticks.<source>", schemas=(TICK_SCHEMA, END), key="none", written_by="normalise", spread=True,
           about="tick frames, same partitions as raw"),
     Topic(name="definitions", schemas=(DEFINITION,), key="market:symbol", written_by="people, loaders",
@@ -77,7 +83,7 @@ TOPICS: tuple[Topic, ...] = (
           about="approved or denied, each check's value and limit"),
     Topic(name="orders", schemas=(ORDER, END), key="market:symbol", written_by="risk",
           about="approved orders, for execution systems"),
-    Topic(name="executions", schemas=(EXECUTION, END), key="market:symbol", written_by="venue",
+    Topic(name="executions", schemas=(EXECUTION, END), key="market:symbol", written_by="venue or gateway",
           about="acks, fills, rejects"),
     Topic(name="control", schemas=(RUN, HALT, RESUME, LIMITS, RELEASE, RETRY, RETRIED, PIN_TAG), key="none",
           written_by="people", kept="for ever", about="opening of runs, halt, resume, limits, retries, releases, pins"),

@@ -175,6 +175,28 @@ class Sides:
             self._note(name, before, ordinal)
         return applied
 
+    def hear_all(
+        self, names: Sequence[str], stages: Sequence[Agent], states: Sequence[Any], ordinal: int
+    ) -> None:  # fmt: skip
+        """Live: an agent cannot judge its next input before it has heard all that is there of some topics.
+
+        Where places are given freely they are read to their end, as of this moment, and their place is before that
+        input. Where the order is recorded, it says how much had been heard. Agents are told that this is
+        all (``ended``).
+        """
+        while self._recorded and self._recorded[0].place <= ordinal:
+            self._apply_recorded(self._recorded.popleft(), stages, states)
+        for name in names:
+            source, before = self._inputs[name], dict(self._inputs[name].seqs)
+            if self.free(ordinal):
+                source.add(list(self._log.scan(source.topic, source.partition, source.offset, committed=False)))
+                while source.buffered:
+                    self._offer_next(name, stages, states)
+                self._note(name, before, ordinal)
+            for stage, state in zip(stages, states, strict=True):
+                if name in stage.sides:
+                    stage.offer(state, name, [], ended=True)
+
     def stop_clock(self, stages: Sequence[Agent], states: Sequence[Any], ordinal: int) -> None:
         """Tell those who listen to the clock that it has stopped: from this place until its next record.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, cast
 
+import msgspec
 import numpy as np
 import pytest
 
@@ -58,7 +59,7 @@ DOCUMENTS: dict[str, Document] = {
     "intent": Intent(
         **ORDERED, side="buy", quantity=1_500, limit_price=61_000_600_000_000, valid_until=TS + 1_000_000_000,
         touch=TOUCH, score=-0.1, position=-(2**40), target=12, model="m" * 64, view="v" * 64,
-        action="cancel", cancels="binance-9007199254740993-1", flags=2,
+        time_in_force="gtc", action="replace", cancels="binance-9007199254740993-1", flags=2,
     ),
     "decision": Decision(
         **ORDERED, verdict="denied", reasons=["price_collar"],
@@ -67,12 +68,12 @@ DOCUMENTS: dict[str, Document] = {
     "order": Order(
         **ORDERED, venue="binance", symbol="BTCUSDT", side="sell", quantity=1_500, quantity_decimal="1.500",
         limit_price=61_000_600_000_000, limit_price_decimal="61000.6", valid_until=TS + 1,
-        action="cancel", cancels="binance-9007199254740993-1",
+        time_in_force="gtc", action="replace", cancels="binance-9007199254740993-1", gateway="okx",
     ),
     "execution": Execution(
         **ORDERED, execution_id="binance-9007199254740993-2-1", side="sell", status="partially_filled",
         last_quantity=500, last_price=61_000_600_000_000, cumulative_quantity=500, leaves_quantity=1_000,
-        report_index=1, final=False,
+        report_index=1, final=False, ts_event=TS - 1, venue_order_id="8886774", author="j.doe",
     ),
     "run": RunOpened(
         run="20240809t000000-ab12", mode="play", source="binance", publisher_id=1, seed=7,
@@ -80,7 +81,7 @@ DOCUMENTS: dict[str, Document] = {
         limits={"price_collar": {"bps": 50}}, model={"weights": [0.5, -1e-300]},
         view=[{"family": "volatility", "half_life_ns": 10_000_000_000, "name": "slow"}],
         code=[{"kind": "strategy", "load": "strategy.py:STRATEGY", "sha256": "c" * 64}], split=True,
-        partitions=4, build="b" * 64,
+        partitions=4, gateway="okx", build="b" * 64,
         starts={"hot": TaskStart(offset=2**40, inputs=217_091, seqs={"scores": 2**53 + 1})},
     ),
     "end": End(run="20240809t000000-ab12", ts=TS, inputs=217_091),
@@ -113,7 +114,8 @@ DOCUMENTS: dict[str, Document] = {
     "retried": Retried(retry=9, first_seq=2**46 + 5, copies=1, gone=1, ts=TS),
 }  # fmt: skip
 DOCUMENTS["release"] = ReleaseCut(
-    release="rel-0123456789ab", from_run="live-0123456789ab", opening=cast("RunOpened", DOCUMENTS["run"]),
+    release="rel-0123456789ab", from_run="live-0123456789ab",
+    opening=msgspec.structs.replace(cast("RunOpened", DOCUMENTS["run"]), gateway=msgspec.UNSET),
     definitions=[], topology="desk/topology.toml", commit="d" * 40, author="j.doe", reason="model 14", ts=TS,
 )  # fmt: skip
 

@@ -167,6 +167,8 @@ def test_a_target_beyond_the_largest_position_is_cut_to_it(project: Path) -> Non
     slots, zeros = context.slots, np.zeros(len(plan.definitions), dtype=np.int64)
     most = zeros + 40
     memory = np.zeros((len(zeros), target.memory))
-    found = scan_of(target)(row, 0, slots, zeros, most, zeros, zeros, 2**63 - 1, np.array(target.values({})), memory)
+    found = scan_of(target)(
+        row, 0, slots, zeros, most, zeros, zeros, zeros + 2**62, 2**63 - 1, np.array(target.values({})), memory
+    )
     assert found == (0, 40, WANT_INTENT)
     assert BY_INSTRUMENT["spot:BTCUSDT"].instrument_id == 1

@@ -1,0 +1,33 @@
+"""Coinbase Advanced Trade's fills (``GET /api/v3/brokerage/orders/historical/fills``). It names its own order alone.
+
+Fields: https://docs.cdp.coinbase.com/advanced-trade/reference/retailbrokerageapi_getfills.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from feeds.executions.told import Told, iso, number, text, wrong
+
+
+def claims(item: Mapping[str, Any]) -> bool:
+    """Whether it is an answer that lists fills."""
+    found = item.get("fills")
+    return isinstance(found, list) and bool(found) and isinstance(found[0], Mapping) and "entry_id" in found[0]
+
+
+def told(item: Mapping[str, Any]) -> list[Told]:
+    """A report for each fill."""
+    return [_fill(one) for one in item["fills"]]
+
+
+def _fill(one: Mapping[str, Any]) -> Told:
+    if one.get("trade_type") != "FILL":
+        raise wrong("trade_type", one.get("trade_type"), "FILL")
+    if one.get("size_in_quote"):
+        raise wrong("size_in_quote", True, "false: a size in the quote currency is of no order of ours")
+    return Told(
+        execution_id=text(one, "entry_id"), status="fill", ts=iso(one, "trade_time"),
+        venue_order_id=text(one, "order_id"), last=number(one, "size"), price=number(one, "price"),
+    )  # fmt: skip

@@ -1,0 +1,68 @@
+"""An execution system works the orders: whatever dies, each is worked once, none is forgotten, and it replays."""
+
+from __future__ import annotations
+
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from agents.working_orders import WorkingOrders
+from replay.parity import compare
+from replay.replaying import MemoryReplay
+from replay.spans import open_recording
+from schemas.dead_letter import DeadLetter
+from schemas.execution import Execution
+from schemas.order import Order
+from tests.external_desk import ExternalDesk
+from tests.replay_desk import plan_of
+
+
+def ran(folder: Path, seed: int, kills: float, working_ms: float) -> ExternalDesk:
+    desk = ExternalDesk(folder, seed, kills, working_ms=working_ms)
+    desk.run()
+    return desk
+
+
+def assert_whole(desk: ExternalDesk) -> None:
+    """Each order was worked once, each report was heard once, and positions follow executions."""
+    orders = desk.documents("orders", Order)
+    executions = desk.documents("executions", Execution)
+    assert len(orders) > 10
+    assert {o.client_order_id for o in orders} == set(desk.venue.worked)
+    assert max(desk.venue.worked.values()) == 1
+    assert not desk.documents("dlq", DeadLetter)
+    said = [report["execution_id"] for reports in desk.venue.said.values() for report in reports]
+    heard = Counter(e.execution_id for e in executions if "#" not in e.execution_id)
+    assert heard == Counter(said), "each report once, none lost"
+    state = desk.actors["gateway"].at_work._states[0]
+    assert isinstance(state, WorkingOrders)
+    assert {n: w.left for n, w in state.working.items()} == desk.venue.open
+    assert desk.known_to("hot", 2) == desk.position()
+    assert desk.known_to("risk", 0) == desk.position()
+    assert set(desk.actors["risk"].at_work._states[0].open) == set(desk.venue.open)
+
+
+@pytest.mark.parametrize(("seed", "working_ms"), [(0, 0.0), (1, 0.0), (2, 40.0), (3, 40.0)])
+def test_killed_anywhere_each_order_is_worked_once_and_none_forgotten(
+    tmp_path: Path, seed: int, working_ms: float
+) -> None:
+    desk = ran(tmp_path, seed, 0.01, working_ms)
+    assert_whole(desk)
+    assert desk.deaths["toy"] > 0
+    assert desk.deaths["gateway"] > 0
+    actions = Counter(o.action for o in desk.documents("orders", Order))
+    assert (actions["replace"] > 0 and actions["cancel"] > 0) == (working_ms > 0)
+
+
+@pytest.mark.parametrize("working_ms", [0.0, 40.0])
+def test_a_run_with_an_execution_system_comes_again_to_the_byte(tmp_path: Path, working_ms: float) -> None:
+    desk = ran(tmp_path, 4, 0.01, working_ms)
+    for split in (False, True):
+        plan = plan_of(open_recording(desk.memory), split=split)
+        replay = MemoryReplay(plan)
+        replay.run()
+        parity = compare(replay.plan, replay.log)
+        assert parity.differing == []
+        assert parity.compared["executions"] > 10
+        assert parity.compared["orders"] > 10
