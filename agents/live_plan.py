@@ -28,7 +28,7 @@ from schemas.columns import PRICE_SCALE
 from schemas.control import RunOpened
 from schemas.definition import Definition
 from schemas.errors import ConfigError
-from schemas.sources import SOURCES
+from schemas.sources import is_source_name, number_of
 from streams.build import build_hash
 
 NANOS_PER_MS = 1_000_000
@@ -104,7 +104,7 @@ class LivePlan:
         settings = self.settings
         plugins = (*(() if self.strategy is None else (self.strategy,)), *self.families)
         return RunOpened(
-            run=run, mode="live", source=self.source, publisher_id=SOURCES[self.source], seed=settings.feed.seed,
+            run=run, mode="live", source=self.source, publisher_id=number_of(self.source), seed=settings.feed.seed,
             venue_latency_ns=round(settings.venue.latency_ms * NANOS_PER_MS), account=settings.account,
             strategy=STRATEGY.name if self.strategy is None else self.strategy.value.name,
             parameters=self._parameters(), limits=self.limits, model=self.model, view=self.columns,
@@ -183,6 +183,11 @@ def _check_feed(settings: TopologyFile, captures: Sequence[Path], where: str) ->
             "source and kind do not go together", kind="feed_conflict",
             got=f'kind "{kind}", source "{settings.feed.source}"',
             allowed='a source with kind "none", and only there', where=f"{where}: feed.source",
+        )  # fmt: skip
+    if settings.feed.source and not is_source_name(settings.feed.source):
+        raise ConfigError(
+            "not a source name", kind="source_name", got=settings.feed.source, where=f"{where}: feed.source",
+            allowed="ASCII letters, digits, - and _, 64 at most",
         )  # fmt: skip
     _check_symbols(settings, where)
     if captures:

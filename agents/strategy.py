@@ -27,7 +27,7 @@ from schemas.errors import SnapshotError
 from schemas.execution import Execution
 from schemas.intent import Action, Intent, Touch
 from schemas.partitions import named
-from schemas.sources import SOURCE_NAMES
+from schemas.sources import name_of
 from streams.agent import Batch, DocumentOut, Out, Rows, frozen
 from streams.state_bytes import dump, load
 from streams.succession import Migration
@@ -261,8 +261,7 @@ class Strategy:
         side: str = "",
     ) -> DocumentOut:  # fmt: skip
         instrument = self._context.instruments[slot := self._context.slot_of(int(row["instrument_id"]))]
-        publisher = int(row["publisher_id"])
-        source = SOURCE_NAMES.get(publisher, str(publisher))
+        source = name_of(int(row["publisher_id"]), self._run.source)
         source = named(source, self._context.partition, self._run.partitions)
         root = Root(source=source, seq=int(row["root_seq"]), part=int(row["root_part"]))
         ts, position = int(row["ts_log"]), int(state.position[slot])

@@ -36,7 +36,7 @@ class FeedTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     Attributes:
         kind: ``simulator``, ``captures`` (recorded files, played as if they came now), a venue (its public feed,
             live), or ``none``: somebody else publishes to ``raw.<source>``.
-        source: Name of the source where ``kind`` is ``none``.
+        source: Name of the source where ``kind`` is ``none``: a venue's, or one of your own, which sends JSON ticks.
         captures: Files, relative to the topology's folder.
         instruments: Simulated instruments.
         seed: Of the simulator.
@@ -47,7 +47,7 @@ class FeedTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     """
 
     kind: Literal["simulator", "captures", "none", "binance", "coinbase", "kraken"] = "simulator"
-    source: Literal["", "binance", "coinbase", "kraken", "simulator"] = ""
+    source: str = ""
     captures: list[str] = []
     instruments: Annotated[int, Meta(ge=1, le=INSTRUMENTS_MAX)] = 3
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 1

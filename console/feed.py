@@ -1,4 +1,4 @@
-"""``tapedeck feed``: how good recorded market data is, and live feeds (``feed_run.py``)."""
+"""``tapedeck feed``: how good recorded market data is, live feeds (``feed_run.py``), and ``feed_status.py``."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from console import feed_status
 from console.examples import epilog
 from console.feed_run import EXAMPLES, run
 from console.figures import count
@@ -22,12 +23,14 @@ if TYPE_CHECKING:
 
 CUT_SHORT_EXIT = 1
 """A file could not be read to its end; what was read is reported."""
-FEEDS = ("binance", "coinbase", "kraken")
+FEEDS = ("binance", "coinbase", "kraken", "json")
 """As listed in ``feeds/venues.py``, which is too heavy for a help text."""
 COLUMN_MIN = 6
 """Least width of a column of figures."""
 
-app = typer.Typer(help="Judge recorded market data, and publish a venue's live.", rich_markup_mode=None)
+app = typer.Typer(
+    help="Judge recorded market data, publish a venue's live, and see what became of a source.", rich_markup_mode=None
+)
 
 _COUNTED = {name: name for name in ("messages", "ticks", "trades", "applied", "discarded")}
 _DOUBTED = {
@@ -39,10 +42,11 @@ _DOUBTED = {
 
 @app.callback()
 def feed() -> None:
-    """Judge recorded market data, and publish a venue's live."""
+    """Judge recorded market data, publish a venue's live, and see what became of a source."""
 
 
 app.command("run", epilog=epilog("feed run", EXAMPLES))(run)
+app.command("status", epilog=epilog("feed status", feed_status.EXAMPLES))(feed_status.status)
 
 
 @app.command(
@@ -52,7 +56,7 @@ app.command("run", epilog=epilog("feed run", EXAMPLES))(run)
 )
 def check(
     source: Annotated[
-        str, typer.Argument(metavar="binance|coinbase|kraken", help="Whose messages they are.", show_default=False)
+        str, typer.Argument(metavar="binance|coinbase|kraken|json", help="Whose messages they are.", show_default=False)
     ],
     files: Annotated[
         list[Path] | None, typer.Argument(metavar="FILE", show_default=False, help="Recorded lines, plain or gzip.")

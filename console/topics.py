@@ -6,7 +6,9 @@ from typing import Annotated, Any
 
 import typer
 
+from console import topics_docs
 from console.cluster import running
+from console.examples import epilog
 from console.figures import count
 from console.terminal import emit, show
 
@@ -19,6 +21,11 @@ app = typer.Typer(help="Look at what is in the log.", rich_markup_mode=None)
 Run = Annotated[
     str | None, typer.Option(metavar="RUN", show_default=False, help="Run id, or live [default: the newest run].")
 ]
+
+
+app.command("docs", epilog=epilog("topics docs", topics_docs.DOCS_EXAMPLES))(topics_docs.docs)
+app.command("schema", epilog=epilog("topics schema", topics_docs.SCHEMA_EXAMPLES))(topics_docs.schema)
+app.command("example", epilog=epilog("topics example", topics_docs.EXAMPLE_EXAMPLES))(topics_docs.example)
 
 
 @app.callback()

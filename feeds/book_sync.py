@@ -37,6 +37,7 @@ from feeds.book_tables import (
     LOG_TIME,
     RULE_FUTURES,
     RULE_IN_STREAM,
+    RULE_QUOTES_SERVE,
     RULE_TRADES_COUNT_ON,
     RULE_UNNUMBERED,
     STREAM_DEPTH,
@@ -65,9 +66,7 @@ from schemas.tick import (
     SIDE_NONE,
 )  # fmt: skip
 
-FITS = 0
-STALE = 1
-GAP = 2
+FITS, STALE, GAP = 0, 1, 2
 
 
 class Output(NamedTuple):
@@ -377,7 +376,7 @@ def _finish_row(state: Any, message: Any, row: Any, log_time: int, flags: int) -
     """Columns that every row has."""
     if message.ts_event == 0:
         flags |= FLAG_NO_TS_EVENT
-    if state.synced == 0:
+    if state.synced == 0 and not (state.rule & RULE_QUOTES_SERVE and state.chain_id < 0):
         flags |= FLAG_DEPTH_UNSYNCED
     both = state.bid_price != PRICE_UNDEFINED and state.ask_price != PRICE_UNDEFINED
     if both and state.bid_price >= state.ask_price:

@@ -45,6 +45,8 @@ RULE_TRADES_COUNT_ON = 4
 """Trade ids count on by one: one that is left out is a trade missed."""
 RULE_IN_STREAM = 8
 """Snapshots come in the stream, before the differences that follow them: each begins the book anew."""
+RULE_QUOTES_SERVE = 16
+"""Best bid and offer messages alone may say the touch: no book is missing before a first snapshot or difference."""
 
 INSTRUMENT = np.dtype(
     [(name, "<i8") for name in (

@@ -9,7 +9,7 @@ from msgspec import UnsetType
 
 from feeds.wire import ID_MAX, excerpt
 from schemas.errors import BadInput, BadPayload, UnknownInstrument
-from schemas.sources import SOURCES
+from schemas.sources import SOURCES, number_of
 from streams.agent import Payload
 
 _KEY = re.compile(rb"(?:spot|linear|inverse):[A-Z0-9_-]{1,64}")
@@ -38,19 +38,23 @@ def missing(**fields: Any) -> Unfit:
     return Unfit("missing_field", name, "a value: it is missing")
 
 
-def publisher_of(payload: Payload) -> int:
+def publisher_of(payload: Payload, own: str = "") -> int:
     """Number of a payload's source.
+
+    Args:
+        payload: As it came.
+        own: The run's source, which may be in no table.
 
     Raises:
         BadPayload: The source is unknown, or number or receive time are no int64 from 0.
     """
-    publisher = SOURCES.get(payload.source, 0)
+    publisher = number_of(own) if own and payload.source == own else SOURCES.get(payload.source, 0)
     if publisher == 0 or not (0 <= payload.seq <= ID_MAX and 0 <= payload.ts_recv <= ID_MAX):
         raise BadPayload(
             "a payload's envelope is impossible",
             kind="envelope",
             got=f"source {payload.source!r}, seq {payload.seq}, ts_recv {payload.ts_recv}",
-            allowed=f"a source of {sorted(SOURCES)}, int64 from 0",
+            allowed=f"a source of {sorted({*SOURCES} | {own} - {''})}, int64 from 0",
         )
     return publisher
 

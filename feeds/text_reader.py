@@ -22,7 +22,7 @@ from feeds.binance_numbers import (
 from feeds.decimal import OK, parse_decimals
 from feeds.envelope import Unfit, publisher_of, unknown_key
 from feeds.kernel import Bytes, Ints, Records
-from feeds.messages import MESSAGE, MESSAGE_LEVELS_MAX, TRADE, Messages, Reject
+from feeds.messages import MESSAGE, MESSAGE_LEVELS_MAX, QUOTE, TRADE, Messages, Reject
 from feeds.venue import SESSION_SYMBOL
 from feeds.wire import excerpt
 from schemas.definition import Definition
@@ -67,10 +67,16 @@ class TextReader:
     Args:
         definitions: The instruments.
         said: What a payload's bytes mean. Raises BadPayload for what is no message, ``Unfit`` for a field.
+        own: The source's name, where it is in no table.
+        name_of: What messages call an instrument.
     """
 
-    def __init__(self, definitions: Sequence[Definition], said: Callable[[bytes], Said]) -> None:
-        self._slots = {d.instrument.encode(): (slot, d.symbol) for slot, d in enumerate(definitions)}
+    def __init__(
+        self, definitions: Sequence[Definition], said: Callable[[bytes], Said], *, own: str = "",
+        name_of: Callable[[Definition], str] = lambda definition: definition.symbol,
+    ) -> None:  # fmt: skip
+        self._slots = {d.instrument.encode(): (slot, name_of(d)) for slot, d in enumerate(definitions)}
+        self._own = own
         self._increments = np.array([d.size_increment for d in definitions], np.int64)
         self._said = said
 
@@ -92,7 +98,7 @@ class TextReader:
         known = self._slots.get(payload.key)
         if known is None and not (payload.key or b"").endswith(_SESSION_KEY_END):
             raise unknown_key(payload.key)
-        publisher = publisher_of(payload)
+        publisher = publisher_of(payload, self._own)
         try:
             said = self._said(payload.value)
             if said.kind == 0:
@@ -138,7 +144,8 @@ class TextReader:
         sizes = np.maximum(sizes, rounded)
         codes[0::2][(codes[0::2] == OK) & (prices == 0)] = ZERO_PRICE
         traded = (codes[1::2] == OK) & (kinds == TRADE)
-        codes[1::2][traded & (values[1::2] == 0)] = ZERO_SIZE
+        offered = (codes[1::2] == OK) & (kinds == QUOTE)
+        codes[1::2][(traded | offered) & (values[1::2] == 0)] = ZERO_SIZE
         codes[1::2][traded & (rounded == 1)] = OFF_GRID
         if len(messages):
             np.add.at(messages["rounded"], owner, rounded)

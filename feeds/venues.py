@@ -7,22 +7,27 @@ from collections.abc import Sequence
 from feeds.adapter import Adapter
 from feeds.binance import BINANCE
 from feeds.coinbase import COINBASE
+from feeds.json_ticks import json_ticks
 from feeds.kraken import KRAKEN
 from feeds.venue import Venue
 from schemas.definition import Definition
 
-LISTED: tuple[Venue, ...] = (BINANCE, COINBASE, KRAKEN)
+_EXCHANGES = (BINANCE, COINBASE, KRAKEN)
+
+KNOWN: dict[str, Definition] = {d.instrument: d for venue in _EXCHANGES for d in venue.definitions}
+"""Every definition that ships, by ``market:symbol``."""
+
+LISTED: tuple[Venue, ...] = (*_EXCHANGES, json_ticks(tuple(KNOWN.values())))
 
 VENUES: dict[str, Venue] = {venue.name: venue for venue in LISTED}
 """By name."""
 
-KNOWN: dict[str, Definition] = {d.instrument: d for venue in LISTED for d in venue.definitions}
-"""Every definition that ships, by ``market:symbol``."""
-
 
 def venue_of(source: str) -> Venue:
-    """Whose messages a source sends; the simulator speaks as Binance does."""
-    return VENUES.get(source, BINANCE)
+    """Whose messages a source sends: the simulator speaks as Binance does, one that is in no table sends JSON ticks."""
+    if source == "simulator":
+        return BINANCE
+    return VENUES.get(source) or json_ticks(tuple(KNOWN.values()), source)
 
 
 def adapter_of(source: str, definitions: Sequence[Definition] | None = None) -> Adapter:

@@ -111,7 +111,7 @@ def letters(log: Log, namespace: str, wanted: Wanted) -> Iterator[Filed]:
     topic = topic_name(namespace, DLQ)
     for partition in range(log.partitions(topic)):
         for record in log.scan(topic, partition, 0, committed=True):
-            filed = _filed(record)
+            filed = filed_of(record)
             if filed is not None and wanted.has(filed, namespace):
                 yield filed
 
@@ -137,7 +137,7 @@ def letter_at(log: Log, namespace: str, partition: int, offset: int) -> Filed:
     low, high = log.bounds(topic, partition) if partition < log.partitions(topic) else (0, 0)
     if low <= offset < high:
         for record in log.scan(topic, partition, offset, committed=True):
-            filed = _filed(record) if record.offset == offset else None
+            filed = filed_of(record) if record.offset == offset else None
             if filed is not None:
                 return filed
             break
@@ -157,10 +157,24 @@ def letters_of(log: Log, namespace: str, partition: int, offsets: Collection[int
         return
     last, wanted = max(offsets), frozenset(offsets)
     for record in log.scan(topic_name(namespace, DLQ), partition, min(offsets), committed=True):
-        if record.offset in wanted and (filed := _filed(record)) is not None:
+        if record.offset in wanted and (filed := filed_of(record)) is not None:
             yield filed
         if record.offset >= last:
             return
+
+
+def whole(log: Log, filed: Filed) -> bytes:
+    """The refused input's value; of one that was too long for a letter, from where it lies.
+
+    Raises:
+        BrokerError: The log cannot be read.
+    """
+    letter = filed.letter
+    if letter.payload or letter.partition >= log.partitions(letter.topic):
+        return filed.payload
+    for record in log.scan(letter.topic, letter.partition, letter.offset, committed=False):
+        return record.value if record.offset == letter.offset else b""
+    return b""
 
 
 def unpacked(text: str) -> bytes:
@@ -171,8 +185,8 @@ def unpacked(text: str) -> bytes:
         return b""
 
 
-def _filed(record: Record) -> Filed | None:
-    """A letter; None of what no task has put there: what is put back must have been an input."""
+def filed_of(record: Record) -> Filed | None:
+    """The letter that a record holds; None of what no task has put there: what is put back must have been an input."""
     try:
         letter = decode(record.value, DeadLetter)
         if record.header is None or unpack(record.header).writer != letter.task:

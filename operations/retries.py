@@ -23,7 +23,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from operations.letters import Filed, letters_of
+from operations.letters import Filed, letters_of, whole
 from schemas.catalog import RAW
 from schemas.codec import decode_any
 from schemas.control import RunOpened
@@ -31,7 +31,7 @@ from schemas.errors import BadFrame, BadInput, ConfigError, DeliveryError
 from schemas.header import Header, pack, unpack
 from schemas.retry import RETRY_LETTERS_MAX, Retried, Retry
 from schemas.topics import table_row, topic_name
-from streams.admission import RETRIED_FROM, RETRY
+from streams.admission import PUT_BACK, RETRIED_FROM, RETRY
 from streams.clock import wall_ns
 from streams.log import Log
 from streams.people import CONTROL, PARTITION, append
@@ -129,7 +129,7 @@ def why_not(filed: Filed, orders: Orders, namespace: str, *, again: bool) -> Con
             allowed="letters of raw.<source>", where=where,
             fix=f"mend what the reason names, in the task that writes {letter.topic}; it makes what follows anew",
         )  # fmt: skip
-    if letter.code == BadFrame.code or letter.ts <= 0:
+    if (letter.code == BadFrame.code and letter.kind not in PUT_BACK) or letter.ts <= 0:
         return ConfigError(
             "not a payload that the source's publisher sent with its receive time", kind="not_retriable",
             got=letter.kind or letter.code, allowed="payloads refused for what they hold", where=where,
@@ -190,7 +190,7 @@ def _delivered(log: Log, namespace: str, due: Order) -> Retried:
         for filed in letters_of(log, namespace, retry.dlq_partition, seqs):
             seq = seqs.pop(filed.offset)
             appender.append(
-                retry.topic, retry.partition, filed.key, filed.payload, _header(filed, seq),
+                retry.topic, retry.partition, filed.key, whole(log, filed), _header(filed, seq),
                 extra=_provenance(namespace, filed, due),
             )  # fmt: skip
         left = appender.flush(FLUSH_S_MAX)

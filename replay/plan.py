@@ -20,7 +20,7 @@ from schemas.control import RunOpened
 from schemas.definition import Definition
 from schemas.document import Document
 from schemas.header import Header, no_stamps, pack
-from schemas.sources import SOURCES
+from schemas.sources import number_of
 from schemas.topics import topic_name
 from streams.build import build_hash
 from streams.log import Log
@@ -87,7 +87,7 @@ class PlayPlan:
         """The record that opens the run: all that its agents need to know beside the data."""
         limits = default_limits(self.definitions) if self.limits is None else self.limits
         return RunOpened(
-            run=self.run, mode="play", source=self.source, publisher_id=SOURCES[self.source], seed=self.seed,
+            run=self.run, mode="play", source=self.source, publisher_id=number_of(self.source), seed=self.seed,
             venue_latency_ns=self.venue_latency_ns, account=ACCOUNT, strategy=STRATEGY,
             parameters=default_parameters(self.definitions), limits=dict(limits), model=dict(self.model),
             split=self.split, build=build_hash(),

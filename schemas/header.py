@@ -8,6 +8,7 @@ Layout, little-endian (``PREFIX``, 40 bytes, then four variable parts)::
     i64 time              log time of the first row or document (raw: ts_recv), ns
     u64 cause             ordinal of the input, in the writing task's own input, that caused the last row, less
                           count - 1: that of the first where each input gave one row
+                          (raw: the publisher's session, the wall time in ns at which it was opened; 0: none told)
     u16 sides  u8 hops  u8 writer length  u32 varying (bit per stamp column)
     writer                ASCII
     hops                  u8 each: index into HOPS, in the order they were passed

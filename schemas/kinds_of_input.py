@@ -29,6 +29,10 @@ BAD_FRAME = {
         "The header names a schema or version that this build does not know.",
         "Upgrade: a newer build may have written it. Otherwise ask the writer.",
     ),
+    "schema_future": (
+        "A payload by a publisher of a newer build, whose header has a later version than this build reads.",
+        "Upgrade, then `tapedeck dlq retry --kind bad_frame.schema_future`.",
+    ),
     "schema_misplaced": (
         "A record of a known schema that does not belong on this topic.",
         "See `schemas/topics.py` for what belongs where, and ask the writer.",
@@ -88,6 +92,14 @@ BAD_PAYLOAD = {
     "unknown_event": (
         "The message is of an event that is not read: only depth differences, best bid and offer, and trades are.",
         "Do not subscribe to it (`trade` carries every fill, `aggTrade` is not needed).",
+    ),
+    "second_publisher": (
+        "Two publishers write under one source name: the payload's number was used before, by the other.",
+        "End one of them, or give it another name; then `tapedeck dlq retry --kind bad_payload.second_publisher`.",
+    ),
+    "future_version": (
+        "A JSON tick is of a later version than this build reads.",
+        "Upgrade Tapedeck, then `tapedeck dlq retry --kind bad_payload.future_version`; or have it sent as version 1.",
     ),
     "missing_field": ("A field that the message must have is missing.", ASK_VENUE),
     "other_symbol": ("The message names another symbol than the record's key.", "Key each payload by its own symbol."),

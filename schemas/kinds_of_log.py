@@ -67,6 +67,10 @@ FENCED = {
         "Another process took this task's transactional id over. Nothing that this one writes is seen any more.",
         "Nothing: it ends, and its successor goes on. If it happens again and again, two supervisors run one task.",
     ),
+    "publisher": (
+        "A publisher that was opened later writes under the same source name: this one sends nothing more.",
+        "Nothing, if it was replaced. Else give one of the two another source name.",
+    ),
 }
 
 STATE_DIVERGED = {

@@ -127,6 +127,13 @@ CONFIG = {
     ),
     "ambiguous_topic": ("Several topics have that name.", "Name the source as well, e.g. `ticks.binance`."),
     "simulation": ("The simulator is asked for what it cannot do.", "Stay within what the message allows."),
+    "no_schema": ("There is no JSON of that name.", "`tapedeck topics schema` without a name lists them."),
+    "no_example": ("There is no example of that.", "Name one of those allowed."),
+    "no_source": ("Nothing was ever published under that source name.", "See `tapedeck topics list`; publish first."),
+    "no_payload": (
+        "There is no payload at that place of a source's topic.",
+        "Give partition and offset as the producer's delivery report tells them.",
+    ),
     "source_name": ("A source's name cannot be part of a topic's.", "Use ASCII letters, digits, `-` and `_`."),
     "several_partitions": ("One number was asked for, and each partition has its own.", "Use `next_seqs`."),
     "no_limit": ("There is no limit of that name.", "`tapedeck risk limits show` lists those there are."),

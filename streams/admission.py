@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from schemas.catalog import BY_NUMBER, Schema
+from schemas.catalog import BY_NUMBER, RAW, Schema
 from schemas.errors import BadFrame, BadPayload
 from schemas.header import HOPS, Header
 from schemas.topics import TOPICS
@@ -53,6 +53,19 @@ def check_time(ts_recv: int) -> None:
         raise BadPayload(
             "an absurd ts_recv", kind="absurd_time", got=f"{ts_recv} ns", allowed=f"0 to {TS_MAX}, the year 2100"
         )
+
+
+def second_publisher(header: Header, expected: int) -> BadPayload:
+    """Why a payload is refused whose number was used before, by a publisher that sends nothing twice."""
+    return BadPayload(
+        "a second publisher under one source name has used this number", kind="second_publisher",
+        got=f"seq {header.seq} of session {header.cause}", allowed=f"{header.writer} at seq {expected} or later",
+        fix="end one of the two; then: tapedeck dlq retry --kind bad_payload.second_publisher",
+    )  # fmt: skip
+
+
+PUT_BACK = frozenset({"bad_payload.second_publisher", "bad_frame.schema_future"})
+"""Kinds of payloads that are refused for their header alone: they keep their receive time, so as to be put back."""
 
 
 class Admission:
@@ -124,4 +137,6 @@ class Admission:
         message, kind = "unknown schema or version", "schema_unknown"
         if named is not None and 1 <= header.version <= named.version:
             message, kind = f"a record of schema {named.name} does not belong on this topic", "schema_misplaced"
+        elif named is RAW and header.version > RAW.version and (RAW.number, RAW.version) in self._accepts:
+            message, kind = "a payload by a publisher of a newer build", "schema_future"
         return BadFrame(message, kind=kind, got=f"{header.schema}/{header.version}", allowed=known)

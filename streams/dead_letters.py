@@ -14,6 +14,11 @@ from schemas.errors import BadInput
 from streams.agent import Batch, Payload
 from streams.inputs import BadRecord
 
+LETTER_BYTES_MAX = 16 * 1024 * 1024 - 65_536
+"""Key and input as a letter holds them must fit into a record; a longer input stays where it lies."""
+KEY_BYTES_MAX = 65_536
+"""A longer key is cut there."""
+
 
 class Letters:
     """Writes the dead letters of one task's input.
@@ -32,7 +37,7 @@ class Letters:
     def of_record(self, bad: BadRecord) -> tuple[bytes, DeadLetter]:
         """Key and letter of a record that could not be read."""
         record = bad.record
-        return self._letter(bad.error, record.offset, bad.writer, bad.seq, 0, record.key or b"", record.value)
+        return self._letter(bad.error, record.offset, bad.writer, bad.seq, bad.ts, record.key or b"", record.value)
 
     def of_item(self, batch: Batch, index: int, error: BadInput) -> tuple[bytes, DeadLetter]:
         """Key and letter of one item of a batch that an agent refused."""
@@ -43,8 +48,12 @@ class Letters:
     def _letter(
         self, error: BadInput, offset: int, writer: str, seq: int, ts: int, key: bytes, value: bytes
     ) -> tuple[bytes, DeadLetter]:
+        key, reason = key[:KEY_BYTES_MAX], str(error)
+        if 4 * (len(key) + len(value)) // 3 + len(key) > LETTER_BYTES_MAX:
+            reason = f"{reason}; its {len(value)} bytes are too many for a letter, and stay whole where they lie"
+            value = b""
         return key, DeadLetter(
-            code=error.code, kind=error.kind, reason=str(error), task=self._task, topic=self._topic,
+            code=error.code, kind=error.kind, reason=reason, task=self._task, topic=self._topic,
             partition=self._partition, offset=offset, writer=writer, seq=seq, ts=ts, key=base64.b64encode(key).decode(),
             payload=base64.b64encode(value).decode(),
         )  # fmt: skip

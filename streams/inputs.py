@@ -13,7 +13,7 @@ from schemas.codec import decode
 from schemas.control import End
 from schemas.errors import BadFrame, BadInput, BadPayload, StateDiverged
 from schemas.header import Header, no_stamps, unpack
-from streams.admission import SEQ_MAX, UNNUMBERED_FROM, Admission, Writers, check_time
+from streams.admission import PUT_BACK, SEQ_MAX, UNNUMBERED_FROM, Admission, Writers, check_time, second_publisher
 from streams.agent import ORIGIN, Batch, Payload
 from streams.frame import FRAME_ROWS_DEFAULT, decode_rows
 from streams.log import Log, Reader, Record, Records
@@ -42,6 +42,7 @@ class BadRecord:
     ordinal: int
     writer: str = ""
     seq: int = 0
+    ts: int = 0
 
 
 ITEMS_MAX = 8_192
@@ -202,9 +203,17 @@ class Input:
         ordinal, self.ordinal = self.ordinal, self.ordinal + 1
         if header is not None and header.seq == self.seqs.get(header.writer):
             self.seqs[header.writer] = header.seq + header.count
+        ts = header.time if header is not None and error.kind in PUT_BACK else 0
         return BadRecord(
-            record, error, ordinal, header.writer if header else "", header.seq if header else max(record.offset, 0)
+            record, error, ordinal, header.writer if header else "", header.seq if header else max(record.offset, 0), ts
         )
+
+    def _is_of_another_publisher(self, header: Header) -> bool:
+        """Whether a number that was seen before is no repeat: a publisher that names its session sends nothing twice.
+
+        Judged by what a snapshot holds and by the record alone, so that a recovery judges the same.
+        """
+        return self._source != "" and header.writer == self._source and header.cause != 0
 
     def _skip(self, record: Record, header: Header) -> int:
         """How many rows of a record have been seen before."""
@@ -260,6 +269,10 @@ class Input:
                     break
                 return self._bad(record, error, header)
             skip = self._skip(record, header)
+            if skip and self._is_of_another_publisher(header):
+                if parts:
+                    break
+                return self._bad(record, second_publisher(header, self.seqs[header.writer]), header)
             n = min(header.count - skip, items_max)
             if n > 0:
                 parts.append(items[skip : skip + n])

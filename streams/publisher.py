@@ -2,6 +2,10 @@
 
 A publisher cannot regenerate what it sent, so it never resends: after any ambiguity it stops, and a new one reads back
 the last durable number and goes on from there. What has arrived leaves at once; nothing waits for a batch to fill.
+
+**One publisher a source.** Each payload names the publisher's session. A publisher whose acknowledged offsets do not
+follow each other looks at what lies between: where that is another session of its source, the one that was opened
+later goes on, and the other ends by ``Fenced``. What both have numbered alike normalise refuses into ``dlq``.
 """
 
 from __future__ import annotations
@@ -17,10 +21,12 @@ from schemas.control import End
 from schemas.errors import BadPayload, BrokerError, ConfigError, DeliveryError
 from schemas.header import Header, pack
 from schemas.partitions import partition_of
+from schemas.sources import is_source_name
 from schemas.topics import topic_name
 from streams.bootstrap import open_log
 from streams.clock import wall_ns
 from streams.log import Log, TopicSpec
+from streams.neighbours import Neighbours
 from streams.read_back import last_header
 
 PAYLOAD_BYTES_MAX = 8 * 1024 * 1024
@@ -61,9 +67,12 @@ class Publisher:
         self, where: Log | str | None, source: str, *, namespace: str = "", partitions: int = 1,
         partition_of: PartitionOf = by_key, on_ack: Callable[[int], None] | None = None,
     ) -> None:  # fmt: skip
-        if not (source.isascii() and source.replace("_", "").replace("-", "").isalnum()):
+        if not is_source_name(source):
             raise ConfigError(
-                "not a source name", kind="source_name", got=source, allowed="ASCII letters, digits, - and _"
+                "not a source name",
+                kind="source_name",
+                got=source,
+                allowed="ASCII letters, digits, - and _, 64 at most",
             )
         self.source = source
         self.topic = topic_name(namespace, "raw.<source>", source)
@@ -80,6 +89,8 @@ class Publisher:
         self.ended = any(last for _, last in found)
         self._next = [number for number, _ in found]
         self._durable = list(self._next)
+        self._session = wall_ns()
+        self._neighbours = Neighbours(self._log, self.topic, source, self._session)
         self._appender = self._log.appender()
 
     @property
@@ -127,6 +138,7 @@ class Publisher:
         Raises:
             BadPayload: Too large; nothing was sent and the next may be.
             DeliveryError: The broker is away, or a former record's fate is unknown: a new publisher must read back.
+            Fenced: A publisher that was opened later writes under the same source name.
             ConfigError: The run has ended.
         """
         if len(payload) > PAYLOAD_BYTES_MAX:
@@ -207,10 +219,18 @@ class Publisher:
             raise ConfigError(
                 "the run has ended: nothing may follow its end record", kind="run_ended", where=self.topic
             )
+        if self._neighbours.seen:
+            self._give_way()
         seq = self._next[partition]
         born = np.array([[wall_ns() if scheduled is None else scheduled]], dtype=np.int64)
         header = Header(
-            schema=schema.number, version=schema.version, seq=seq, time=time_ns, writer=self.source, stamps=born
+            schema=schema.number,
+            version=schema.version,
+            seq=seq,
+            time=time_ns,
+            writer=self.source,
+            stamps=born,
+            cause=self._session,
         )
         try:
             self._appender.append(self.topic, partition, key, value, pack(header), self._acknowledged)
@@ -220,8 +240,20 @@ class Publisher:
         self._next[partition] = seq + 1
         return seq
 
+    def _give_way(self) -> None:
+        """Look at records of others among one's own: an older publisher is passed by, for a newer one this one ends."""
+        try:
+            passed = self._neighbours.look()
+            if passed:
+                self.flush()
+        except BrokerError as error:
+            self._broken = error
+            raise
+        for partition, seq in passed.items():
+            self._next[partition] = self._durable[partition] = max(self._next[partition], seq)
+
     def _acknowledged(self, partition: int, offset: int) -> None:
-        del offset
+        self._neighbours.acknowledged(partition, offset)
         # Records of a partition are acknowledged in the order in which they were sent.
         seq = self._durable[partition]
         self._durable[partition] = seq + 1

@@ -17,6 +17,7 @@ from agents.topology import HOP_FACTORIES
 from features.view import DEFAULT_VIEW
 from feeds.binance import BinanceAdapter
 from feeds.definitions import DEFINITIONS
+from feeds.json_ticks import said as json_said
 from feeds.messages import MESSAGE_LEVELS_MAX
 from feeds.wire import PAYLOAD_BYTES_MAX
 from replay.plan import PlayPlan, open_run
@@ -120,6 +121,8 @@ trigger("bad_frame.unknown_hops")(lambda _: ticks(hops=(9,)))
 trigger("bad_frame.stranger")(lambda _: ticks(writer="evil"))
 trigger("bad_frame.count_not_one")(lambda _: refused([payload(count=2)], "raw.<source>"))
 trigger("bad_frame.seq_jump")(lambda _: refused([payload(), payload(JUMP_MAX + 2)], "raw.<source>"))
+trigger("bad_frame.schema_future")(lambda _: refused([payload(version=RAW.version + 1)], "raw.<source>"))
+trigger("bad_payload.second_publisher")(lambda _: refused([payload(cause=5), payload(cause=6)], "raw.<source>"))
 trigger("bad_payload.absurd_time")(lambda _: refused([payload(time=TS_MAX + 1)], "raw.<source>"))
 
 
@@ -161,6 +164,7 @@ trigger("bad_payload.too_deep")(lambda _: rejected(b"[" * 20))
 trigger("bad_payload.not_a_message")(lambda _: rejected(b"garbage"))
 trigger("bad_payload.unknown_event")(lambda _: told(TRADE, e="aggTrade"))
 trigger("bad_payload.missing_field")(lambda _: told(TRADE, without="p"))
+trigger("bad_payload.future_version")(lambda _: json_said(b'{"type":"auction","version":2}'))
 trigger("bad_payload.other_symbol")(lambda _: told(TRADE, s="ETHUSDT"))
 trigger("bad_payload.ids_reversed")(lambda _: told(DEPTH, U=9))
 trigger("bad_payload.not_a_string")(lambda _: told(TRADE, p=9.01))

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 import orjson
 
+from console import topics_docs
 from console.interrupts import Interrupted
 from console.main import main
 from console.topic_names import find_topic
@@ -211,3 +212,7 @@ def a_run_whose_decision_was_lost(desk: Desk) -> Any:
 def _lose(auditor: Any) -> set[int]:
     auditor._audit.lost += 1
     return set()
+
+
+trigger("config.no_schema")(lambda _: topics_docs.schema("poem"))
+trigger("config.no_example")(lambda _: topics_docs.example("poem"))

@@ -22,15 +22,18 @@ from feeds.venue import Venue
 from feeds.venues import LISTED, VENUES, adapter_of
 from schemas.errors import BadInput, SnapshotError
 from streams.agent import Payload
+from tests.json_session import json_session
 
 PREFIX = 6_000
 """Recorded lines: all four snapshots come within."""
 
 RECORDED = {
     "binance": "binance/*.gz", "coinbase": "venues/COINBASE.ws.*.gz", "kraken": "venues/KRAKEN_FUTURES.ws.*.gz",
+    "json": "",
 }  # fmt: skip
-"""Where recorded messages of each listed venue lie in the shared data."""
-BEGINS_A_HOLE = {"binance": b"depthUpdate", "coinbase": b'"match".*SKL-USD', "kraken": b'"feed":"book"'}
+"""Where recorded messages of each listed venue lie in the shared data; none: they are made of the simulator's."""
+BEGINS_A_HOLE = {"binance": b"depthUpdate", "coinbase": b'"match".*SKL-USD', "kraken": b'"feed":"book"',
+                 "json": b'"type":"change"'}  # fmt: skip
 """What is refused in the middle of each recording: something whose absence shows in the numbers of what follows."""
 quick = settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
@@ -50,10 +53,13 @@ def payloads(request: pytest.FixtureRequest) -> Session:
     if source == SOURCE:
         messages = simulate(seconds=3, seed=7)
         session = Session(Payload(SOURCE, i, m.ts_recv, m.key, m.payload) for i, m in enumerate(messages))
+    elif not RECORDED[source]:
+        session = Session(Payload(source, i, *message) for i, message in enumerate(json_session(seconds=3, seed=7)))
     else:
         folder: Path = request.getfixturevalue("data_dir")
         lines = islice(open_captures(sorted(folder.glob(RECORDED[source]))), PREFIX)
         session = Session(Payload(source, i, line.ts_recv, line.key, line.payload) for i, line in enumerate(lines))
+    if source != SOURCE:
         # A refused message tears a hole: what follows waits, and is part of what must not depend on batching.
         hole = next(p for p in session[len(session) // 2 :] if re.search(BEGINS_A_HOLE[source], p.value))
         session[session.index(hole)] = Payload(source, hole.seq, hole.ts_recv, hole.key, b"garbage")
@@ -150,6 +156,16 @@ VALID: dict[str, list[tuple[bytes, dict[str, Any]]]] = {
                                 "price": 9.0, "qty": 2.0}),
         (b"inverse:PI_XBTUSD", {"feed": "ticker", "product_id": "PI_XBTUSD", "time": 5, "bid": 9.0, "ask": 9.5}),
         (b"inverse:PI_XBTUSD", {"feed": "trade_snapshot", "product_id": "PI_XBTUSD", "trades": [{"seq": 7}]}),
+    ],
+    "json": [
+        (b"spot:BTCUSDT", {"type": "book", "instrument": "spot:BTCUSDT", "sequence": 6, "bids": [["9", "2"]],
+                           "asks": [["10", "1"]]}),
+        (b"spot:BTCUSDT", {"type": "change", "instrument": "spot:BTCUSDT", "sequence": 7, "bids": [["9", "0"]],
+                           "ts_event": 5}),
+        (b"spot:BTCUSDT", {"type": "quote", "instrument": "spot:BTCUSDT", "sequence": 7, "bid_price": "9.5",
+                           "bid_size": "1", "ask_price": "9.6", "ask_size": "2", "ts_event": 5}),
+        (b"spot:BTCUSDT", {"type": "trade", "instrument": "spot:BTCUSDT", "trade_id": 7, "price": "9.5", "size": "1",
+                           "side": "buy", "version": 1}),
     ],
 }  # fmt: skip
 ADAPTERS = {name: adapter_of(name) for name in VENUES}

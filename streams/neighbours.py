@@ -1,0 +1,77 @@
+"""Whether a publisher is alone under its source name: seen from the offsets at which its records come to lie.
+
+A publisher that is alone lies at offsets that follow each other. Where they do not, somebody else has written in
+between: a stock producer or a retry, which is well, or a second publisher of the same source, which is not.
+"""
+
+from __future__ import annotations
+
+from schemas.catalog import RAW
+from schemas.errors import BadFrame, Fenced
+from schemas.header import unpack
+from streams.log import Log
+
+LOOK_RECORDS_MAX = 10_000
+"""Records of others looked at in one go; those before are passed over."""
+
+
+class Neighbours:
+    """Those who write beside a publisher. Costs a comparison a record while nobody does.
+
+    Args:
+        log: Where.
+        topic: Full name.
+        source: The publisher's.
+        session: The publisher's: the later of two sessions goes on.
+
+    Attributes:
+        seen: Somebody has written in between, and nobody has looked yet.
+    """
+
+    def __init__(self, log: Log, topic: str, source: str, session: int) -> None:
+        self.seen = False
+        self._log, self._topic, self._source, self._session = log, topic, source, session
+        self._last: dict[int, int] = {}
+        self._between: dict[int, tuple[int, int]] = {}
+
+    def acknowledged(self, partition: int, offset: int) -> None:
+        """Take in where a record of the publisher's own lies."""
+        last = self._last.get(partition, offset - 1)
+        self._last[partition] = offset
+        if offset > last + 1:
+            low = self._between.get(partition, (last + 1, 0))[0]
+            self._between[partition] = (low, offset)
+            self.seen = True
+
+    def look(self) -> dict[int, int]:
+        """What others of the same source have written in between.
+
+        Returns:
+            By partition the number after the highest of an older publisher's; where there was none, nothing.
+
+        Raises:
+            Fenced: One of them was opened later than this one.
+            BrokerError: The log cannot be read.
+        """
+        between, self._between, self.seen = self._between, {}, False
+        found: dict[int, int] = {}
+        for partition, (low, high) in between.items():
+            for record in self._log.scan(self._topic, partition, max(low, high - LOOK_RECORDS_MAX), committed=False):
+                if record.offset >= high:
+                    break
+                try:
+                    header = None if record.header is None else unpack(record.header)
+                except BadFrame:
+                    continue
+                if header is None or (header.writer, header.schema) != (self._source, RAW.number):
+                    continue
+                if header.cause > self._session:
+                    raise Fenced(
+                        "a publisher that was opened later writes under the same source name", kind="publisher",
+                        got=f"session {header.cause}", allowed="one publisher a source",
+                        where=f"{self._topic}[{partition}]@{record.offset}",
+                        fix="end one of the two, or give it another source name",
+                    )  # fmt: skip
+                if header.cause != self._session:
+                    found[partition] = max(found.get(partition, 0), header.seq + 1)
+        return found
