@@ -152,7 +152,9 @@ def load_topology(path: Path | None) -> LivePlan:
     view, columns, families = load_view(settings.features.view, folder)
     simulated = settings.feed.kind == "simulator"
     source = source_named(settings.feed, captures)
-    definitions = definitions_of(captures, settings.feed.instruments) if simulated else venue_of(source).definitions
+    definitions = (
+        definitions_of(captures, settings.feed.instruments) if simulated or captures else venue_of(source).definitions
+    )
     plan = LivePlan(
         file=path, settings=settings, folder=folder, captures=captures, strategy=strategy, families=families, view=view,
         columns=columns, model=_model(settings.model.file, folder, view),

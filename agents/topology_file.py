@@ -47,7 +47,7 @@ class FeedTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     """
 
     kind: Literal["simulator", "captures", "none", "binance", "coinbase", "kraken"] = "simulator"
-    source: Literal["", "binance", "coinbase", "kraken", "simulator"] = ""
+    source: Literal["", "binance", "bitstamp_l3", "coinbase", "history", "kraken", "simulator"] = ""
     captures: list[str] = []
     instruments: Annotated[int, Meta(ge=1, le=INSTRUMENTS_MAX)] = 3
     seed: Annotated[int, Meta(ge=0, le=2**63 - 1)] = 1

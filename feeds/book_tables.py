@@ -45,6 +45,8 @@ RULE_TRADES_COUNT_ON = 4
 """Trade ids count on by one: one that is left out is a trade missed."""
 RULE_IN_STREAM = 8
 """Snapshots come in the stream, before the differences that follow them: each begins the book anew."""
+RULE_FROM_ORDERS = 16
+"""The book is made of single orders, and begins empty: it counts as known once it agrees with the best prices told."""
 
 INSTRUMENT = np.dtype(
     [(name, "<i8") for name in (

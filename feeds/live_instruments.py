@@ -47,8 +47,9 @@ def asked_for(
         ConfigError: No such venue, market or symbol; or the list of instruments cannot be had.
     """
     venue = VENUES.get(source)
-    if venue is None:
-        raise ConfigError("no such feed", kind="no_feed", got=source, allowed=", ".join(VENUES), where=where)
+    if venue is None or not venue.dialects:
+        live = ", ".join(name for name, listed in VENUES.items() if listed.dialects)
+        raise ConfigError("no such live feed", kind="no_feed", got=source, allowed=live, where=where)
     market = market or next(iter(venue.dialects))
     if market not in venue.dialects:
         raise ConfigError(

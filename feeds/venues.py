@@ -6,12 +6,15 @@ from collections.abc import Sequence
 
 from feeds.adapter import Adapter
 from feeds.binance import BINANCE
+from feeds.bitstamp_l3 import BITSTAMP_L3
 from feeds.coinbase import COINBASE
+from feeds.history import HISTORY
 from feeds.kraken import KRAKEN
+from feeds.order_adapter import OrderAdapter
 from feeds.venue import Venue
 from schemas.definition import Definition
 
-LISTED: tuple[Venue, ...] = (BINANCE, COINBASE, KRAKEN)
+LISTED: tuple[Venue, ...] = (BINANCE, COINBASE, KRAKEN, BITSTAMP_L3, HISTORY)
 
 VENUES: dict[str, Venue] = {venue.name: venue for venue in LISTED}
 """By name."""
@@ -27,4 +30,5 @@ def venue_of(source: str) -> Venue:
 
 def adapter_of(source: str, definitions: Sequence[Definition] | None = None) -> Adapter:
     """The adapter of a source; definitions None: those that ship."""
-    return Adapter(venue_of(source), definitions)
+    venue = venue_of(source)
+    return (OrderAdapter if venue.orders else Adapter)(venue, definitions)

@@ -48,7 +48,10 @@ class Tick(Row, frozen=True, kw_only=True):
     bid_size: Annotated[Size, Meta(description="size displayed at the best bid")]
     ask_size: Annotated[Size, Meta(description="size displayed at the best offer")]
     instrument_id: Annotated[U32, Meta(description="definition's id")]
-    publisher_id: Annotated[U16, Meta(description="source: 1 binance, 2 simulator, 3 coinbase, 4 kraken")]
+    publisher_id: Annotated[
+        U16,
+        Meta(description="source: 1 binance, 2 simulator, 3 coinbase, 4 kraken, 5 bitstamp_l3, 6 history"),
+    ]
     root_part: Annotated[U16, Meta(description="number of this row among those of one raw payload")]
     flags: Annotated[U16, Meta(description="FLAG_* bits")]
     action: Annotated[U8, Meta(description="ASCII: T trade, M book or best bid/offer changed")]
