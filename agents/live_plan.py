@@ -28,7 +28,7 @@ from schemas.columns import PRICE_SCALE
 from schemas.control import RunOpened
 from schemas.definition import Definition
 from schemas.errors import ConfigError
-from schemas.sources import is_source_name, number_of
+from schemas.sources import SOURCES, is_source_name, number_of
 from streams.build import build_hash
 
 NANOS_PER_MS = 1_000_000
@@ -160,7 +160,9 @@ def load_topology(path: Path | None) -> LivePlan:
     view, columns, families = load_view(settings.features.view, folder)
     simulated = settings.feed.kind == "simulator"
     source = source_named(settings.feed, captures)
-    definitions = definitions_of(captures, settings.feed.instruments) if simulated else venue_of(source).definitions
+    definitions = (
+        definitions_of(captures, settings.feed.instruments) if simulated or captures else venue_of(source).definitions
+    )
     plan = LivePlan(
         file=path, settings=settings, folder=folder, captures=captures, strategy=strategy, families=families, view=view,
         columns=columns, model=_model(settings.model.file, folder, view),

@@ -12,18 +12,19 @@ import typer
 
 from console import feed_status
 from console.examples import epilog
+from console.feed_files import FILES
 from console.feed_run import EXAMPLES, run
 from console.figures import count
 from console.file_lists import CaptureCommand
+from console.reject_lines import tell_reject
 from console.terminal import complain, emit, is_screen, show
 
 if TYPE_CHECKING:
     from feeds.check import OnProgress
-    from schemas.errors import BadInput
 
 CUT_SHORT_EXIT = 1
 """A file could not be read to its end; what was read is reported."""
-FEEDS = ("binance", "coinbase", "kraken", "json")
+FEEDS = ("binance", "coinbase", "kraken", "bitstamp_l3", "history", "json")
 """As listed in ``feeds/venues.py``, which is too heavy for a help text."""
 COLUMN_MIN = 6
 """Least width of a column of figures."""
@@ -52,17 +53,26 @@ app.command("status", epilog=epilog("feed status", feed_status.EXAMPLES))(feed_s
 @app.command(
     cls=CaptureCommand,
     epilog="\b\nExamples:\n  tapedeck feed check binance --capture btc.gz eth.gz\n"
-    "  tapedeck feed check coinbase session.gz --json",
+    "  tapedeck feed check coinbase session.gz --json\n  tapedeck feed check csv quotes.zip --map map.toml",
 )
 def check(
     source: Annotated[
-        str, typer.Argument(metavar="binance|coinbase|kraken|json", help="Whose messages they are.", show_default=False)
+        str,
+        typer.Argument(
+            metavar="SOURCE|csv|parquet|dbn",
+            show_default=False,
+            help="Whose messages they are: binance, coinbase, kraken, bitstamp_l3, history, json; or a file format.",
+        ),
     ],
     files: Annotated[
         list[Path] | None, typer.Argument(metavar="FILE", show_default=False, help="Recorded lines, plain or gzip.")
     ] = None,
     capture: Annotated[
         list[Path] | None, typer.Option(metavar="FILE [FILE...]", show_default=False, help="The same, after a flag.")
+    ] = None,
+    mapped: Annotated[
+        Path | None,
+        typer.Option("--map", metavar="FILE", show_default=False, help="What a file's columns mean (TOML)."),
     ] = None,
     json: Annotated[
         bool, typer.Option("--json", help="Print the report as one JSON object, the last line of standard output.")
@@ -79,19 +89,28 @@ def check(
     from schemas.errors import ConfigError
     from streams.home import use_kernel_cache
 
-    if source not in FEEDS:
-        raise ConfigError("no such feed", kind="no_feed", got=source, allowed=", ".join(FEEDS), where="feed check")
+    if source not in (*FEEDS, *FILES):
+        raise ConfigError(
+            "no such feed", kind="no_feed", got=source, allowed=", ".join((*FEEDS, *FILES)), where="feed check"
+        )
+    if mapped is not None and source not in FILES:
+        raise ConfigError("only files have a map", kind="flags_conflict", got="--map", allowed=", ".join(FILES),
+                          where=f"feed check {source}")  # fmt: skip
     use_kernel_cache()  # before anything imports numba
-    from feeds.check import check as check_files
+    from console.feed_files import check_files
+    from feeds.check import check as check_captures
 
     with _progress() as on_progress:
-        report = check_files(
-            [*(files or ()), *(capture or ())],
-            on_reject=_tell_reject,
-            on_fault=lambda fault: complain(str(fault), event="capture_cut", level="warning", code="fault.capture_cut"),
-            on_progress=on_progress,
-            wanted=source,
-        )
+        paths = [*(files or ()), *(capture or ())]
+        if source in FILES:
+            report = check_files(source, paths, mapped, tell_reject, on_progress)
+        else:
+            report = check_captures(
+                paths, on_reject=tell_reject, on_progress=on_progress, wanted=source,
+                on_fault=lambda fault: complain(
+                    str(fault), event="capture_cut", level="warning", code="fault.capture_cut"
+                ),
+            )  # fmt: skip
     if json:
         import orjson
 
@@ -99,14 +118,6 @@ def check(
     else:
         show(*_tables(report.instruments), f"{count(report.lines)} lines read, {count(report.rejected)} rejected")
     raise typer.Exit(CUT_SHORT_EXIT if report.faults else 0)
-
-
-def _tell_reject(path: Path, line: int, error: BadInput) -> None:
-    """Which line and why; not what stands there, which is for whoever opens the file."""
-    complain(
-        f"{path}:{line}: {error.told} [{error.kind}]", event="reject", level="warning", code=error.kind,
-        where=f"{path}:{line}",
-    )  # fmt: skip
 
 
 @contextmanager
@@ -129,6 +140,8 @@ def _tables(instruments: dict[str, dict[str, Any]]) -> list[Any]:
     """Two tables of 80 columns at most, and a line for each instrument whose depth is not synchronised."""
     drawn = [_table(instruments, _COUNTED), "", _table(instruments, _DOUBTED), ""]
     for name, found in instruments.items():
+        if lives := found.get("lifecycles"):
+            drawn.append(f"{name}: " + ", ".join(f"{count(n)} {what.replace('_', ' ')}" for what, n in lives.items()))
         if not found.get("depth_synchronised", True):
             drawn.append(
                 f"{name}: depth is not synchronised (no snapshot, or a gap): best bid and offer and trades only"

@@ -1,7 +1,8 @@
-"""``tapedeck feed run``: a venue's public feed, live, into ``raw.<source>``."""
+"""``tapedeck feed run``: a venue's public feed, live, or purchased files, into ``raw.<source>``."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -9,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from console.cluster import bootstrap_flag, started
+from console.feed_files import FILES
 from console.interrupts import Interrupts
 from console.terminal import complain, emit
 
@@ -20,6 +22,9 @@ EXAMPLES = (
     "binance --market linear --symbols BTCUSDT --record btc.raw",
     "coinbase --symbols BTC-USD --seconds 60 --json",
     "kraken --symbols PI_XBTUSD,PI_ETHUSD",
+    "csv 20140501_quote.zip --map map.toml",
+    "csv quotes.csv --map map.toml --no-publish --record quotes.capture",
+    "dbn ticks.dbn.zst",
 )
 """Shown by ``--help``."""
 
@@ -28,10 +33,25 @@ WAIT_S = 0.1
 
 def run(
     context: typer.Context,
-    source: Annotated[str, typer.Argument(metavar="binance|coinbase|kraken", help="The venue.", show_default=False)],
+    source: Annotated[
+        str,
+        typer.Argument(
+            metavar="VENUE|csv|parquet|dbn", help="binance, coinbase, kraken; or a format of files.", show_default=False
+        ),
+    ],
+    files: Annotated[
+        list[Path] | None, typer.Argument(metavar="FILE", show_default=False, help="Purchased files, plain or packed.")
+    ] = None,
     symbols: Annotated[
         str, typer.Option(metavar="A,B,...", help="As the venue writes them, e.g. BTCUSDT.", show_default=False)
-    ],
+    ] = "",
+    mapped: Annotated[
+        Path | None,
+        typer.Option("--map", metavar="FILE", show_default=False, help="What a file's columns mean (TOML)."),
+    ] = None,
+    publish: Annotated[
+        bool, typer.Option("--publish/--no-publish", help="Files: only look, and record with --record; no Kafka.")
+    ] = True,
     market: Annotated[
         str | None, typer.Option(metavar="spot|linear|inverse", show_default=False, help="[default: the venue's first]")
     ] = None,
@@ -43,15 +63,21 @@ def run(
     rest_url: Annotated[str | None, typer.Option(help="Another HTTP address.", show_default=False)] = None,
     json: Annotated[bool, typer.Option("--json", help="At the end what came of it as one JSON object.")] = False,
 ) -> None:
-    """Publish a venue's live market data as it comes. No key is needed.
+    """Publish a venue's live market data as it comes, or purchased files. No key is needed.
 
     Every payload goes to raw.<source> untouched, numbered and with its receive time. Snapshots are fetched and books
     resynchronised as the venue's rules say; a connection that closes or falls silent is opened again, with a growing,
     jittered wait. Where no cluster is named, the embedded Kafka is started. Ctrl-C ends it in order (exit 0).
+
+    Rows of files go to raw.history, each with its file, sha256 and line; docs/files.md tells how a map is written.
     """
     from streams.home import use_kernel_cache
 
     use_kernel_cache()  # before anything imports numba
+    _check_flags(source, symbols, files or (), mapped, publish=publish)
+    if source in FILES:
+        _emit(source, _run_files(context, source, files or (), mapped, record, publish=publish), as_json=json)
+        return
     from feeds.live_instruments import asked_for
     from feeds.recorder import Recorder
     from feeds.venue_feed import VenueFeed
@@ -69,12 +95,52 @@ def run(
         )  # fmt: skip
         interrupts.on_first(feed.stop)
         counts = _run(feed, seconds)
-    if json:
+    _emit(source, counts, as_json=json)
+
+
+def _run_files(
+    context: typer.Context, kind: str, files: Sequence[Path], mapped: Path | None, record: Path | None, *, publish: bool
+) -> dict[str, Any]:  # fmt: skip
+    from console.feed_files import run_files
+    from console.reject_lines import tell_reject
+    from streams.config import named_bootstrap
+
+    def bootstrap() -> str:
+        named = named_bootstrap(bootstrap_flag(context))
+        return started(None if named is None else named.bootstrap, lambda line: _tell("broker", line))
+
+    return run_files(
+        bootstrap, kind, files, mapped, record, publish=publish, interrupts=Interrupts(), on_reject=tell_reject
+    )
+
+
+def _check_flags(
+    source: str, symbols: str, files: Sequence[Path], mapped: Path | None, *, publish: bool
+) -> None:  # fmt: skip
+    """Flags of files and flags of venues do not go together.
+
+    Raises:
+        ConfigError: One of the other sort was given.
+    """
+    from schemas.errors import ConfigError
+
+    wrong = ("--symbols" if symbols else "") if source in FILES else next(
+        (flag for flag, given in (("FILE", files), ("--map", mapped), ("--no-publish", not publish)) if given), ""
+    )  # fmt: skip
+    if wrong:
+        raise ConfigError(
+            "a flag of another sort of feed", kind="flags_conflict", got=wrong, where=f"feed run {source}",
+            allowed="FILE and --map" if source in FILES else "--symbols",
+        )  # fmt: skip
+
+
+def _emit(source: str, counts: dict[str, Any], *, as_json: bool) -> None:
+    if as_json:
         import orjson
 
         emit(orjson.dumps({"source": source, **counts}).decode())
     else:
-        emit(", ".join(f"{value:,} {name}" for name, value in counts.items()))
+        emit(", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in counts.items()))
 
 
 def _run(feed: VenueFeed, seconds: float | None) -> dict[str, Any]:

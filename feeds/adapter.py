@@ -85,6 +85,11 @@ class Adapter:
         synced = state.tables.instruments["synced"].tolist()
         return {d.instrument: bool(s) for d, s in zip(self.definitions, synced, strict=True)}
 
+    def lifecycles(self, state: State) -> dict[str, dict[str, int]]:
+        """How clean the lives of orders are, by ``market:symbol``; empty where no single orders are told."""
+        del state
+        return {}
+
     def snapshot(self, state: State) -> bytes:
         """The whole state as bytes: the same state gives the same bytes."""
         return snapshot(state.tables)

@@ -44,6 +44,7 @@ ZERO_PRICE = 18
 ZERO_SIZE = 19
 OFF_GRID = 20
 TOO_MANY_LEVELS = 21
+OFF_STEP = 22
 
 FAULTS: dict[int, str] = {
     **{code: f"a number {reason}" for code, reason in REASONS.items()},
@@ -52,6 +53,7 @@ FAULTS: dict[int, str] = {
     ZERO_PRICE: "a price is zero",
     ZERO_SIZE: "a size is zero",
     OFF_GRID: "a traded size is no multiple of the instrument's size_increment",
+    OFF_STEP: "no multiple of the instrument's price_increment",
     TOO_MANY_LEVELS: f"more than {MESSAGE_LEVELS_MAX} levels",
 }
 
@@ -66,6 +68,7 @@ FAULT_KINDS: dict[int, str] = {
     ZERO_PRICE: "zero_price",
     ZERO_SIZE: "zero_size",
     OFF_GRID: "off_grid",
+    OFF_STEP: "off_increment",
     TOO_MANY_LEVELS: "too_many_levels",
 }
 """Kinds of ``schemas/error_kinds.py`` that they are."""

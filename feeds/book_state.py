@@ -6,7 +6,8 @@ bytes wherever its rings happen to stand.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -22,8 +23,8 @@ from streams.state_bytes import dump, load
 KIND = "binance/1"
 
 
-def snapshot(tables: Tables) -> bytes:
-    """The whole state as bytes."""
+def snapshot(tables: Tables, further: Mapping[str, npt.NDArray[Any]] = MappingProxyType({})) -> bytes:
+    """The whole state as bytes, with arrays that ``restore`` leaves to whoever gave them."""
     slots = range(len(tables.instruments))
     waiting = tables.waiting
     book_runs = [(slot, side, int(tables.books.counts[slot, side])) for slot in slots for side in (0, 1)]
@@ -52,7 +53,7 @@ def snapshot(tables: Tables) -> bytes:
             [_unrolled(ring, int(n) % capacity if n > capacity else 0, int(h))
              for ring, n, h in zip(rings, counts, held, strict=True)]
         )  # fmt: skip
-    return dump(KIND, arrays, {})
+    return dump(KIND, {**arrays, **further}, {})
 
 
 def restore(data: bytes, definitions: Sequence[Definition]) -> Ints:

@@ -28,38 +28,34 @@ comes, with its own stamps. A repeated id gives none; a late one gives none (dif
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from feeds.book import ASK, BID, best, clear, set_level
 from feeds.book_tables import (
-    LOG_TIME,
+    RULE_FROM_ORDERS,
     RULE_FUTURES,
     RULE_IN_STREAM,
-    RULE_QUOTES_SERVE,
     RULE_TRADES_COUNT_ON,
     RULE_UNNUMBERED,
     STREAM_DEPTH,
     STREAM_QUOTE,
     STREAM_TRADE,
-    VENUE_TIME,
     Tables,
     tables_of,
 )
 from feeds.kernel import Ints, Records, kernel
-from feeds.messages import BEST, DEPTH, MARK, NANOS_PER_MS, QUOTE, SNAPSHOT, TRADE
+from feeds.messages import BEST, DEPTH, MARK, QUOTE, SELLER_UNKNOWN, SNAPSHOT, TOP, TRADE
 from feeds.quote_rings import DIFFERS, UNMATCHED, compare_quote, note_quote
 from feeds.recent_ids import NEW, OLDER, REPEAT, forget, remember
+from feeds.tick_rows import Output, advance, finish_row, move_touch, next_row, note_lateness, offer_alone
+from feeds.top_of_book import on_top
 from feeds.waiting import pop, push
-from schemas.columns import PRICE_UNDEFINED
 from schemas.tick import (
     ACTION_MODIFY,
     ACTION_TRADE,
     FLAG_BUFFERED,
-    FLAG_CROSSED,
-    FLAG_DEPTH_UNSYNCED,
-    FLAG_NO_TS_EVENT,
     FLAG_OUT_OF_ORDER,
     SIDE_ASK,
     SIDE_BID,
@@ -67,20 +63,6 @@ from schemas.tick import (
 )  # fmt: skip
 
 FITS, STALE, GAP = 0, 1, 2
-
-
-class Output(NamedTuple):
-    """Where rows come out.
-
-    Attributes:
-        rows: TICK rows.
-        causes: int64, as long as ``rows``: index of the payload that made each row come out.
-        filled: int64, shape (1,): rows written.
-    """
-
-    rows: Records
-    causes: Ints
-    filled: Ints
 
 
 @kernel
@@ -119,6 +101,8 @@ def apply_messages(memory: Ints, messages: Records, prices: Ints, sizes: Ints, r
             _on_best(tables, state, message, prices)
         elif message.kind == QUOTE or message.kind == TRADE:
             _on_quote_or_trade(tables, state, message, prices, sizes, output)
+        elif message.kind == TOP:
+            on_top(tables, state, message, prices, sizes, output)
     filled: int = output.filled[0]
     return filled
 
@@ -183,7 +167,7 @@ def _on_difference(
     if seen == REPEAT:
         state.duplicates += 1
         return
-    _note_lateness(tables, state, message)
+    note_lateness(tables, state, message)
     if seen == OLDER:
         state.out_of_order += 1
         return
@@ -217,8 +201,8 @@ def _begin_anew(tables: Tables, state: Any, message: Any, prices: Ints, sizes: I
 
 @kernel
 def _on_unnumbered(tables: Tables, state: Any, message: Any, prices: Ints, sizes: Ints, output: Output) -> None:
-    _note_lateness(tables, state, message)
-    if state.synced == 1:
+    note_lateness(tables, state, message)
+    if state.synced == 1 or state.rule & RULE_FROM_ORDERS:
         _apply_difference(tables, state, message, prices, sizes, output, message.cause, False)
     else:
         state.discarded += 1
@@ -235,11 +219,13 @@ def _on_mark(tables: Tables, state: Any, message: Any) -> None:
 
 @kernel
 def _on_best(tables: Tables, state: Any, message: Any, prices: Ints) -> None:
-    if state.synced == 1:
+    if state.synced == 1 or state.rule & RULE_FROM_ORDERS:
         bid, ask = best(tables.books, message.slot, BID)[0], best(tables.books, message.slot, ASK)[0]
         state.bbo_compared += 1
         if bid != prices[message.begin] or ask != prices[message.begin + 1]:
             state.bbo_mismatches += 1
+        else:
+            state.synced = 1
 
 
 @kernel
@@ -271,15 +257,15 @@ def _apply_difference(
     ask_price, ask_size = best(tables.books, slot, ASK)
     _count_comparison(state, compare_quote(tables.quoted, slot, message.last, bid_price, bid_size, ask_price, ask_size))
     note_quote(tables.applied, slot, message.last, bid_price, bid_size, ask_price, ask_size)
-    row = _next_row(output, cause)
-    row.price = ask_price if _offer_alone(state, bid_price, bid_size, ask_price, ask_size) else bid_price
+    row = next_row(output, cause)
+    row.price = ask_price if offer_alone(state, bid_price, bid_size, ask_price, ask_size) else bid_price
     row.size = changed
     row.action = ACTION_MODIFY
     row.side = SIDE_NONE
-    log_time = _advance(tables, message)
+    log_time = advance(tables, message)
     if message.last >= state.touch_id:
-        _move_touch(state, message.last, log_time, bid_price, bid_size, ask_price, ask_size)
-    _finish_row(state, message, row, log_time, FLAG_BUFFERED if waited else 0)
+        move_touch(state, message.last, log_time, bid_price, bid_size, ask_price, ask_size)
+    finish_row(state, message, row, log_time, FLAG_BUFFERED if waited else 0)
 
 
 @kernel
@@ -293,46 +279,32 @@ def _on_quote_or_trade(tables: Tables, state: Any, message: Any, prices: Ints, s
     if seen == REPEAT:
         state.duplicates += 1
         return
-    _note_lateness(tables, state, message)
+    note_lateness(tables, state, message)
     if seen == OLDER:
         state.out_of_order += 1
-    log_time = _advance(tables, message)
-    row = _next_row(output, message.cause)
+    log_time = advance(tables, message)
+    row = next_row(output, message.cause)
     price, size = prices[message.begin], sizes[message.begin]
     if is_quote:
         ask_price, ask_size = prices[message.begin + 1], sizes[message.begin + 1]
         _count_comparison(state, compare_quote(tables.applied, slot, message.last, price, size, ask_price, ask_size))
         note_quote(tables.quoted, slot, message.last, price, size, ask_price, ask_size)
-        offer_alone = _offer_alone(state, price, size, ask_price, ask_size)
-        row.price = ask_price if offer_alone else price
-        row.size = ask_size if offer_alone else size
+        alone = offer_alone(state, price, size, ask_price, ask_size)
+        row.price = ask_price if alone else price
+        row.size = ask_size if alone else size
         row.action = ACTION_MODIFY
         row.side = SIDE_NONE
         if seen == NEW and message.last >= state.touch_id:
-            _move_touch(state, message.last, log_time, price, size, ask_price, ask_size)
+            move_touch(state, message.last, log_time, price, size, ask_price, ask_size)
     else:
         state.trades += 1
         row.price = price
         row.size = size
         row.action = ACTION_TRADE
         row.side = SIDE_ASK if message.seller == 1 else SIDE_BID
-    _finish_row(state, message, row, log_time, FLAG_OUT_OF_ORDER if seen == OLDER else 0)
-
-
-@kernel
-def _next_row(output: Output, cause: int) -> Any:
-    at = output.filled[0]
-    output.filled[0] = at + 1
-    output.causes[at] = cause
-    return output.rows[at]
-
-
-@kernel
-def _note_lateness(tables: Tables, state: Any, message: Any) -> None:
-    if message.ts_venue > 0:
-        late_ms = (tables.clocks[VENUE_TIME] - message.ts_venue) // NANOS_PER_MS
-        state.late_ms_max = max(state.late_ms_max, late_ms)
-        tables.clocks[VENUE_TIME] = max(tables.clocks[VENUE_TIME], message.ts_venue)
+        if message.seller == SELLER_UNKNOWN:
+            row.side = SIDE_NONE
+    finish_row(state, message, row, log_time, FLAG_OUT_OF_ORDER if seen == OLDER else 0)
 
 
 @kernel
@@ -341,59 +313,3 @@ def _count_comparison(state: Any, answer: int) -> None:
         state.bbo_compared += 1
         if answer == DIFFERS:
             state.bbo_mismatches += 1
-
-
-@kernel
-def _advance(tables: Tables, message: Any) -> int:
-    """Log time of the row that this message gives."""
-    tables.clocks[LOG_TIME] = max(tables.clocks[LOG_TIME], message.ts_recv)
-    log_time: int = tables.clocks[LOG_TIME]
-    return log_time
-
-
-@kernel
-def _offer_alone(state: Any, bid_price: int, bid_size: int, ask_price: int, ask_size: int) -> bool:
-    """Whether a quote differs from the touch on the offer's side alone: the row's price is then the offer's."""
-    bid_stands = bid_price == state.bid_price and bid_size == state.bid_size
-    ask_stands = ask_price == state.ask_price and ask_size == state.ask_size
-    return bool(bid_stands and not ask_stands)
-
-
-@kernel
-def _move_touch(
-    state: Any, number: int, log_time: int, bid_price: int, bid_size: int, ask_price: int, ask_size: int
-) -> None:
-    state.touch_id = number
-    state.ts_touch = log_time
-    state.bid_price = bid_price
-    state.bid_size = bid_size
-    state.ask_price = ask_price
-    state.ask_size = ask_size
-
-
-@kernel
-def _finish_row(state: Any, message: Any, row: Any, log_time: int, flags: int) -> None:
-    """Columns that every row has."""
-    if message.ts_event == 0:
-        flags |= FLAG_NO_TS_EVENT
-    if state.synced == 0 and not (state.rule & RULE_QUOTES_SERVE and state.chain_id < 0):
-        flags |= FLAG_DEPTH_UNSYNCED
-    both = state.bid_price != PRICE_UNDEFINED and state.ask_price != PRICE_UNDEFINED
-    if both and state.bid_price >= state.ask_price:
-        flags |= FLAG_CROSSED
-        state.crossed += 1
-    state.ticks += 1
-    row.ts_event = message.ts_event
-    row.ts_recv = message.ts_recv
-    row.ts_log = log_time
-    row.ts_touch = state.ts_touch
-    row.sequence = message.last
-    row.root_seq = message.seq
-    row.bid_price = state.bid_price
-    row.ask_price = state.ask_price
-    row.bid_size = state.bid_size
-    row.ask_size = state.ask_size
-    row.instrument_id = state.instrument_id
-    row.publisher_id = message.publisher
-    row.root_part = 0
-    row.flags = flags

@@ -47,6 +47,8 @@ RULE_IN_STREAM = 8
 """Snapshots come in the stream, before the differences that follow them: each begins the book anew."""
 RULE_QUOTES_SERVE = 16
 """Best bid and offer messages alone may say the touch: no book is missing before a first snapshot or difference."""
+RULE_FROM_ORDERS = 32
+"""The book is made of single orders, and begins empty: it counts as known once it agrees with the best prices told."""
 
 INSTRUMENT = np.dtype(
     [(name, "<i8") for name in (

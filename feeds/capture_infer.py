@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import orjson
 
-from feeds.capture_market import UNKNOWN_SYMBOL, split_stamp
+from feeds.capture_market import UNKNOWN_SYMBOL, decoded, split_stamp
 from feeds.venues import LISTED
 
 INFER_MESSAGES = 1000
@@ -57,7 +57,7 @@ def infer(lines: Iterable[bytes]) -> Inferred | None:
         first_stamp = first_stamp or stamped[0]
         remarks = remarks or line.split(b" ", 1)[0].endswith(b":")
         try:
-            message = orjson.loads(stamped[1])
+            message = decoded(stamped[1])
         except orjson.JSONDecodeError:
             continue
         for venue in LISTED:

@@ -1,10 +1,13 @@
-"""Lines of a file, plain or gzip (told by its first bytes), in constant memory, as far as the file can be read.
+"""Lines of a file, plain, gzip, xz or zip (told by its first bytes), in constant memory, as far as it can be read.
 
-A gzip that is cut short or damaged is read up to that place, and says so in ``fault``.
+Of a zip the first file is read. A packed file that is cut short or damaged is read up to that place, and says so in
+``fault``.
 """
 
 from __future__ import annotations
 
+import lzma
+import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +23,8 @@ LINE_BYTES_MAX = 512 * 1024
 """Longest line taken whole; what is longer is cut there. In base64, as a dead letter, it still fits a Kafka record."""
 
 GZIP_MAGIC = b"\x1f\x8b"
+XZ_MAGIC = b"\xfd7zXZ\x00"
+ZIP_MAGIC = b"PK\x03\x04"
 _GZIP_WINDOW = 31
 """zlib's code for: 32 KB window, gzip header and checksum."""
 
@@ -51,6 +56,11 @@ class LineReader:
                 yield line, cut
 
     def _blocks(self, file: BinaryIO) -> Iterator[bytes]:
+        magic = file.read(len(XZ_MAGIC))
+        file.seek(0)
+        if magic == XZ_MAGIC or magic.startswith(ZIP_MAGIC):
+            yield from self._through(file, magic)
+            return
         chunk = self._read(file)
         if not chunk.startswith(GZIP_MAGIC):
             while chunk:
@@ -79,6 +89,17 @@ class LineReader:
         yield unpacker.flush()
         self.fault = self.fault or f"gzip cut short at byte {self.bytes_read}"
 
+    def _through(self, file: BinaryIO, magic: bytes) -> Iterator[bytes]:
+        """An xz, or the first file of a zip, by the library's own reader."""
+        try:
+            with lzma.LZMAFile(file) if magic == XZ_MAGIC else _first_in(file) as unpacked:
+                while block := unpacked.read(BLOCK_BYTES_MAX):
+                    self.bytes_read = file.tell()
+                    yield block
+        except (lzma.LZMAError, zipfile.BadZipFile, zlib.error, EOFError, IndexError, RuntimeError, OSError) as error:
+            what = "xz" if magic == XZ_MAGIC else "zip"
+            self.fault = f"damaged {what} near byte {file.tell()}: {str(error) or type(error).__name__}"
+
     def _unpadded(self, file: BinaryIO, chunk: bytes) -> bytes:
         """From the next byte that is not zero; empty when there is none."""
         while not (rest := chunk.lstrip(b"\0")):
@@ -95,6 +116,11 @@ class LineReader:
             return b""
         self.bytes_read += len(chunk)
         return chunk
+
+
+def _first_in(file: BinaryIO) -> Any:
+    archive = zipfile.ZipFile(file)
+    return archive.open(archive.infolist()[0])
 
 
 def _salvage(unpacker: Any, chunk: bytes) -> Iterator[bytes]:

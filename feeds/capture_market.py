@@ -17,6 +17,8 @@ from __future__ import annotations
 import re
 from typing import Any
 
+import orjson
+
 UNKNOWN_SYMBOL = "?"
 """Symbol in the key of what names none, in a file of several symbols. No instrument is called so: it is refused."""
 
@@ -28,25 +30,31 @@ STAMP_MAX = 4_102_444_800_000_000_000
 _COIN_MARGINED = re.compile(r"[A-Z0-9]+USD_(?:PERP|\d{6})")
 _REMARK = re.compile(rb"(?:wss?|https?)://\S+ (?:<->|<-|->) ")
 _DECIMALS = 9
+_NANOS_PER_MS = 1_000_000
+_MS_DIGITS = 13
+"""Of a time in ms from 2001 to 2286; one in ns that is as short lies in 1970."""
+_NAMED = re.compile(rb"([a-z_]{1,32}) (?=\{)")
 _SYMBOL = re.compile(r"[A-Z0-9_]{1,64}")
 
 
 def split_stamp(line: bytes) -> tuple[int, bytes] | None:
     """(receive time, payload) of a line; None when no receive time between 2000 and 2100 leads it.
 
-    Lines are ``<ns> <payload>``, or ``<s>.<fraction>: <payload>``, as cryptofeed records them.
+    Lines are ``<ns> <payload>``, ``<ms> <payload>``, or ``<s>.<fraction>: <payload>``, as cryptofeed records them.
 
     >>> split_stamp(b"1723161254087896568 {}"), split_stamp(b"1723161254 {}"), split_stamp(b"{}")
     ((1723161254087896568, b'{}'), None, None)
     >>> split_stamp(b"1618677817.061845: {}")
     (1618677817061845000, b'{}')
+    >>> split_stamp(b"1430438404518 order_created {}")
+    (1430438404518000000, b'order_created {}')
     """
     stamp, space, payload = line.partition(b" ")
     if stamp.endswith(b":"):
         stamp = _nanoseconds(stamp[:-1])
     if not space or len(stamp) > 19 or not stamp.isdigit():
         return None
-    ts_recv = int(stamp)
+    ts_recv = int(stamp) * (_NANOS_PER_MS if len(stamp) == _MS_DIGITS else 1)
     return (ts_recv, payload) if STAMP_MIN <= ts_recv < STAMP_MAX else None
 
 
@@ -63,6 +71,21 @@ def is_remark(line: bytes) -> bool:
     (True, False)
     """
     return not line or _REMARK.match(line) is not None
+
+
+def decoded(payload: bytes) -> Any:
+    """A message as JSON; one that its recorder wrote as ``event {...}`` as a frame of that event.
+
+    Raises:
+        JSONDecodeError: It is none.
+
+    >>> decoded(b'trade {"id": 1}')
+    {'event': 'trade', 'data': {'id': 1}}
+    """
+    named = _NAMED.match(payload)
+    if named is None:
+        return orjson.loads(payload)
+    return {"event": named[1].decode(), "data": orjson.loads(payload[named.end() :])}
 
 
 def shape_of(message: Any) -> tuple[str, str] | None:

@@ -7,17 +7,19 @@ transaction time that rows carry is older by as long as the venue batches.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 
 from feeds.captures import CaptureFault, Line, open_captures, venue_name
 from feeds.messages import SNAPSHOT, Messages
+from feeds.sequence import definitions_of
 from feeds.venues import adapter_of
+from schemas.definition import Definition
 from schemas.errors import BadInput, ConfigError
 from streams.agent import Payload
 
@@ -37,6 +39,37 @@ OnReject = Callable[[Path, int, BadInput], None]
 OnProgress = Callable[[int, int, int], None]
 
 
+class _File(Protocol):
+    @property
+    def path(self) -> Path: ...
+
+
+class CheckedFeed(Protocol):
+    """What is checked: lines of files, and how far they are read."""
+
+    @property
+    def files(self) -> Sequence[_File]:
+        """The files that ``Line.file`` counts."""
+        ...
+
+    @property
+    def faults(self) -> Sequence[CaptureFault]:
+        """Files that could not be read to their end."""
+        ...
+
+    @property
+    def bytes_read(self) -> int:
+        """Bytes read so far."""
+        ...
+
+    @property
+    def bytes_total(self) -> int:
+        """Bytes in all."""
+        ...
+
+    def __iter__(self) -> Iterator[Line]: ...
+
+
 @dataclass(slots=True)
 class Report:
     """What was found.
@@ -44,7 +77,7 @@ class Report:
     Attributes:
         rejected: Lines that are no valid message.
         instruments: REPORTED by market:symbol; with ``depth_synchronised: False`` where the book is not known at the
-            end (no snapshot, or a gap since).
+            end (no snapshot, or a gap since), and with ``lifecycles`` where single orders are told.
         faults: Files that could not be read to their end.
         lines: Lines read.
     """
@@ -85,23 +118,33 @@ def check(
             "a capture is of another venue", kind="other_venue", got=source, allowed=wanted,
             where=str(captures.files[0].path), fix=f"tapedeck feed check {source}",
         )  # fmt: skip
-    adapter = adapter_of(source)
+    return check_feed(
+        captures, source, definitions_of([file.path for file in captures.files], 0), on_reject, on_progress
+    )
+
+
+def check_feed(
+    feed: CheckedFeed, source: str, definitions: Sequence[Definition], on_reject: OnReject | None = None,
+    on_progress: OnProgress | None = None,
+) -> Report:  # fmt: skip
+    """Check what a feed of files gives: captures, or purchased history."""
+    adapter = adapter_of(source, definitions)
     state = adapter.start()
     skews: list[Counter[int]] = [Counter() for _ in adapter.definitions]
     report = Report()
-    stream = iter(captures)
+    stream = iter(feed)
     while lines := list(islice(stream, BATCH_LINES)):
         messages, rejects = adapter.read(_payloads(source, lines, report.lines))
         adapter.apply(state, messages)
         _count_skews(skews, messages)
         for index, error in rejects:
             if on_reject is not None:
-                on_reject(captures.files[lines[index].file].path, lines[index].line, error)
+                on_reject(feed.files[lines[index].file].path, lines[index].line, error)
         report.rejected += len(rejects)
         report.lines += len(lines)
         if on_progress is not None:
-            on_progress(captures.bytes_read, captures.bytes_total, report.lines)
-    report.faults = captures.faults
+            on_progress(feed.bytes_read, feed.bytes_total, report.lines)
+    report.faults = list(feed.faults)
     synchronised = adapter.synchronised(state)
     for (instrument, counted), skew in zip(adapter.counters(state).items(), skews, strict=True):
         if counted["messages"]:
@@ -109,6 +152,9 @@ def check(
             report.instruments[instrument] = {name: found[name] for name in REPORTED}
             if not synchronised[instrument]:
                 report.instruments[instrument]["depth_synchronised"] = False
+    for instrument, lives in adapter.lifecycles(state).items():
+        if instrument in report.instruments:
+            report.instruments[instrument]["lifecycles"] = lives
     return report
 
 

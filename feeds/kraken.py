@@ -108,9 +108,9 @@ def said(value: bytes) -> Said:
         seq, bids_, asks_ = message.seq, message.bids, message.asks
         if seq is UNSET or bids_ is UNSET or asks_ is UNSET:
             raise missing(seq=seq, bids=bids_, asks=asks_)
-        sides = ([(_number(level.price), _number(level.qty)) for level in side] for side in (bids_, asks_))
+        bids, asks = ([(_number(level.price), _number(level.qty)) for level in side] for side in (bids_, asks_))
         ts = message.timestamp if message.timestamp is not UNSET else 0
-        return Said(SNAPSHOT, product, ts * NANOS_PER_MS, seq, 0, *sides)
+        return Said(SNAPSHOT, product, ts * NANOS_PER_MS, seq, bids=bids, asks=asks)
     if feed == "trade_snapshot":
         if message.trades is UNSET:
             raise missing(trades=message.trades)

@@ -48,8 +48,8 @@ def asked_for(
     """
     venue = VENUES.get(source)
     if venue is None or not venue.dialects:
-        live = ", ".join(name for name, known in VENUES.items() if known.dialects)
-        raise ConfigError("no such feed", kind="no_feed", got=source, allowed=live, where=where)
+        live = ", ".join(name for name, listed in VENUES.items() if listed.dialects)
+        raise ConfigError("no such live feed", kind="no_feed", got=source, allowed=live, where=where)
     market = market or next(iter(venue.dialects))
     if market not in venue.dialects:
         raise ConfigError(

@@ -26,6 +26,14 @@ BEST = 6
 NOTE = 7
 """Is counted, and says nothing that is used. Gives no row."""
 
+TOP = 8
+"""A whole tick: an event, and best bid and offer after it. Levels: the event's, the bid, the offer; price 0: none."""
+ORDER = 9
+"""What became of an order: an adapter that keeps orders turns it into a difference or a note."""
+
+SELLER_UNKNOWN = 2
+"""``seller`` of a trade whose aggressor the venue does not tell."""
+
 MESSAGE_LEVELS_MAX = 32_768
 """Levels of one message, both sides together; the longest of the venue has 10,000."""
 
@@ -40,8 +48,9 @@ MESSAGE = np.dtype(
 kind: one of those above. slot: place of its instrument among the definitions. publisher, seq, ts_recv: the
 payload's. cause: index of the payload in its batch. ts_event: transaction time, else event time, ns; 0 if none.
 ts_venue: event time, else transaction time. first, last, previous: U, u, pu (-1 if none); last is lastUpdateId of a
-snapshot and t of a trade. seller: 1 if the aggressor sells. begin, bids, asks: its run of levels. rounded: how many of
-their sizes were rounded to the grid.
+snapshot, t of a trade and the id of an order; first and previous of a top are action and side, as ticks have them.
+seller: 1 if the aggressor sells; of an order what became of it, of a top bits of ``top_of_book.py``. begin, bids, asks:
+its run of levels. rounded: how many of their sizes were rounded to the grid.
 """
 
 Reject = tuple[int, BadInput]

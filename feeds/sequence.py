@@ -64,12 +64,25 @@ def _venue_of(captures: tuple[Path, ...]) -> str:
 
 
 def definitions_of(captures: Sequence[Path], instruments: int) -> tuple[Definition, ...]:
-    """Definitions that a sequence needs: the shipped ones, and those of a simulated session's made-up instruments."""
+    """Definitions that a sequence needs: what ships, made-up instruments of a simulated session, or a map's own."""
     if captures:
-        from feeds.venues import VENUES
-
-        return VENUES[source_of(captures)].definitions
+        return _defined(tuple(captures))
     return (*DEFINITIONS, *simulated_definitions(instruments)[len(DEFINITIONS) :])
+
+
+@cache
+def _defined(captures: tuple[Path, ...]) -> tuple[Definition, ...]:
+    """What ships for a venue, and what leads captures of purchased files."""
+    from feeds.captures import open_captures
+    from feeds.history import SOURCE, defined_in
+    from feeds.venues import VENUES
+
+    source = source_of(captures)
+    known = {d.instrument: d for d in VENUES[source].definitions}
+    if source == SOURCE:
+        for path in captures:
+            known |= {d.instrument: d for d in defined_in(line.payload for line in open_captures([path]))}
+    return tuple(known.values())
 
 
 WARM_S = 3.0

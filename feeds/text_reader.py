@@ -1,7 +1,8 @@
 """Payloads to messages for venues whose messages are read by msgspec alone: the venue says what one text means.
 
 Prices and sizes come as text and become int64 exactly, in one kernel call a batch. Displayed sizes off the grid are
-rounded down as ``binance_numbers.py`` says; traded sizes off it are refused.
+rounded down as ``binance_numbers.py`` says; traded sizes off it are refused, and so is all that is off the grid in a
+message that is a tick already (``TOP``): whoever sold it had the venue's own numbers.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from feeds.binance_numbers import (
     FAULT_KINDS,
     FAULTS,
     OFF_GRID,
+    OFF_STEP,
     TOO_MANY_LEVELS,
     ZERO_PRICE,
     ZERO_SIZE,
@@ -22,7 +24,7 @@ from feeds.binance_numbers import (
 from feeds.decimal import OK, parse_decimals
 from feeds.envelope import Unfit, publisher_of, unknown_key
 from feeds.kernel import Bytes, Ints, Records
-from feeds.messages import MESSAGE, MESSAGE_LEVELS_MAX, QUOTE, TRADE, Messages, Reject
+from feeds.messages import MESSAGE, MESSAGE_LEVELS_MAX, QUOTE, TOP, TRADE, Messages, Reject
 from feeds.venue import SESSION_SYMBOL
 from feeds.wire import excerpt
 from schemas.definition import Definition
@@ -46,6 +48,7 @@ class Said(NamedTuple):
         last: Update id, trade id, or the id that a mark names; 0 where there is none.
         seller: 1 if the aggressor of a trade sells.
         bids, asks: Levels; a trade stands in ``bids``.
+        first, previous: Of a tick: action and side; -1 for all else.
     """
 
     kind: int
@@ -55,6 +58,8 @@ class Said(NamedTuple):
     seller: int = 0
     bids: Levels = ()
     asks: Levels = ()
+    first: int = -1
+    previous: int = -1
 
 
 SESSION = Said(0)
@@ -78,6 +83,7 @@ class TextReader:
         self._slots = {d.instrument.encode(): (slot, name_of(d)) for slot, d in enumerate(definitions)}
         self._own = own
         self._increments = np.array([d.size_increment for d in definitions], np.int64)
+        self._steps = np.array([d.price_increment for d in definitions], np.int64)
         self._said = said
 
     def read(self, payloads: Sequence[Payload]) -> tuple[Messages, list[Reject]]:
@@ -116,9 +122,10 @@ class TextReader:
                 FAULTS[TOO_MANY_LEVELS], kind=FAULT_KINDS[TOO_MANY_LEVELS], got=str(bids + asks),
                 allowed=f"{MESSAGE_LEVELS_MAX}",
             )  # fmt: skip
+        first = said.last if said.first < 0 else said.first
         columns.extend((
             said.kind, slot, publisher, payload.seq, cause, payload.ts_recv, said.ts_event, said.ts_event,
-            said.last, said.last, -1, said.seller, len(texts) // 2, bids, asks, 0,
+            first, said.last, said.previous, said.seller, len(texts) // 2, bids, asks, 0,
         ))  # fmt: skip
         for level in said.bids:
             texts += level
@@ -137,16 +144,17 @@ class TextReader:
         runs = messages["bids"] + messages["asks"]
         owner = np.repeat(np.arange(len(messages)), runs)
         kinds = messages["kind"][owner]
-        increments = self._increments[messages["slot"][owner]]
+        slots = messages["slot"][owner]
+        increments = self._increments[slots]
         prices = values[0::2].copy()
         sizes = values[1::2] // increments
         rounded = (sizes * increments != values[1::2]).astype(np.int64)
         sizes = np.maximum(sizes, rounded)
-        codes[0::2][(codes[0::2] == OK) & (prices == 0)] = ZERO_PRICE
-        traded = (codes[1::2] == OK) & (kinds == TRADE)
-        offered = (codes[1::2] == OK) & (kinds == QUOTE)
-        codes[1::2][(traded | offered) & (values[1::2] == 0)] = ZERO_SIZE
-        codes[1::2][traded & (rounded == 1)] = OFF_GRID
+        codes[0::2][(codes[0::2] == OK) & (prices == 0) & (kinds != TOP)] = ZERO_PRICE
+        codes[0::2][(codes[0::2] == OK) & (kinds == TOP) & (prices % self._steps[slots] != 0)] = OFF_STEP
+        sized = codes[1::2] == OK
+        codes[1::2][sized & ((kinds == TRADE) | (kinds == QUOTE)) & (values[1::2] == 0)] = ZERO_SIZE
+        codes[1::2][sized & ((kinds == TRADE) | (kinds == TOP)) & (rounded == 1)] = OFF_GRID
         if len(messages):
             np.add.at(messages["rounded"], owner, rounded)
         batch = Messages(messages, prices, sizes)

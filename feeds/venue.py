@@ -62,7 +62,8 @@ class Venue:
         rule: How an instrument's differences, snapshots and trades follow each other: bits of ``book_tables.RULE_*``.
         shape: (market, symbol or "") of a decoded message; None when it is none of the venue's.
         key: Key of a payload as received, given the market of its connection or file; None where it names no symbol.
-        dialects: How to speak with each market.
+        dialects: How to speak with each market; none: it is read from recordings only.
+        orders: Whether its messages tell single orders (``order_adapter.py``).
     """
 
     name: str
@@ -72,3 +73,4 @@ class Venue:
     shape: Callable[[Any], tuple[str, str] | None]
     key: Callable[[bytes, str], bytes | None]
     dialects: dict[str, Dialect]
+    orders: bool = False

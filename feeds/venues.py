@@ -6,18 +6,21 @@ from collections.abc import Sequence
 
 from feeds.adapter import Adapter
 from feeds.binance import BINANCE
+from feeds.bitstamp_l3 import BITSTAMP_L3
 from feeds.coinbase import COINBASE
+from feeds.history import HISTORY
 from feeds.json_ticks import json_ticks
 from feeds.kraken import KRAKEN
+from feeds.order_adapter import OrderAdapter
 from feeds.venue import Venue
 from schemas.definition import Definition
 
-_EXCHANGES = (BINANCE, COINBASE, KRAKEN)
+_SHIPPED = (BINANCE, COINBASE, KRAKEN, BITSTAMP_L3, HISTORY)
 
-KNOWN: dict[str, Definition] = {d.instrument: d for venue in _EXCHANGES for d in venue.definitions}
+KNOWN: dict[str, Definition] = {d.instrument: d for venue in _SHIPPED for d in venue.definitions}
 """Every definition that ships, by ``market:symbol``."""
 
-LISTED: tuple[Venue, ...] = (*_EXCHANGES, json_ticks(tuple(KNOWN.values())))
+LISTED: tuple[Venue, ...] = (*_SHIPPED, json_ticks(tuple(KNOWN.values())))
 
 VENUES: dict[str, Venue] = {venue.name: venue for venue in LISTED}
 """By name."""
@@ -32,4 +35,5 @@ def venue_of(source: str) -> Venue:
 
 def adapter_of(source: str, definitions: Sequence[Definition] | None = None) -> Adapter:
     """The adapter of a source; definitions None: those that ship."""
-    return Adapter(venue_of(source), definitions)
+    venue = venue_of(source)
+    return (OrderAdapter if venue.orders else Adapter)(venue, definitions)

@@ -1,7 +1,7 @@
 """Calendars of sessions: when a venue's day begins and ends, in its own time zone, summer time included.
 
-Holidays are not listed: a session in which nothing was recorded is not shown. A calendar that opens later in the day
-than it closes begins on the day before.
+Holidays are not listed: a session in which nothing was recorded is not shown. A calendar that does not open before it
+closes begins on the day before.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ class Calendar:
     """Opening hours.
 
     Attributes:
-        name: ISO 10383 code of the market, or ``24x7``.
+        name: ISO 10383 code of the market; ``24x7``; or ``FX``, whose week is New York's from Sunday to Friday 17:00.
         zone: IANA time zone.
         opens: Local time at which a session begins.
         closes: Local time at which it ends; midnight is that of the day after.
@@ -50,7 +50,7 @@ class Calendar:
         """The session of a day; None on a day without one."""
         if day.weekday() not in self.days:
             return None
-        begins = day - timedelta(days=1) if self.opens > self.closes != time() else day
+        begins = day - timedelta(days=1) if self.opens >= self.closes != time() else day
         ends = day + timedelta(days=1) if self.closes == time() else day
         zone = ZoneInfo(self.zone)
         return Session(
@@ -77,6 +77,7 @@ CALENDARS = {
     calendar.name: calendar
     for calendar in (
         UTC_DAYS,
+        Calendar("FX", "America/New_York", time(17), time(17)),
         Calendar("XNYS", "America/New_York", time(9, 30), time(16)),
         Calendar("XNAS", "America/New_York", time(9, 30), time(16)),
         Calendar("XCME", "America/Chicago", time(17), time(16)),

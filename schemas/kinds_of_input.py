@@ -116,6 +116,18 @@ BAD_PAYLOAD = {
         "A traded size is no multiple of the instrument's `size_increment`.",
         "Compare the instrument's definition with the venue's lot size.",
     ),
+    "off_increment": (
+        "A price of purchased history is no multiple of the instrument's `price_increment`.",
+        "Compare the definition, the map's or the shipped one, with what the file's prices are steps of.",
+    ),
+    "row_columns": (
+        "A row of a purchased file has another number of columns than the file, or one that says nothing known.",
+        "Mend the row named by file and line, or the map's `delimiter`; the row stands whole in the payload.",
+    ),
+    "row_time": (
+        "A row of a purchased file has no time of the unit or format that its map says.",
+        "Mend the row named by file and line, or the map's `time`.",
+    ),
     "not_levels": ('Levels are no list of `["price", "size"]`.', ASK_VENUE),
     "too_many_levels": ("A message has more levels than any real book.", ASK_VENUE),
     "absurd_tick": (

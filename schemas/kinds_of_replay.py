@@ -44,7 +44,9 @@ REPLAY = {
     "no_archive": (
         "Nothing has been archived there.", "Name the folder with `--archive` or `TAPEDECK_ARCHIVE`, or write one."
     ),
-    "no_pyarrow": ("The archive needs pyarrow, which is not installed.", "`pip install 'tapedeck[archive]'`."),
+    "no_pyarrow": (
+        "The archive, and Parquet files, need pyarrow, which is not installed.", "`pip install 'tapedeck[archive]'`."
+    ),
 }  # fmt: skip
 
 ARCHIVE = {

@@ -5,7 +5,9 @@ from __future__ import annotations
 import re
 import zlib
 
-SOURCES: dict[str, int] = {"binance": 1, "simulator": 2, "coinbase": 3, "kraken": 4, "json": 10}
+SOURCES: dict[str, int] = {
+    "binance": 1, "simulator": 2, "coinbase": 3, "kraken": 4, "bitstamp_l3": 5, "history": 6, "json": 10,
+}  # fmt: skip
 """Publisher ids by source name. Numbers are wire format: never reused. ``json``: JSON ticks under no other name."""
 
 SOURCE_NAMES: dict[int, str] = {number: name for name, number in SOURCES.items()}

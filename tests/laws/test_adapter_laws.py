@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
@@ -16,10 +16,12 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from feeds.adapter import Adapter, State
-from feeds.captures import open_captures
+from feeds.captures import Line, open_captures
+from feeds.file_feed import FileFeed
+from feeds.file_map import FileMap, MapFile
 from feeds.simulator import SOURCE, simulate
 from feeds.venue import Venue
-from feeds.venues import LISTED, VENUES, adapter_of
+from feeds.venues import KNOWN, LISTED, VENUES, adapter_of
 from schemas.errors import BadInput, SnapshotError
 from streams.agent import Payload
 from tests.json_session import json_session
@@ -29,12 +31,14 @@ PREFIX = 6_000
 
 RECORDED = {
     "binance": "binance/*.gz", "coinbase": "venues/COINBASE.ws.*.gz", "kraken": "venues/KRAKEN_FUTURES.ws.*.gz",
-    "json": "",
+    "bitstamp_l3": "bitstamp_l3/*.log.xz", "history": "oanda_fx/*/20140504_quote.zip", "json": "",
 }  # fmt: skip
 """Where recorded messages of each listed venue lie in the shared data; none: they are made of the simulator's."""
 BEGINS_A_HOLE = {"binance": b"depthUpdate", "coinbase": b'"match".*SKL-USD', "kraken": b'"feed":"book"',
-                 "json": b'"type":"change"'}  # fmt: skip
+                 "bitstamp_l3": b"trade", "history": b"stood", "json": b'"type":"change"'}  # fmt: skip
 """What is refused in the middle of each recording: something whose absence shows in the numbers of what follows."""
+OWN_HOLES = {SOURCE: 1, "bitstamp_l3": 4}
+"""The simulator makes a hole of its own; of the recording of orders four trades are missing."""
 quick = settings(deadline=None, max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
@@ -57,7 +61,8 @@ def payloads(request: pytest.FixtureRequest) -> Session:
         session = Session(Payload(source, i, *message) for i, message in enumerate(json_session(seconds=3, seed=7)))
     else:
         folder: Path = request.getfixturevalue("data_dir")
-        lines = islice(open_captures(sorted(folder.glob(RECORDED[source]))), PREFIX)
+        paths = sorted(folder.glob(RECORDED[source]))
+        lines = islice(quotes(paths) if source == "history" else open_captures(paths), PREFIX)
         session = Session(Payload(source, i, line.ts_recv, line.key, line.payload) for i, line in enumerate(lines))
     if source != SOURCE:
         # A refused message tears a hole: what follows waits, and is part of what must not depend on batching.
@@ -85,7 +90,7 @@ def play(
 def test_a_hole_in_a_recording_is_told(payloads: Session) -> None:
     _, state = play(payloads.adapter, payloads, [])
     gaps = sum(counted["gaps"] for counted in payloads.adapter.counters(state).values())
-    assert gaps == (2 if payloads[0].source == SOURCE else 1)  # the simulator makes holes of its own
+    assert gaps == 1 + OWN_HOLES.get(payloads[0].source, 0)
 
 
 @given(cuts=st.lists(st.integers(0, PREFIX), max_size=40))
@@ -118,10 +123,10 @@ def test_a_restored_state_goes_on_as_if_never_stored(payloads: Session, at: int)
 
 @pytest.mark.parametrize("venue", LISTED, ids=lambda venue: venue.name)
 def test_a_snapshot_of_other_instruments_is_refused(venue: Venue) -> None:
-    adapter = Adapter(venue)
+    adapter = adapter_of(venue.name)
     stored = adapter.snapshot(adapter.start())
     with pytest.raises(SnapshotError):
-        Adapter(venue, venue.definitions[:2]).restore(stored)
+        adapter_of(venue.name, venue.definitions[1:]).restore(stored)
     with pytest.raises(SnapshotError):
         adapter.restore(stored[:-1])
 
@@ -167,7 +172,33 @@ VALID: dict[str, list[tuple[bytes, dict[str, Any]]]] = {
         (b"spot:BTCUSDT", {"type": "trade", "instrument": "spot:BTCUSDT", "trade_id": 7, "price": "9.5", "size": "1",
                            "side": "buy", "version": 1}),
     ],
+    "bitstamp_l3": [
+        (b"spot:BTCUSD", {"event": "order_created", "channel": "live_orders", "data": {
+            "price": "236.47", "amount": "2.0", "datetime": "1430438404", "id": 5, "order_type": 0}}),
+        (b"spot:BTCUSD", {"event": "order_changed", "data": {"price": "236.5", "amount": 1, "id": 5, "order_type": 0}}),
+        (b"spot:BTCUSD", {"event": "order_deleted", "data": {"price": 236.5, "amount": 0, "id": 5, "order_type": 1}}),
+        (b"spot:BTCUSD", {"event": "trade", "data": {"price": 236.47, "amount": 1.7885566900000001, "id": 7}}),
+        (b"spot:BTCUSD", {"event": "order_book", "data": {"bids": [["9", "1"]], "asks": [["10", "1"]]}}),
+    ],
+    "history": [
+        (b"spot:EURUSD", {"file": "a.csv", "row": 1, "stood": "1,2", "instrument": "spot:EURUSD",
+                          "number": 1, "time": 5, "bid": "1.38", "bid_size": "5", "ask": "1.39", "ask_size": "5"}),
+        (b"spot:EURUSD", {"instrument": "spot:EURUSD", "number": 1, "time": 5, "action": "T", "side": "B",
+                          "price": "1.38", "size": "5"}),
+        (b"spot:EURUSD", {"instrument": "spot:EURUSD", "number": 1, "time": 5, "price": "", "size": "5", "bid": "",
+                          "bid_size": "0", "ask": "1.38", "ask_size": "5", "doubt": True}),
+    ],
 }  # fmt: skip
+QUOTES = FileMap("map", MapFile(
+    instrument="spot:EURUSD", time="ms since midnight", timezone="UTC", date="name:%Y%m%d",
+    columns={"time": 1, "bid": 2, "ask": 3}, values={"bid_size": "1000000", "ask_size": "1000000"},
+), KNOWN)  # fmt: skip
+
+
+def quotes(paths: Sequence[Path]) -> Iterator[Line]:
+    return iter(FileFeed(paths, "csv", QUOTES))
+
+
 ADAPTERS = {name: adapter_of(name) for name in VENUES}
 
 
