@@ -42,6 +42,8 @@ def fill_of(found: Working, told: Told, increment: int) -> Fill | None:
     _check_status(found, told)
     said = None if told.cumulative is None else _units(told.cumulative, increment, told)
     quantity = (said or 0) - found.filled if told.last is None else _units(told.last, increment, told)
+    if told.status in FILLS and told.last is not None and quantity == 0:
+        raise refused(told, "bad_fill", "a fill without a quantity", "above 0")
     cumulative = found.filled + quantity
     if quantity > found.left:
         allowed = f"{found.left} units more of {found.order.quantity}"
@@ -55,8 +57,6 @@ def fill_of(found: Working, told: Told, increment: int) -> Fill | None:
         raise refused(
             told, "quantity_differs", f"filled, it says, at {cumulative} units", f"{found.order.quantity} units"
         )
-    if told.status in FILLS and quantity == 0 and told.last is not None:
-        raise refused(told, "bad_fill", "a fill without a quantity", "above 0")
     if quantity == 0:
         return None
     if told.last is not None and told.status not in FILLS:

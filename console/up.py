@@ -43,7 +43,8 @@ def up(
         list[str] | None,
         typer.Option(
             metavar="TASK", show_default=False,
-            help="Run this task here and no other (clock, normalise, hot, risk, venue, gateway, feed); may be repeated.",
+            help="Run this task here and no other (clock, normalise, hot, risk, venue or gateway, feed); "
+            "may be repeated.",
         ),
     ] = None,
     partitions: Annotated[

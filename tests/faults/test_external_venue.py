@@ -43,7 +43,7 @@ def assert_whole(desk: ExternalDesk) -> None:
     assert set(desk.actors["risk"].at_work._states[0].open) == set(desk.venue.open)
 
 
-@pytest.mark.parametrize(("seed", "working_ms"), [(0, 0.0), (1, 0.0), (2, 40.0), (3, 40.0)])
+@pytest.mark.parametrize(("seed", "working_ms"), [(1, 0.0), (2, 40.0), (3, 40.0)])
 def test_killed_anywhere_each_order_is_worked_once_and_none_forgotten(
     tmp_path: Path, seed: int, working_ms: float
 ) -> None:

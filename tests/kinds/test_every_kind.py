@@ -17,6 +17,7 @@ from schemas.errors import TapedeckError
 from tests.kinds import (
     archive_kinds,
     cluster_kinds,
+    execution_kinds,
     input_kinds,
     live_kinds,
     log_kinds,
@@ -40,6 +41,7 @@ CHARS_MAX = 1_500
 assert {
     archive_kinds,
     cluster_kinds,
+    execution_kinds,
     input_kinds,
     use_kinds,
     log_kinds,
