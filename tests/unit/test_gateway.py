@@ -52,6 +52,11 @@ def test_a_replace_closes_the_order_it_names_and_works_on() -> None:
     ]  # fmt: skip
 
 
+def test_a_replace_fills_once_it_has_replaced() -> None:
+    hop = Hop(order(), order("r1", 7, action="replace", cancels="o1"))
+    assert hop.refused(report("r1", "filled", 7)).kind == "bad_execution.wrong_status"
+
+
 def test_documents_of_one_report_have_ids_of_their_own() -> None:
     hop = Hop(order(), order("c1", 0, action="cancel", cancels="o1"))
     made: list[Any] = [d.document for d in hop.step(report("c1", "cancelled")).documents]
