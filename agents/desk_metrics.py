@@ -61,6 +61,8 @@ def of_task(task: Task, context: Context) -> list[Readings]:
     for i, stage in enumerate(task.stages):
         if stage.name == "normalise":
             found.append(Venue(context.instruments, lambda i=i: task._states[i]))  # type: ignore[misc]
+        elif stage.name == "gateway":
+            found.append(_gateway(lambda i=i: task._states[i]))  # type: ignore[misc]
         elif isinstance(stage, Decided):
             found.append(_risk(stage, context, lambda i=i: task._states[i]))  # type: ignore[misc]
     return found
@@ -80,6 +82,15 @@ class Venue:
         for name, gaps, first in zip(self._names, rows["gaps"].tolist(), self._first, strict=True):
             yield Reading("tapedeck_feed_gaps_total", gaps - first, (name,))
         yield Reading("tapedeck_books_unsynced", int(np.count_nonzero(rows["synced"] == 0)))
+
+
+def _gateway(state_of: Callable[[], Any]) -> Readings:
+    def readings() -> Iterator[Reading]:
+        state = state_of()
+        yield Reading("tapedeck_working_orders", len(state.working))
+        yield Reading("tapedeck_report_repeats_total", state.repeats)
+
+    return readings
 
 
 def _risk(decided: Decided, context: Context, state_of: Callable[[], Any]) -> Readings:

@@ -108,8 +108,8 @@ class Gateway:
             raise refused(told, "unknown_order", "a report on an order that was never sent", "an order of orders")
         slot = self._context.slot_of(found.order.instrument_id)
         increment = self._context.instruments[slot].size_increment if slot != NO_SLOT else 0
-        fill = fill_of(found, told, increment)
         named = state.working.get(found.order.cancels)
+        fill = fill_of(found, named, told, increment)
         state.named(found, told.venue_order_id)
         state.take(told.execution_id, told.content)
         for number, (made, status, final, filled) in enumerate(_documents(found, named, told.status, fill)):

@@ -81,6 +81,16 @@ def open_orders(log: Log, context: Context) -> tuple[OpenOrder, ...]:
     return tuple(orders)
 
 
+def gateway_state(log: Log) -> WorkingOrders | None:
+    """What the gateway task has committed; None where it never ran.
+
+    Raises:
+        SnapshotError: It is of another build.
+    """
+    found = newest(log, topic_name("", "state"), GATEWAY.state_partition, GATEWAY.name)
+    return None if found is None else WorkingOrders.load(found.agents[-1])
+
+
 def report_of(
     context: Context, found: tuple[OpenOrder, ...], client_order_id: str, status: Resolved, *, quantity: str,
     price: str, author: str, reason: str, ts: int,
@@ -142,11 +152,8 @@ def resolve(log: Log, context: Context, report: ExecutionReport) -> None:
 
 def _working(log: Log) -> dict[str, tuple[int, str]]:
     """Reports and the venue's id by client order id, as the gateway task knows them."""
-    found = newest(log, topic_name("", "state"), GATEWAY.state_partition, GATEWAY.name)
-    if found is None:
-        return {}
-    state = WorkingOrders.load(found.agents[-1])
-    return {name: (w.reports, w.venue_order_id) for name, w in state.working.items()}
+    state = gateway_state(log)
+    return {} if state is None else {n: (w.reports, w.venue_order_id) for n, w in state.working.items()}
 
 
 def _decimal(text: str, where: str) -> str:

@@ -28,20 +28,23 @@ class Fill:
     cumulative: int
 
 
-def fill_of(found: Working, told: Told, increment: int) -> Fill | None:
+def fill_of(found: Working, named: Working | None, told: Told, increment: int) -> Fill | None:
     """The fill that a report tells of; None where it tells of none.
 
     Args:
         found: The order.
+        named: The order that it is to cancel or replace, where that one works still.
         told: The report.
         increment: The instrument's size_increment, 1e-9.
 
     Raises:
         BadExecution: No order of this kind can have it; nothing was changed.
     """
-    _check_status(found, told)
+    _check_status(found, named, told)
     said = None if told.cumulative is None else _units(told.cumulative, increment, told)
     quantity = (said or 0) - found.filled if told.last is None else _units(told.last, increment, told)
+    if told.status in FILLS and told.last is not None and quantity == 0:
+        raise refused(told, "bad_fill", "a fill without a quantity", "above 0")
     cumulative = found.filled + quantity
     if quantity > found.left:
         allowed = f"{found.left} units more of {found.order.quantity}"
@@ -55,8 +58,6 @@ def fill_of(found: Working, told: Told, increment: int) -> Fill | None:
         raise refused(
             told, "quantity_differs", f"filled, it says, at {cumulative} units", f"{found.order.quantity} units"
         )
-    if told.status in FILLS and quantity == 0 and told.last is not None:
-        raise refused(told, "bad_fill", "a fill without a quantity", "above 0")
     if quantity == 0:
         return None
     if told.last is not None and told.status not in FILLS:
@@ -73,9 +74,11 @@ def refused(told: Told, kind: str, message: str, allowed: str) -> BadExecution:
     return BadExecution(message, kind=kind, got=f"report {told.execution_id} on {named}", allowed=allowed)
 
 
-def _check_status(found: Working, told: Told) -> None:
-    action = found.order.action
-    if (told.status == "replaced" and action != "replace") or (told.status in FILLS and action == "cancel"):
+def _check_status(found: Working, named: Working | None, told: Told) -> None:
+    action, fills = found.order.action, told.status in FILLS
+    if fills and action == "replace" and named is not None:
+        raise refused(told, "wrong_status", "a fill before the replaced order has ended", "replaced comes first")
+    if (told.status == "replaced" and action != "replace") or (fills and action == "cancel"):
         raise refused(told, "wrong_status", f"{told.status} on an order that is a {action}", "see its action")
 
 

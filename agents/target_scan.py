@@ -53,7 +53,7 @@ def _loop(
             target = min(position_max[slot], max(-position_max[slot], target))
             if target != position[slot] and unanswered[slot] == 0 and now >= rests_until[slot]:
                 return at, target, WANT_INTENT
-            if now >= overdue[slot]:
+            if overdue[slot] != NEVER and now >= overdue[slot]:
                 return at, target, WANT_ANOTHER
         at += 1
     return at, 0, WANT_NOTHING

@@ -139,7 +139,7 @@ app.command(
 )(risk_orders.orders)
 app.command(
     epilog='\b\nExamples:\n  tapedeck risk resolve ORDER --status cancelled --reason "asked by phone"\n'
-    "  tapedeck risk resolve ORDER --status filled --price 61000.5 --reason 'venue statement'"
+    '  tapedeck risk resolve ORDER --status filled --price 61000.5 --reason "asked"'
 )(risk_orders.resolve)
 
 

@@ -28,7 +28,7 @@ def orders(context: typer.Context, json: Json = False) -> None:
     As the risk task has last committed: an order of this very moment may be missing, or be answered already.
     """
     from agents.context import read_context
-    from agents.open_orders import open_orders
+    from agents.open_orders import gateway_state, open_orders
     from streams.clock import wall_ns
     from streams.kafka import connect
 
@@ -36,10 +36,14 @@ def orders(context: typer.Context, json: Json = False) -> None:
     try:
         run = read_context(log, "")
         found = open_orders(log, run)
+        state = gateway_state(log) if run.run.gateway else None
     finally:
         log.close()
-    now = wall_ns()
-    say(_as_json(run, found, now), _lines(found, now), json)
+    now, repeats = wall_ns(), 0 if state is None else state.repeats
+    lines = _lines(found, now)
+    if repeats:
+        lines.append(f"{repeats:,} reports were repeats, and were dropped")
+    say({**_as_json(run, found, now), "repeats": repeats}, lines, json)
 
 
 def resolve(

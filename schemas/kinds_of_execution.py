@@ -16,7 +16,7 @@ BAD_EXECUTION = {
     ),
     "unknown_order": (
         "A report on an order that is not in `orders` for this gateway, or lies too far back.",
-        "Where the order comes later, retry it then. Else compare with the venue: who traded there?",
+        "Where the order comes later, retry it then. Else find out at the venue who traded.",
     ),
     "closed_order": ("A report on an order that is filled, cancelled, rejected or replaced.", COMPARE),
     "beyond_quantity": ("A fill would bring an order beyond its quantity.", COMPARE),

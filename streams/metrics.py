@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 Kind = Literal["counter", "gauge", "histogram"]
-Of = Literal["every process", "up", "a task", "normalise", "risk", "feed and clock"]
+Of = Literal["every process", "up", "a task", "normalise", "risk", "gateway", "feed and clock"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,9 @@ TABLE: tuple[Metric, ...] = (
     Metric("tapedeck_open_orders", "risk", "gauge", "orders", "Approved orders without a final report."),
     Metric("tapedeck_position", "risk", "gauge", "size", "Signed position, in the instrument's own size.",
            ("instrument",)),
+    Metric("tapedeck_working_orders", "gateway", "gauge", "orders", "Orders that the execution system has yet to end."),
+    Metric("tapedeck_report_repeats_total", "gateway", "counter", "reports",
+           "Reports dropped because they had been taken before, over all lives."),
     Metric("tapedeck_published_total", "feed and clock", "counter", "records", "Records handed to Kafka."),
     Metric("tapedeck_acknowledged_total", "feed and clock", "counter", "records",
            "Records that Kafka has acknowledged; of the feed alone."),

@@ -213,12 +213,7 @@ class Task:
         return True
 
     def _read_sides(self, wait_s: float) -> bool:
-        if not self._waits:
-            return False
-        if self.plan.mode == "live":
-            waiting = next(batch for batch in self._queues if batch is not None)
-            self._sides.hear_all(self._waits, self.stages, self._states, int(waiting.origins["ordinal"][0]))
-        elif not self._sides.read(self.stages, self._states, wait_s):
+        if not self._waits or not self._sides.hear(self._waits, self._queues, self.stages, self._states, wait_s):
             return False
         self._dirty, self._waits = True, ()
         if not any(self._queues) and self._end is not None:

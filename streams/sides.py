@@ -27,7 +27,7 @@ from schemas.control import End
 from schemas.errors import SnapshotError
 from schemas.header import Side
 from streams.admission import schemas_of
-from streams.agent import Agent, last_time
+from streams.agent import Agent, Batch, last_time
 from streams.clock import monotonic_s
 from streams.inputs import ITEMS_MAX, RECORDS_MAX, BadRecord, Input
 from streams.log import Log, Reader, Record
@@ -140,11 +140,19 @@ class Sides:
             ahead[name] = records[-1].offset + 1 if records else source.offset
         return ahead
 
-    def read(self, stages: Sequence[Agent], states: Sequence[Any], wait_s: float) -> bool:
-        """Offer what has come, waiting up to ``wait_s`` for the first record; False when there was nothing.
+    def hear(
+        self, names: Sequence[str], queues: Sequence[Batch | None], stages: Sequence[Agent], states: Sequence[Any],
+        wait_s: float,
+    ) -> bool:  # fmt: skip
+        """Offer an agent that waits what it waits for; False when there was nothing.
 
-        Answers alone, whose place does not matter: what people say waits for one that is recorded.
+        In play it is what comes within ``wait_s``: answers, whose place does not matter. What people say waits for a
+        place that is recorded. Live it is all that is there now; its place is before the first input of ``queues``.
         """
+        waiting = next((batch for batch in queues if batch is not None), None)
+        if self._plan.mode == "live" and waiting is not None:
+            self._hear_all(names, stages, states, int(waiting.origins["ordinal"][0]))
+            return True
         came = self._fill(wait_s)
         for name, source in self._inputs.items():
             if source.buffered and name not in COMMITTED:
@@ -159,10 +167,7 @@ class Sides:
         """
         if self._plan.mode != "live":
             return False
-        applied = False
-        while self._recorded and self._recorded[0].place <= ordinal:
-            self._apply_recorded(self._recorded.popleft(), stages, states)
-            applied = True
+        applied = self._follow(ordinal, stages, states)
         if not self.free(ordinal) or not self._gather():
             return applied
         for name, source in self._inputs.items():
@@ -174,28 +179,6 @@ class Sides:
                 applied |= self._offer_next(name, stages, states)
             self._note(name, before, ordinal)
         return applied
-
-    def hear_all(
-        self, names: Sequence[str], stages: Sequence[Agent], states: Sequence[Any], ordinal: int
-    ) -> None:  # fmt: skip
-        """Live: an agent cannot judge its next input before it has heard all that is there of some topics.
-
-        Where places are given freely they are read to their end, as of this moment, and their place is before that
-        input. Where the order is recorded, it says how much had been heard. Agents are told that this is
-        all (``ended``).
-        """
-        while self._recorded and self._recorded[0].place <= ordinal:
-            self._apply_recorded(self._recorded.popleft(), stages, states)
-        for name in names:
-            source, before = self._inputs[name], dict(self._inputs[name].seqs)
-            if self.free(ordinal):
-                source.add(list(self._log.scan(source.topic, source.partition, source.offset, committed=False)))
-                while source.buffered:
-                    self._offer_next(name, stages, states)
-                self._note(name, before, ordinal)
-            for stage, state in zip(stages, states, strict=True):
-                if name in stage.sides:
-                    stage.offer(state, name, [], ended=True)
 
     def stop_clock(self, stages: Sequence[Agent], states: Sequence[Any], ordinal: int) -> None:
         """Tell those who listen to the clock that it has stopped: from this place until its next record.
@@ -275,6 +258,34 @@ class Sides:
         for reader in self._readers:
             reader.close()
         self._readers = []
+
+    def _hear_all(
+        self, names: Sequence[str], stages: Sequence[Agent], states: Sequence[Any], ordinal: int
+    ) -> None:  # fmt: skip
+        """Offer all that topics hold, and say that this is all (``ended``).
+
+        Where places are given freely they are read to their end, as of this moment, and their place is before that
+        input. Where the order is recorded, it says how much had been heard.
+        """
+        self._follow(ordinal, stages, states)
+        for name in names:
+            source, before = self._inputs[name], dict(self._inputs[name].seqs)
+            if self.free(ordinal):
+                source.add(list(self._log.scan(source.topic, source.partition, source.offset, committed=False)))
+                while source.buffered:
+                    self._offer_next(name, stages, states)
+                self._note(name, before, ordinal)
+            for stage, state in zip(stages, states, strict=True):
+                if name in stage.sides:
+                    stage.offer(state, name, [], ended=True)
+
+    def _follow(self, ordinal: int, stages: Sequence[Agent], states: Sequence[Any]) -> bool:
+        """Apply what is recorded for a place; False where nothing is."""
+        applied = False
+        while self._recorded and self._recorded[0].place <= ordinal:
+            self._apply_recorded(self._recorded.popleft(), stages, states)
+            applied = True
+        return applied
 
     def _fill(self, wait_s: float) -> bool:
         """Read when all that was read before is used up; False when nothing is at hand."""

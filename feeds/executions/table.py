@@ -65,7 +65,7 @@ def reports_of(payload: bytes) -> list[Told]:
 def _read(item: Any) -> list[Told]:
     adapter = next((a for a in LISTED if isinstance(item, Mapping) and a.claims(item)), None)
     if adapter is None:
-        got = ", ".join(sorted(map(str, item))) if isinstance(item, Mapping) else type(item).__name__
+        got = ", ".join(sorted(item)) or "no fields" if isinstance(item, Mapping) else type(item).__name__
         raise BadExecution(
             "no report of a known kind", kind="not_a_report", got=got, allowed=", ".join(a.name for a in LISTED),
         )  # fmt: skip

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import gzip
 import hashlib
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from itertools import islice, pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -28,9 +29,11 @@ from replay.session import MemorySession
 from schemas.codec import encode
 from schemas.document import Document
 from schemas.errors import SnapshotError
+from schemas.order import Order
 from streams.admission import schemas_of
 from streams.agent import Agent, Batch, Out, Payload
 from streams.inputs import Input
+from tests.gateway_desk import GATEWAY, report, units
 
 ITEMS_MAX = 2_500
 """Primary inputs that a law is tried on."""
@@ -228,6 +231,9 @@ def tapes(session: MemorySession) -> Mapping[str, Tape]:
     context = read_context(session.log, session.plan.namespace)
     made = {}
     for hop, build in HOP_FACTORIES.items():
+        if hop == "gateway":
+            made[hop] = reported(context, everything(session, "orders"))
+            continue
         agent = build(context)
         sides = {name: everything(session, name) for name in agent.sides}
         items = spoilt(hop, everything(session, agent.reads))[:ITEMS_MAX]
@@ -235,6 +241,20 @@ def tapes(session: MemorySession) -> Mapping[str, Tape]:
             items.flags.writeable = False  # as rows are that come straight from a record
         made[hop] = Tape(hop, context, items, sides)
     return made
+
+
+def reported(context: Context, orders: Sequence[Order]) -> Tape:
+    """What an execution system might say of a run's orders: each is acknowledged and fills, and all is said twice."""
+    sizes = {d.instrument_id: d for d in context.instruments}
+    said: list[bytes] = []
+    for order in orders:
+        name, one = order.client_order_id, units(1, sizes[order.instrument_id])
+        fill = report(name, "partially_filled", last_quantity=one, last_price="9.5")
+        said += [report(name), fill, report(name, "cancelled"), b"garbage", report(name, execution_id=f"late {name}")]
+    payloads = [Payload(GATEWAY, i, i, b"", payload) for i, payload in enumerate(said * 2)]
+    run = msgspec.structs.replace(context.run, gateway=GATEWAY)
+    named = [msgspec.structs.replace(order, gateway=GATEWAY) for order in orders]
+    return Tape("gateway", replace(context, run=run), payloads, {"orders": named})
 
 
 def spoilt(hop: str, items: Any) -> Any:
@@ -345,7 +365,7 @@ def test_it_says_what_its_topics_carry_and_nothing_else(
     topics = {name.split(" ")[0] for name in straight[0]} - {"rejects"}
     assert topics
     assert topics <= set(agent.writes)
-    assert (hop in ("normalise", "feature", "score")) == ("rejects" in straight[0])
+    assert (hop in ("normalise", "feature", "score", "gateway")) == ("rejects" in straight[0])
 
 
 @hops
