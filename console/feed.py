@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from console import feed_status
+from console import feed_init, feed_status
 from console.examples import epilog
 from console.feed_run import EXAMPLES, run
 from console.figures import count
@@ -46,6 +46,7 @@ def feed() -> None:
 
 
 app.command("run", epilog=epilog("feed run", EXAMPLES))(run)
+app.command("init", epilog=epilog("feed init", feed_init.EXAMPLES))(feed_init.init)
 app.command("status", epilog=epilog("feed status", feed_status.EXAMPLES))(feed_status.status)
 
 
