@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -29,11 +30,25 @@ def init(
 
     It runs as it is (cd NAME; tapedeck up). Nothing is overwritten: the folder must not be there, or be empty.
     """
+    folder = write_project(name, FILES, _content)
+    if json:
+        import orjson
+
+        emit(orjson.dumps({"folder": str(folder), "files": list(FILES)}).decode())
+        return
+    emit("\n".join([f"{folder}/", *(f"  {file}" for file in FILES), f"run it: cd {folder} && tapedeck up"]))
+
+
+def write_project(name: str, files: Sequence[str], content: Callable[[str], str]) -> Path:
+    """Write a folder of files, with the folder's name in place of ``@NAME@``.
+
+    Raises:
+        ConfigError: Not a name, the folder is in use, or it cannot be written.
+    """
     folder = Path(name)
-    desk = folder.name
-    if not _NAME.fullmatch(desk):
+    if not _NAME.fullmatch(folder.name):
         raise ConfigError(
-            "not a name", kind="bad_name", got=repr(desk), where="NAME",
+            "not a name", kind="bad_name", got=repr(folder.name), where="NAME",
             allowed="a letter, then letters, digits, - and _, 64 at most",
         )  # fmt: skip
     try:
@@ -43,19 +58,21 @@ def init(
                 "the folder is not empty", kind="folder_in_use", got=f"{len(list(folder.iterdir()))} entries",
                 where=str(folder), fix="give another name",
             )  # fmt: skip
-        for file in FILES:
-            (folder / file).write_text(_content(file).replace("@NAME@", desk), encoding="utf-8")
+        for file in files:
+            (folder / file).write_text(content(file).replace("@NAME@", folder.name), encoding="utf-8")
     except OSError as error:
         raise ConfigError(
             "the project cannot be written", kind="folder_unwritable", got=error.strerror or str(error),
             where=str(error.filename or folder),
         ) from error  # fmt: skip
-    if json:
-        import orjson
+    return folder
 
-        emit(orjson.dumps({"folder": str(folder), "files": list(FILES)}).decode())
-        return
-    emit("\n".join([f"{folder}/", *(f"  {file}" for file in FILES), f"run it: cd {folder} && tapedeck up"]))
+
+def template(group: str, file: str) -> str:
+    """Text of a file of a template that ships; Python's bear .txt, so that no tool of ours takes them for its own."""
+    from importlib.resources import files
+
+    return files("console").joinpath(group, file if file.endswith(".toml") else f"{file}.txt").read_text("utf-8")
 
 
 def _content(file: str) -> str:
@@ -63,6 +80,4 @@ def _content(file: str) -> str:
 
     if file == "limits.toml":
         return files("agents").joinpath("limits.toml").read_text(encoding="utf-8")
-    folder = files("console").joinpath("project")
-    stem = file if file.endswith(".toml") else f"{file}.txt"  # no tool of ours shall take them for its own
-    return folder.joinpath(stem).read_text(encoding="utf-8")
+    return template("project", file)

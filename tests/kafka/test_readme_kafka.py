@@ -15,6 +15,9 @@ from tests.readme_blocks import Block, blocks, run
 SECONDS = 3
 """Length of the session whose orders are read: enough for some orders."""
 
+PUBLISHER_LINES_MAX = 20
+"""To publish is no more work than that."""
+
 Variables = dict[str, str]
 
 
@@ -53,26 +56,29 @@ class TestReadersOfTheNewestRun:
     def test_a_subscriber_sees_every_order_and_ends_with_the_run(
         self, summary: dict[str, Any], cluster: Variables, tmp_path: Path
     ) -> None:
-        subscriber, _, _ = blocks("python", "kafka")
+        _, subscriber, _, _ = blocks("python", "kafka")
         assert orders_printed(run(subscriber, tmp_path, cluster)) == summary["orders"] > 0
 
     def test_a_stock_client_sees_every_order_and_ends_with_the_run(
         self, summary: dict[str, Any], cluster: Variables, tmp_path: Path
     ) -> None:
-        _, client, _ = blocks("python", "kafka")
+        _, _, client, _ = blocks("python", "kafka")
         assert orders_printed(run(client, tmp_path, cluster)) == summary["orders"] > 0
 
     def test_the_order_hash_is_what_the_readme_says_it_is(
         self, summary: dict[str, Any], cluster: Variables, tmp_path: Path
     ) -> None:
-        _, _, hashing = blocks("python", "kafka")
+        _, _, _, hashing = blocks("python", "kafka")
         assert run(hashing, tmp_path, cluster).strip() == summary["order_hash"]
 
 
 @pytest.fixture(scope="module")
 def with_a_run(cluster: Variables, tmp_path_factory: pytest.TempPathFactory) -> Variables:
-    """The cluster, once there is a run in it."""
+    """The cluster, once there is a run in it, and a source of one's own."""
     play(cluster, tmp_path_factory.mktemp("played"))
+    publisher, *_ = blocks("python", "kafka")
+    assert len(publisher.text.splitlines()) <= PUBLISHER_LINES_MAX
+    assert run(publisher, tmp_path_factory.mktemp("published"), cluster) == "100 are in raw.acme for good\n"
     return cluster
 
 
