@@ -133,6 +133,10 @@ def _task(spec: WorkerSpec) -> Any:
 
         order = msgspec.json.decode(Path(spec.merged).read_bytes(), type=list[str])
         log = OrderedLog(log, spec.namespace, plan.topic(stages[0].reads), order)
+    if spec.timed:
+        from streams.timed import TimedLog
+
+        log = TimedLog(log, spec.namespace, stages[0].reads, spec.timed)
     hooks: Any = {"failpoint": _die_after(spec.die_after), "on_reject": _say_reject}
     if spec.borrowed:
         from agents.shadowing import Shadowing

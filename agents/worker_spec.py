@@ -8,6 +8,7 @@ from typing import Any, Literal
 import msgspec
 
 from streams.breaker import BAD_MIN, BAD_SHARE_MAX
+from streams.timed import Sender
 
 
 class FeedSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -47,6 +48,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
         folder: Where the paths of the desk's own code begin.
         borrowed: Full names of topics of another run that are read, by table name.
         recorded: File of the order that a replay's task follows (``streams/recorded_order.py``); empty: none.
+        timed: Who writes its input, where it is taken by log time: ``streams.timed.Sender``; none: it is not.
         merged: File of the order in which several writers' records are taken (``streams/ordered.py``); empty: none.
         cold: Kernels are not compiled, nor loaded, before the first record: a drill, to measure what that costs.
         metrics_host: Where its metrics listen.
@@ -73,6 +75,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     borrowed: dict[str, str] = {}
     recorded: str = ""
     merged: str = ""
+    timed: list[Sender] = []
     cold: bool = False
     metrics_host: str = ""
     metrics_port: int | None = None

@@ -122,10 +122,11 @@ class KafkaReplay:
         if (merge := self.plan.merges().get(task.name)) is not None:
             merged = str(self._folder / f"merge.{task.name}")
             Path(merged).write_bytes(msgspec.json.encode(merge))
+        timed = list(self.plan.timed().get(task.name, ()))
         return WorkerSpec(
             bootstrap=self._bootstrap, namespace=plan.namespace, run=plan.run, source=plan.source, task=task.name,
             hops=list(task.hops), writers=dict(plan.writers), partition=task.partition, partitions=task.partitions,
-            mode=plan.mode, merged=merged, bad_share_max=plan.bad_share_max, recorded=path,
+            mode=plan.mode, merged=merged, timed=timed, bad_share_max=plan.bad_share_max, recorded=path,
             folder=str(self.plan.code_folder), cold=self.plan.cold,
         )  # fmt: skip
 

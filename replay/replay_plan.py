@@ -21,6 +21,7 @@ from schemas.topics import TOPICS, topic_name
 from streams.build import build_hash
 from streams.snapshot import TaskState
 from streams.task_plan import TaskPlan
+from streams.timed import Sender
 
 KIND = "replay"
 TRIED = ("strategy", "parameters", "limits", "model", "view", "code", "venue_latency_ns")
@@ -154,6 +155,21 @@ class ReplayPlan:
             if task.hops[0] == "risk"
         }
 
+    def timed(self) -> dict[str, tuple[Sender, ...]]:
+        """Of each task whose input several tasks write and whose order no run recorded: who, in the data's way."""
+        if self.followed or self.recording.opening.partitions == 1:
+            return {}
+        states = self.states()
+        return {
+            task.name: tuple(
+                Sender(t.name, t.state_partition, _made(states, t.name, PRIMARY[task.hops[0]]))
+                for t in self.tasks
+                if t.hops[-1] == "strategy"
+            )
+            for task in self.tasks
+            if task.hops[0] == "risk"
+        }
+
     def _again(self, task: TaskHops) -> tuple[str, ...]:
         """Whose records come first because the states of those who write them stand before what the task has taken."""
         states, primary = self.states(), PRIMARY[task.hops[0]]
@@ -162,7 +178,7 @@ class ReplayPlan:
             writer
             for writer, seq in sorted(taken.items())
             if writer in states
-            for _ in range(seq - int(states[writer].values["outputs"][primary][0]))
+            for _ in range(seq - _made(states, writer, primary))
         )
 
     def task_plan(self, task: TaskHops, order: tuple[Side, ...] | None, **cut: object) -> TaskPlan:
@@ -192,7 +208,10 @@ class ReplayPlan:
             if same is not None:
                 found[task.name] = self._rebased(task, self.recording.states[task.name])
             else:
-                whole = next((t for t in self.recording.tasks if set(task.hops) < set(t.hops)), None)
+                whole = next(
+                    (t for t in self.recording.tasks if set(task.hops) < set(t.hops) and t.partition == task.partition),
+                    None,
+                )
                 if whole is None:
                     raise ConfigError(
                         "the states of split tasks stand at different inputs: they cannot begin as one",
@@ -219,6 +238,11 @@ class ReplayPlan:
             "succession": None, "done": False, "owner": "", "left_to": "", "task": task.name,
         }  # fmt: skip
         return TaskState(values, state.agents, state.queues)
+
+
+def _made(states: Mapping[str, TaskState], writer: str, table_name: str) -> int:
+    """Number of the first record that a task will make in a topic."""
+    return int(states[writer].values["outputs"][table_name][0]) if writer in states else 0
 
 
 def _part(state: TaskState, whole: TaskHops, task: TaskHops) -> TaskState:

@@ -22,6 +22,7 @@ from streams.memory import MemoryLog
 from streams.ordered import OrderedLog
 from streams.runner import Task
 from streams.scheduler import Scheduler, SimulatedCrash, Turning
+from streams.timed import TimedLog
 
 Build = Callable[[TaskHops, Context], Any]
 
@@ -144,6 +145,8 @@ class MemoryReplay:
         log: Log = self._guarded
         if merge is not None:
             log = OrderedLog(self.log, self.plan.namespace, self.plan.topic(PRIMARY[task.hops[0]]), merge)
+        if (senders := self.plan.timed().get(task.name)) is not None:
+            log = TimedLog(self.log, self.plan.namespace, PRIMARY[task.hops[0]], senders)
         warm(self._build(task, context), context)
         kills = list(self.plan.kills.get(task.name, ()))
         struck = [fault.at_ns for fault in self.plan.stress.faults if fault.kind == "task-kill"]

@@ -70,6 +70,7 @@ class Input:
         offset: Offset of the next record to hand out: what a snapshot stores.
         seqs: Next ``seq`` expected, by writer.
         ordinal: Number of items handed out since the task began.
+        time: Log time of the newest that was handed out, as the task keeps it, ns.
     """
 
     def __init__(
@@ -83,6 +84,7 @@ class Input:
         self.offset = 0
         self.seqs: dict[str, int] = {}
         self.ordinal = 0
+        self.time = 0
         self.ended = False
         self._log = log
         self._source = source

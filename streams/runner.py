@@ -141,8 +141,8 @@ class Task:
         began_s = self._monotonic()
         self._outputs.prepare()
         self._failpoint("snapshot", self.inputs)
-        data = to_bytes(self._task_state())
-        header = record_header(self.plan.name, self._snapshots, self._sides.heard_ns)
+        data = to_bytes(state := self._task_state())
+        header = record_header(self.plan.name, self._snapshots, state.values["time"])
         self._failpoint("committing", self.inputs)
         self._outputs.commit(self.plan.topic(STATE), self.plan.state_partition, self.plan.name.encode(), data, header)
         self._dirty, self._committed_at = False, self._monotonic()
@@ -187,7 +187,7 @@ class Task:
         else:
             arrival.arrived_ns = wall_ns()
             self._queues[0] = self.vitals.newest = arrival
-            self._sides.heard_ns = max(self._sides.heard_ns, last_time(arrival.items))
+            self._input.time = max(self._input.time, last_time(arrival.items))
             self._step_queues()
         return True
 
@@ -343,14 +343,14 @@ class Task:
             "left_to": self.left_to,
             "succession": None if self.succession is None else self.succession.document(),
             "stages": [s.name for s in self.stages],
-            "input": {name: getattr(self._input, name) for name in ("offset", "ordinal", "seqs")},
+            "input": {name: getattr(self._input, name) for name in ("offset", "ordinal", "seqs", "time")},
             "sides": self._sides.positions(self._outputs.sides_told),
             "outputs": self._outputs.marks(recovering=self.inputs <= self._cause_max),
             "breaker": self._breaker.dump(),
             "recovery": self.recovery.told(),
             "snapshots": self._snapshots,
             "waits": list(self._waits),
-            "time": self._sides.heard_ns,
+            "time": max(self._input.time, self._sides.heard_ns),
             "end": None if self._end is None else self._end.ts,
             "finished": self._finished,
             "done": self._end is not None and self._finished == len(self.stages),
@@ -386,7 +386,7 @@ class Task:
             self._states, self.succession = carried_over(self.stages, snapshot)
         self._queues = snapshot.queues
         self._input.offset, self._input.ordinal = values["input"]["offset"], values["input"]["ordinal"]
-        self._input.seqs = dict(values["input"]["seqs"])
+        self._input.seqs, self._input.time = dict(values["input"]["seqs"]), values["input"].get("time", 0)
         self._sides.restore(values["sides"])
         self._outputs.restore(values["outputs"])
         self._breaker.restore(values.get("breaker"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,7 +15,13 @@ from replay.recording import Recording
 from replay.replaying import MemoryReplay
 from replay.shape import shape_of
 from replay.spans import open_recording
+from schemas.catalog import END
 from schemas.errors import ConfigError
+from schemas.header import Header, unpack
+from streams.log import Record
+from tests.faults.test_replay_memory import dying
+from tests.partitioned_desk import START_NS as PARTITIONED_START_NS
+from tests.partitioned_desk import PartitionedDesk
 from tests.release_desk import WEIGHTS
 from tests.replay_desk import START_NS, plan_of, recorded
 
@@ -60,3 +67,38 @@ def test_a_view_needs_a_model_of_it(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="view") as refused:
         candidate_of(recording, None, view, None)
     assert "\n" not in refused.value.told
+
+
+@pytest.mark.parametrize("seed", range(2))
+def test_a_question_to_a_desk_of_three_partitions_is_answered_alike_however_its_tasks_are_scheduled(
+    seed: int, tmp_path: Path
+) -> None:
+    """No run recorded whose intent comes first where positions and the rate are the account's: log time says."""
+    desk = PartitionedDesk(tmp_path, seed, 3, seconds=3.0)
+    desk.run()
+    since_ns = None if seed == 0 else PARTITIONED_START_NS + 1_500_000_000
+    recording = open_recording(desk.log, since_ns=since_ns, folder=tmp_path)
+    assert bool(recording.states) is (since_ns is not None)
+    answers = []
+    for number, (split, records_max, share) in enumerate(((False, 5, 0.0), (False, 60, 0.01), (True, 17, 0.0))):
+        plan = plan_of(recording, split=split, run=f"r{number}", simulated=True)
+        cut = Cut(number, records_max=records_max, frame_rows=records_max, commit_interval_s=0.05 * (1 + number))
+        replay = MemoryReplay(plan, cut=cut, fault=dying(seed, share))
+        replay.run()
+        answers.append({name: said(replay, name) for name in ("orders.intent", "orders.decision", "orders")})
+        times = [header.time for _, header in written(replay, "orders.decision")]
+        assert times == sorted(times)
+    assert len(answers[0]["orders.decision"]) > 20
+    assert answers[0]["orders.decision"] == answers[1]["orders.decision"] == answers[2]["orders.decision"]
+    assert answers[0]["orders"] == answers[1]["orders"] == answers[2]["orders"]
+
+
+def written(replay: MemoryReplay, name: str) -> Iterator[tuple[Record, Header]]:
+    for record in replay.log.scan(replay.plan.topic(name), 0, 0, committed=True):
+        header = unpack(record.header or b"")
+        if header.schema != END.number:
+            yield record, header
+
+
+def said(replay: MemoryReplay, name: str) -> list[tuple[bytes | None, bytes]]:
+    return [(record.key, record.value) for record, _ in written(replay, name)]
