@@ -17,6 +17,7 @@ from schemas.errors import TapedeckError
 from tests.kinds import (
     archive_kinds,
     cluster_kinds,
+    export_kinds,
     history_kinds,
     input_kinds,
     live_kinds,
@@ -41,6 +42,7 @@ CHARS_MAX = 1_500
 assert {
     archive_kinds,
     cluster_kinds,
+    export_kinds,
     history_kinds,
     input_kinds,
     use_kinds,
