@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -55,7 +56,7 @@ def tape(rows: Any, cuts: Sequence[int] = ()) -> MemoryLog:
         header = Header(schema=DEFINITION.number, version=DEFINITION.version, seq=n, time=0, writer="people")
         appender.append("definitions", 0, definition.instrument.encode(), encode(definition), pack(header))
     places = sorted({0, len(rows), *cuts, *range(0, len(rows), 1_000)})
-    for begin, end in zip(places, places[1:], strict=False):
+    for begin, end in pairwise(places):
         header = Header(schema=TICK_SCHEMA.number, version=TICK_SCHEMA.version, count=end - begin, seq=begin,
                         time=int(rows["ts_log"][begin]), writer="normalise")  # fmt: skip
         appender.append(TOPIC, 0, b"", rows[begin:end].tobytes(), pack(header))
@@ -92,15 +93,15 @@ def any_ticks(draw: st.DrawFn) -> Any:
     for row in rows:
         row["instrument_id"] = draw(st.sampled_from(sorted(definition)))
         step = definition[int(row["instrument_id"])].price_increment
-        price = st.integers(1, PRICE_SCALE * PRICE_SCALE // step - 1).map(lambda n, step=step: n * step)
+        price = st.sampled_from([1, 2, 6_171_234, PRICE_SCALE * PRICE_SCALE // step - 1])
         size_max = min(2**32 - 1, PRICE_SCALE * PRICE_SCALE // definition[int(row["instrument_id"])].size_increment)
         size = st.integers(1, size_max)
         trade = draw(st.booleans())
         row["action"], row["side"] = (ord("T"), ord(draw(st.sampled_from("AB")))) if trade else (ord("M"), ord("N"))
-        row["price"], row["size"] = draw(price), draw(size)
+        row["price"], row["size"] = draw(price) * step, draw(size)
         for side in ("bid", "ask"):
             empty = draw(st.booleans())
-            row[f"{side}_price"] = PRICE_UNDEFINED if empty else draw(price)
+            row[f"{side}_price"] = PRICE_UNDEFINED if empty else draw(price) * step
             row[f"{side}_size"] = 0 if empty else draw(size)
         ts += draw(st.integers(0, 10**12))
         row["ts_recv"] = row["ts_log"] = ts
