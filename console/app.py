@@ -19,6 +19,7 @@ from console import (
     demo,
     dlq,
     doctor,
+    export,
     feed,
     init,
     pin,
@@ -88,6 +89,11 @@ app.add_typer(shadow.app, name="shadow")
 app.add_typer(archive.app, name="archive")
 app.add_typer(days.app, name="days")
 app.add_typer(pin.app, name="pin")
+app.command(
+    "export",
+    short_help="Write what is on the tape into Parquet, CSV or DBN.",
+    epilog=epilog("export", export.EXAMPLES),
+)(export.export)
 app.add_typer(topics.app, name="topics")
 app.add_typer(dlq.app, name="dlq")
 app.add_typer(broker.app, name="broker")

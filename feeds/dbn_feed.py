@@ -23,8 +23,8 @@ from feeds.dbn_records import (
     is_packed,
     library,
 )
-from feeds.file_feed import UNMAPPED, HashedFile, OnRename, led
-from feeds.file_map import FileMap
+from feeds.file_feed import HashedFile, OnRename, led
+from feeds.file_map import FileMap, unmapped
 from feeds.file_rows import unreadable
 from feeds.history import SOURCE, Provenance, Row, payload
 from feeds.venues import KNOWN
@@ -96,9 +96,9 @@ class DbnFeed:
                 if definition is None and symbol not in unknown:
                     unknown.add(symbol)
                     self._on_rename(file.path, number, symbol)
-                row = _row(record, definition)
+                row = _row(record, unmapped(symbol) if definition is None else definition.instrument, definition)
                 row.number = counts[row.instrument] = counts.get(row.instrument, 0) + 1
-                recv = max(recv, _time(getattr(record, "ts_recv", TS_UNDEFINED)) or _time(record.ts_event))
+                recv = _time(getattr(record, "ts_recv", TS_UNDEFINED)) or _time(record.ts_event) or recv
                 where = Provenance(file.path.name, file.sha256, number)
                 yield Line(row.instrument.encode(), recv, payload(row, where, _stood(record)), index, number)
 
@@ -175,9 +175,8 @@ def _time(ns: int) -> int:
     return 0 if ns in (TS_UNDEFINED, 0) else int(ns)
 
 
-def _row(record: Any, definition: Definition | None) -> Row:
+def _row(record: Any, instrument: str, definition: Definition | None) -> Row:
     """A record as a row; ``fault`` where it is of a type that no tick can be made of."""
-    instrument = UNMAPPED if definition is None else definition.instrument
     if int(record.rtype) not in (RTYPE_MBP_1, RTYPE_TRADES):
         return Row(instrument=instrument, fault="rtype")
     action = _ACTIONS.get(str(record.action), "M")

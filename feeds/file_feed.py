@@ -2,7 +2,7 @@
 
 Files are played one after the other, in the order of their names: each is hashed whole before its first row leaves.
 ``ts_recv`` is the row's own (field ``recv``), else its event time and the map's delay; of a row without a time it is
-that of the row before. It never runs backwards within a file.
+that of the row before.
 """
 
 from __future__ import annotations
@@ -13,20 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from feeds.captures import CaptureFault, Line
-from feeds.file_map import SIDES, FileMap
+from feeds.file_map import SIDES, FileMap, unmapped
 from feeds.file_rows import CsvRows, ParquetRows, Rows, unreadable
 from feeds.file_time import TimeReader
-from feeds.history import SOURCE, Provenance, Row, payload
-from feeds.venue import SESSION_SYMBOL
+from feeds.history import NUMBER_CHARS_MAX, SOURCE, Provenance, Row, payload
 from feeds.venues import KNOWN
 from schemas.definition import Definition
 from schemas.errors import ConfigError
 
 FORMATS = ("csv", "parquet")
 NS_PER_MS = 1_000_000
-UNMAPPED = f"spot:{SESSION_SYMBOL}"
+UNMAPPED = unmapped("")
 """Instrument of a row that tells none."""
-SYMBOL_CHARS_MAX = 64
 _NUMBERS = ("price", "size", "bid", "bid_size", "ask", "ask_size")
 
 OnRename = Callable[[Path, int, str], None]
@@ -158,7 +156,7 @@ class _Opened:
             if told.instrument == UNMAPPED and row.texts is not None:
                 told.instrument = self._unmapped(row.texts, row.number, on_rename)
             told.number = counts[told.instrument] = counts.get(told.instrument, 0) + 1
-            recv = max(recv, self._recv(row.texts, told))
+            recv = self._recv(row.texts, told) or recv
             where = Provenance(self.file.path.name, self.file.sha256, row.number)
             yield Line(told.instrument.encode(), recv, payload(told, where, row.stood), index, row.number)
 
@@ -176,7 +174,7 @@ class _Opened:
             return Row(instrument=instrument, action=action, fault="columns")
         row = Row(instrument=self.instrument_of(texts), action=action)
         for name in self._numbers:
-            setattr(row, name, self._text(name, texts)[:SYMBOL_CHARS_MAX])
+            setattr(row, name, self._text(name, texts)[:NUMBER_CHARS_MAX])
         if (ns := self.time_of(texts)) is not None:
             row.time = ns
         side = SIDES.get(self._text("side", texts).lower()) if self._has("side") else "N"
@@ -193,10 +191,9 @@ class _Opened:
 
     def _unmapped(self, texts: Sequence[str], number: int, on_rename: OnRename) -> str:
         """A name of its own for a symbol that the map does not know, so that its rows wait under it."""
-        symbol = self._text("symbol", texts)[:SYMBOL_CHARS_MAX]
+        symbol = self._text("symbol", texts)
         on_rename(self.file.path, number, symbol)
-        name = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in symbol.upper())
-        self._symbols[symbol] = f"spot:{name or SESSION_SYMBOL}"
+        self._symbols[symbol] = unmapped(symbol)
         return self._symbols[symbol]
 
     def _has(self, field: str) -> bool:

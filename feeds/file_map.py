@@ -40,6 +40,8 @@ SIDES = {"b": "B", "buy": "B", "bid": "B", "a": "A", "s": "A", "sell": "A", "ask
 """How sides are written; lower case."""
 Name = Annotated[str, Meta(pattern="^(spot|linear|inverse):[A-Z0-9_-]{1,64}$")]
 Delimiter = Annotated[str, Meta(min_length=1, max_length=1)]
+SYMBOL_CHARS_MAX = 48
+"""So much of an unknown symbol stands in the name under which its rows wait."""
 FIRST_ID = 1_000
 """Least ``instrument_id`` of a map's own definitions: those below ship, or are a venue's list's."""
 
@@ -90,6 +92,16 @@ class MapFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=T
     values: dict[str, str] = {}
     symbols: dict[str, Name] = {}
     definition: list[DefinitionTable] = []
+
+
+def unmapped(symbol: str) -> str:
+    """A name for rows of a symbol that the map does not know: no instrument's, so that nothing is guessed.
+
+    >>> unmapped("Brk.b"), unmapped("")
+    ('spot:UNMAPPED_BRK-B', 'spot:UNMAPPED_')
+    """
+    told = "".join(c if c.isascii() and (c.isalnum() or c in "_-") else "-" for c in symbol[:SYMBOL_CHARS_MAX].upper())
+    return f"spot:UNMAPPED_{told}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,23 @@
 from __future__ import annotations
 
 REPLAY = {
+    "export_topic": (
+        "A topic carries several kinds of documents, or bytes of the tasks' own: there are no columns for it.",
+        "Export one that the line names.",
+    ),
+    "export_format": ("A file's ending is no format that can be written.", "Write one of those allowed."),
+    "export_dbn": (
+        "DBN cannot carry what is to be exported: another topic than ticks, or a size beyond 32 bits.",
+        "Export to Parquet or CSV.",
+    ),
+    "export_broken": (
+        "A record on the way to a file cannot be read; nothing was written.",
+        "Leave its time out by `--from-time` and `--to-time`; see `tapedeck dlq list` for what a task said of it.",
+    ),
+    "export_unwritable": ("An export cannot be written.", "Make room, or name another place."),
     "nothing_recorded": (
-        "Nothing was recorded in the time that a replay was asked for.", "Name a day, or a time, with records."
+        "Nothing was recorded in the time that a replay or an export was asked for.",
+        "Name a day, or a time, with records.",
     ),
     "unknown_tape": ("There is no such day, pin or run to replay.", "Name one of those that the line gives."),
     "bad_time": ("A time is not in ISO form.", "Write e.g. `2026-11-23T14:30:00`; without a zone it is UTC."),

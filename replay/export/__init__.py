@@ -1,0 +1,1 @@
+"""What is on the tape, as files that other programs read: Parquet, CSV, DBN."""
