@@ -58,7 +58,7 @@ def _in_turn(segments: Sequence[Segment]) -> Iterator[Columns]:
     """Each segment's records; behind the first, those that follow are loaded ahead."""
     if segments:
         yield loaded(segments[0])
-    if len(segments) < 2:  # noqa: PLR2004  one is no reason to start a thread
+    if len(segments) < 2:
         return
     left = iter(segments[1:])
     threads = ThreadPoolExecutor(AHEAD, thread_name_prefix="archive")
