@@ -63,13 +63,10 @@ class Venue:
             if not self._context.owns(order.instrument):
                 out.consumed += 1  # answered by the venue of its own partition, whose ticks it needs
                 continue
-            effective = min(order.ts + self._latency_ns, TIME_MAX)
-            passed = _advance(frozen(state.ahead), effective, self._context.slots, state.touch)
-            state.ahead = state.ahead[passed:]
-            if not len(state.ahead) and not state.ended:
+            if self.passes(state, order.ts):
                 out.waits = self.sides
                 break
-            for report in self._answer(state, order, effective):
+            for report in self._answer(state, order, self._effective(order.ts)):
                 out.documents.append(DocumentOut("executions", order.instrument.encode(), report, index))
             out.consumed += 1
         return out
@@ -81,6 +78,12 @@ class Venue:
         if len(rows):
             state.ahead = np.concatenate((state.ahead, rows)) if len(state.ahead) else rows
         state.ended = state.ended or ended
+
+    def passes(self, state: VenueState, now: int) -> bool:
+        """Pass the ticks read that no order at or after log time ``now`` needs; whether all are used up."""
+        passed = _advance(frozen(state.ahead), self._effective(now), self._context.slots, state.touch)
+        state.ahead = state.ahead[passed:]
+        return not len(state.ahead) and not state.ended
 
     def finish(self, state: VenueState) -> Out:
         """Nothing is held back: every order read has been answered."""
@@ -101,6 +104,10 @@ class Venue:
         put(arrays["touch"], slots_now(values["instruments"], self._context), state.touch)
         state.ahead, state.ended = arrays["ahead"], bool(values["ended"])
         return state
+
+    def _effective(self, ts: int) -> int:
+        """Log time at which an order of log time ``ts`` meets the market."""
+        return min(ts + self._latency_ns, TIME_MAX)
 
     def _answer(self, state: VenueState, order: Order, effective: int) -> list[Execution]:
         if order.action == "cancel":

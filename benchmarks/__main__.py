@@ -48,12 +48,13 @@ def chosen(args: argparse.Namespace, benchmarks: Sequence[Benchmark] = BENCHMARK
     return [known[name] for name in args.names]
 
 
-def run(benchmark: Benchmark, harness: Harness) -> dict[str, Any]:
-    """Run one; an error of ours ends that benchmark only, and breaks its gates."""
+def run(benchmark: Benchmark, harness: Harness, ticks: int | None = None) -> dict[str, Any]:
+    """Run one, on so many ticks; an error of ours ends that benchmark only, and breaks its gates."""
     harness.say(f"{benchmark.name}: {benchmark.measures}")
     began = monotonic_s()
     try:
-        found = importlib.import_module(benchmark.module).run(harness, **benchmark.arguments)
+        arguments = {**benchmark.arguments, **({"ticks": ticks} if ticks and "ticks" in benchmark.arguments else {})}
+        found = importlib.import_module(benchmark.module).run(harness, **arguments)
     except TapedeckError as error:
         harness.say(f"{benchmark.name}: {error}")
         return {**files.entry(benchmark, [], {}, monotonic_s() - began), "error": str(error)}
@@ -72,6 +73,7 @@ def parser() -> argparse.ArgumentParser:
     flags.add_argument("--all", action="store_true", help="run everything, slow ones too")
     flags.add_argument("--quick", action="store_true", help="short runs: to see that it works, not to quote")
     flags.add_argument("--pairs", type=int, help=f"alternating pairs (default {PAIRS}, with --quick {QUICK_PAIRS})")
+    flags.add_argument("--ticks", type=int, help="so many, where a benchmark runs over a number of ticks")
     flags.add_argument("--bootstrap", help="HOST:PORT of a Kafka that is there (default: an embedded one, temporary)")
     flags.add_argument("--first", action="store_true", help="before all else that the machine does (Linux, root)")
     flags.add_argument("--json", metavar="FILE", help="write the results; - for standard output")
@@ -101,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     where = environment(args.commit)
     try:
         with Harness(quick=args.quick, pairs=args.pairs, bootstrap=args.bootstrap, first=args.first) as harness:
-            found = {benchmark.name: run(benchmark, harness) for benchmark in benchmarks}
+            found = {benchmark.name: run(benchmark, harness, args.ticks) for benchmark in benchmarks}
     except KeyboardInterrupt:
         return INTERRUPTED_EXIT
     except TapedeckError as error:

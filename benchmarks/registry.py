@@ -27,6 +27,24 @@ def _flat(frame_rows: int, ticks: int, budget_s: float) -> Benchmark:
     )
 
 
+def _replay(name: str, measures: str, ticks: int, budget_s: float, *, generated: bool) -> Benchmark:
+    return Benchmark(
+        name,
+        measures,
+        "benchmarks.replay_day",
+        budget_s,
+        (
+            Figure("replay", "ticks/s", goal=Limit(at_least=4_000_000), higher_is_better=True),
+            Figure("replay by CPU", "ticks/s", higher_is_better=True),
+            *(() if generated else (Figure("replay, trading", "ticks/s", higher_is_better=True),)),
+            Figure("memory, peak", "MB", goal=Limit(at_most=2_000)),
+            Figure("memory, end to middle", "ratio", goal=Limit(at_most=1.1)),
+        ),
+        {"ticks": ticks, "generated": generated} | ({"pairs": 1} if generated else {}),
+        slow=True,
+    )
+
+
 def _tick_to_intent(rate: int, *, desk: bool = False) -> Benchmark:
     return Benchmark(
         f"{'desk' if desk else 'tick-to-intent'}-{rate // 1000}k",
@@ -139,6 +157,20 @@ BENCHMARKS: tuple[Benchmark, ...] = (
         ),
         {"ticks": 4_000_000},
         slow=True,
+    ),
+    _replay(
+        "replay-archive",
+        "ticks in an archive through a whole replay in memory, flat out",
+        20_000_000,
+        150,
+        generated=False,
+    ),
+    _replay(
+        "replay-day",
+        "268.7 million generated ticks, a day of Nasdaq, through a whole replay in memory",
+        268_700_000,
+        200,
+        generated=True,
     ),
     _flat(256, 2_000_000, 45),
     _flat(1, 400_000, 60),

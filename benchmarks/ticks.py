@@ -94,16 +94,21 @@ def scheduled(tape: Rows, begin: int, due_ns: Any) -> Rows:
     return rows
 
 
-def append_frame(appender: Appender, topic: str, rows: Rows, seq: int, born: Any) -> None:
-    """One tick frame, as normalise writes it; ``born`` is int64 wall ns, shape (rows,)."""
-    stamps = np.empty((len(rows), 3), dtype=np.int64)
+def tick_record(rows: Rows, seq: int, born: Any) -> tuple[bytes, bytes]:
+    """Value and header of a tick frame, as normalise writes it; ``born`` is int64 wall ns, shape (rows,) or (1,)."""
+    stamps = np.empty((len(born), 3), dtype=np.int64)
     stamps[:, 0] = born
     stamps[:, 1] = stamps[:, 2] = wall_ns()
     header = Header(
         schema=TICK_SCHEMA.number, version=TICK_SCHEMA.version, count=len(rows), seq=seq, time=int(rows["ts_log"][0]),
         cause=seq, writer=WRITER, hops=HOPS, stamps=stamps,
     )  # fmt: skip
-    appender.append(topic, 0, None, rows.tobytes(), pack(header))
+    return rows.tobytes(), pack(header)
+
+
+def append_frame(appender: Appender, topic: str, rows: Rows, seq: int, born: Any) -> None:
+    """One tick frame; see ``tick_record``."""
+    appender.append(topic, 0, None, *tick_record(rows, seq, born))
 
 
 def append_end(appender: Appender, topic: str, run: str, ts: int, count: int) -> None:

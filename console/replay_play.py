@@ -20,6 +20,7 @@ from console.terminal import complain, emit, is_screen, show
 from replay.against import compared_with
 from replay.candidate import candidate_of
 from replay.hops import HopLatencies
+from replay.judge import Judge
 from replay.kafka_replay import KafkaReplay
 from replay.known import check_builds, check_outputs
 from replay.recording import Recording
@@ -97,12 +98,15 @@ def play_again(bootstrap: str, wanted: Wanted, *, as_json: bool) -> int:
                 make_folder(runs_dir() / plan.run)
                 bar = _Bar(plan, as_json)
                 replay = _opened(log, plan, asked, bar, wanted.on_kafka)
+                # Held against another run it is read once more, whole.
+                judge = replay.watch(hops) if isinstance(replay, MemoryReplay) and against is None else None
                 interrupts.on_first(replay.stop)
                 replay.run(partial(bar.look, replay))
                 interrupts.on_first(None)
                 bar.close()
                 whole = not interrupts.count
-                report = reported(replay, whole=whole, hops=hops)
+                judge = judge or Judge(plan, replay.log, hops)
+                report = reported(judge, replay, whole=whole)
                 if against is not None:
                     report |= {**compared_with(log, against, replay.log, plan), "against": wanted.against}
                 reports.append({**report, "what": asked.what, "pin": plan.recording.pin or None})

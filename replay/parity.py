@@ -1,52 +1,28 @@
 """Whether a replay gave what was recorded: its committed outputs against the recorded ones, to the byte.
 
-Rows and documents are compared one after another, whatever frames they came in. What cannot be equal is left out: what
-the recording had not worked off when it was read, what it made of input behind the stretch, executions that the paper
-venue answers with ticks behind the stretch, and of the features those that a fused deployment does not publish.
+Rows and documents are compared one after another, whatever frames they came in; what cannot be equal is left out
+(``replay/both_sides.py``). It can be done while the replay is under way, as far as that has come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
-from itertools import takewhile
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 import orjson
 
 from agents.topology import TaskHops
-from replay.order import is_strangers, outputs_of
-from replay.recording import RAW_TOPIC, TICKS_TOPIC, Recording, snapshots, time_of
+from replay.both_sides import Sides
+from replay.order import outputs_of
+from replay.pieces import Piece, Tail
 from replay.replay_plan import ReplayPlan
-from schemas.catalog import END
-from schemas.codec import decode, decode_any
-from schemas.dead_letter import DeadLetter
-from schemas.errors import BadInput
-from schemas.partitions import named
 from schemas.topics import TOPICS, is_spread
-from streams.frame import decode_rows
 from streams.log import Log
-from streams.sample import FEATURE_SAMPLE
-from streams.state_bytes import load_values
-from streams.task_outputs import ROW_SCHEMAS
 
 STAGES = tuple(topic.name for topic in TOPICS)
 """Of two differences at one log time, that of the earlier topic is the first."""
-LETTER_FREE = ("task", "topic", "offset", "partition")
-"""What of a dead letter tells where it was written down, and not what was refused."""
-
-
-class Item(NamedTuple):
-    """A row or a document."""
-
-    seq: int
-    time: int
-    ordinal: int
-    key: bytes
-    value: bytes
-    dtype: Any
 
 
 @dataclass(slots=True)
@@ -56,7 +32,7 @@ class Parity:
     Attributes:
         compared: Rows and documents held against each other, by topic of the table.
         differing: The first difference of each topic that has one, the first of all first.
-        digest: Of all that the replay gave and that was compared.
+        digest: Of all that the replay gave and that was compared: a hash over that of each topic.
     """
 
     compared: dict[str, int] = field(default_factory=dict)
@@ -85,180 +61,125 @@ def compare(plan: ReplayPlan, log: Log, *, whole: bool = True) -> Parity:
     Raises:
         BrokerError: A topic cannot be read.
     """
-    found = Parity()
-    digest = sha256()
-    sides = Sides(plan, log, whole=whole)
-    for task in plan.tasks:
-        for name in outputs_of(task):
-            partition = task.partition if is_spread(name) else 0
-            first = _compare(sides, task, name, partition, found, digest)
-            if first is not None:
-                found.differing.append(first)
-    found.differing.sort(key=lambda d: (d["time"], STAGES.index(d["topic"])))
-    found.digest = digest.hexdigest()
-    return found
+    return Comparison(plan, log).finish(whole=whole)
 
 
-class Sides:
-    """Both sides of a comparison: the recording and the replay."""
+class Comparison:
+    """A comparison under way: :meth:`look` as often as one likes while the replay goes on, then :meth:`finish`.
 
-    def __init__(self, plan: ReplayPlan, log: Log, *, whole: bool = True) -> None:
-        self.plan, self.recording, self.whole = plan, plan.recording, whole
-        self.states = plan.states()
-        self._replay = Recording(log, plan.namespace, plan.opening, (), {}, {}, {}, self.recording.folder)
-        self._answered = self._last_tick()
-        self.until = self._until() if whole else self._answered
-        self.sampled = self.recording.opening.split != plan.split
-        self._wanted = self._intents() if self.sampled else set[tuple[str, int, int]]()
-        self._worked_off = {task.name: self._inputs_of(task) for task in self.recording.tasks}
+    Attributes:
+        tails: Where it reads the replay, and how far it has.
+    """
 
-    def recorded(self, task: TaskHops, name: str, partition: int) -> Iterator[Item]:
-        """What was recorded, from where the task's state stands."""
-        made_by = next(t for t in self.recording.tasks if task.hops[-1] in t.hops or name in outputs_of(t)[:-1])
-        if name != "dlq":
-            made_by = next(
-                t for t in self.recording.tasks if name in outputs_of(t)[:-1] and t.partition == task.partition
-            )
-        state = self.recording.states.get(made_by.name)
-        seq = 0 if state is None else int(state.values["outputs"][name][0])
-        last = self.recording.outputs_of(made_by, name)
-        items = takewhile(lambda item: item.seq < last, _items(self.recording, name, partition, made_by.name, seq))
-        return self._chosen(name, partition, items, self._was_split)
+    def __init__(self, plan: ReplayPlan, log: Log) -> None:
+        self._sides = Sides(plan, log)
+        self._topics = [
+            _Topic(self._sides, task, name, task.partition if is_spread(name) else 0)
+            for task in plan.tasks
+            for name in outputs_of(task)
+        ]
+        self.tails: list[Tail] = [*self._sides.tails, *(topic.tail for topic in self._topics)]
 
-    def replayed(self, task: TaskHops, name: str, partition: int) -> Iterator[Item]:
-        """What the replay made."""
-        state = self.states.get(task.name)
-        seq = 0 if state is None else int(state.values["outputs"][name][0])
-        items = _items(self._replay, name, partition, task.name, seq)
-        if name == "executions":  # at a cut the venue leaves its orders in hand to the next run, which answers them
-            items = takewhile(lambda item: item.seq < self.recording.outputs_of(task, name), items)
-        return self._chosen(name, partition, items, self.plan.split)
+    def look(self) -> None:
+        """Compare what has been committed by now."""
+        self._sides.look()
+        for topic in self._topics:
+            topic.advance(final=False)
 
-    @property
-    def _was_split(self) -> bool:
-        return self.recording.opening.split
-
-    def _chosen(self, name: str, partition: int, items: Iterator[Item], split: bool) -> Iterator[Item]:
-        source = named(self.recording.source, partition, self.recording.opening.partitions)
-        for item in items:
-            if name == "executions" and item.time >= self._answered:
-                continue
-            if name == "features" and self.sampled and split and not self._in_sample(item, source):
-                continue
-            yield item
-
-    def _in_sample(self, item: Item, source: str) -> bool:
-        row = np.frombuffer(item.value, dtype=item.dtype)[0]
-        root = (source, int(row["root_seq"]), int(row["root_part"]))
-        return root[1] % FEATURE_SAMPLE == 0 or root in self._wanted
-
-    def ahead(self, task: TaskHops, item: Item) -> bool:
-        """Whether the recording had yet to work off the input behind something that the replay made."""
-        at = self._worked_off.get(task.name)
-        return at is not None and item.ordinal >= at
-
-    def _inputs_of(self, task: TaskHops) -> int | None:
-        """Inputs that a recorded task had worked off by its newest snapshot."""
-        if not any(task.hops == other.hops for other in self.plan.tasks):
-            return None
-        if task.name in self.recording.ends:
-            return self.recording.inputs_of(task)
-        newest = None
-        for value in snapshots(self.recording, task):
-            newest = value
-        return None if newest is None else int(load_values(newest)["input"]["ordinal"])
-
-    def _until(self) -> int:
-        newest = 0
-        for partition, begin in self.recording.begin.items():
-            for record, header in self.recording.scan(RAW_TOPIC, partition, begin):
-                if record.offset >= self.recording.end[partition]:
-                    break
-                if record.header is None or (header is not None and header.schema != END.number):
-                    newest = max(newest, time_of(record, header))
-        return newest
-
-    def _last_tick(self) -> int:
-        """Log time of the last tick: the venue answers an order by the first that is later."""
-        newest = 0
-        for partition in self.recording.begin:
-            for record, header in self._replay.scan(TICKS_TOPIC, partition):
-                if header is not None and header.schema != END.number:
-                    rows = decode_rows(header.schema, header.version, record.value, header.count)
-                    newest = max(newest, int(rows["ts_log"][-1]))
-        return newest
-
-    def _intents(self) -> set[tuple[str, int, int]]:
-        wanted = set()
-        for record, header in self.recording.scan("orders.intent"):
-            if header is not None and header.schema != END.number:
-                root = getattr(decode_any(record.value), "root", None)
-                if root is not None:
-                    wanted.add((root.source, root.seq, root.part))
-        return wanted
+    def finish(self, *, whole: bool) -> Parity:
+        """Compare the rest; the replay has ended."""
+        self._sides.look()
+        until = self._sides.until(whole=whole) + whole
+        found = Parity()
+        digest = sha256()
+        for topic in self._topics:
+            topic.advance(final=True, until=until)
+            found.compared[topic.name] = found.compared.get(topic.name, 0) + topic.count
+            digest.update(topic.digest.digest())
+            if topic.first is not None:
+                found.differing.append(topic.first)
+        found.differing.sort(key=lambda d: (d["time"], STAGES.index(d["topic"])))
+        found.digest = digest.hexdigest()
+        return found
 
 
-def _compare(
-    sides: Sides, task: TaskHops, name: str, partition: int, found: Parity, digest: Any
-) -> dict[str, Any] | None:  # fmt: skip
-    was, now = sides.recorded(task, name, partition), sides.replayed(task, name, partition)
-    if name == "dlq":
-        was, now = _told(was), _told(now)
-    count = 0
-    first = None
-    while True:
-        a, b = next(was, None) if first is None else None, next(now, None)
-        if a is None and b is None:
-            break
-        if b is not None and (a is not None or not sides.ahead(task, b)):
-            digest.update(b.key + b.value)
-        if first is not None:
-            continue  # the rest counts for the digest alone
-        if a is not None and b is not None and a.key == b.key and a.value == b.value:
-            count += 1
-        elif (a is None and b is not None and sides.ahead(task, b)) or (
-            b is None and a is not None and a.time >= sides.until + sides.whole
-        ):
-            break
+class _Topic:
+    """A task's output in one partition.
+
+    Attributes:
+        count: Items that are the same.
+        first: The first difference.
+        digest: Over what the replay gave.
+    """
+
+    def __init__(self, sides: Sides, task: TaskHops, name: str, partition: int) -> None:
+        self.name, self.count, self.digest = name, 0, sha256()
+        self.first: dict[str, Any] | None = None
+        self._sides, self._task, self._partition = sides, task, partition
+        self._was = sides.recorded(task, name, partition)
+        self._now, self.tail = sides.replayed(task, name, partition)
+        self._over = False
+
+    def advance(self, *, final: bool, until: int = 0) -> None:
+        """Go on as far as both sides are there; ``final``: to the end, ``until`` being the time behind it."""
+        while not self._over:
+            now = self._now.head(final=final)
+            if now is None and not final:
+                return
+            was = None if self.first is not None else self._was.head(final=final)
+            if was is not None and now is not None:
+                self._both(was, now)
+            elif now is not None:
+                if self.first is None and self._was.undecided:
+                    return
+                self._made_alone(now)
+            else:
+                if was is not None and was.time < until:
+                    self._differ(was.part(0, 1), None)
+                return
+
+    def _both(self, was: Piece, now: Piece) -> None:
+        n = min(was.count, now.count)
+        if was.key == now.key and was.part(0, n).value == now.part(0, n).value:
+            same = n
         else:
-            first = _difference(name, partition, a, b)
-    found.compared[name] = found.compared.get(name, 0) + count
-    return first
+            same = _same(was, now, n)
+            self._differ(was.part(same, same + 1), now.part(same, same + 1))
+        self.count += same
+        done = min(same + 1, n)  # with the one that differs
+        made = now.part(0, done)
+        self.digest.update(made.key + made.value)
+        self._was.drop(done)
+        self._now.drop(done)
+
+    def _made_alone(self, now: Piece) -> None:
+        """Nothing was recorded for it: it is ahead of the recording, it was added, or it follows on a difference."""
+        n = self._sides.not_ahead(self._task, now)
+        if n == 0 and self.first is None:
+            self._over = True
+            return
+        if self.first is None:
+            self._differ(None, now.part(0, 1))
+        if n:
+            made = now.part(0, n)
+            self.digest.update(made.key + made.value)
+        self._now.drop(now.count)
+
+    def _differ(self, was: Piece | None, now: Piece | None) -> None:
+        self.first = _difference(self.name, self._partition, was, now)
 
 
-def _items(run: Recording, name: str, partition: int, writer: str, seq: int) -> Iterator[Item]:
-    for record, header in run.scan(name, partition):
-        if header is None or header.writer != writer or header.schema == END.number:
-            continue
-        if header.seq + header.count <= seq:
-            continue
-        if name not in ROW_SCHEMAS:
-            yield Item(header.seq, header.time, header.cause, record.key or b"", record.value, None)
-            seq = header.seq + 1
-            continue
-        rows = decode_rows(header.schema, header.version, record.value, header.count)
-        width = rows.dtype.itemsize
-        for i in range(max(0, seq - header.seq), header.count):
-            time = int(rows["ts_log"][i])
-            value = record.value[i * width : (i + 1) * width]
-            yield Item(header.seq + i, time, header.cause + i, b"", value, rows.dtype)
-        seq = header.seq + header.count
+def _same(was: Piece, now: Piece, n: int) -> int:
+    """How many items are the same before the first that differs, of two pieces that do."""
+    if was.dtype is None or now.dtype is None or was.dtype.itemsize != now.dtype.itemsize:
+        return 0
+    a, b = (
+        np.frombuffer(piece.part(0, n).value, dtype=np.uint8).reshape(n, piece.dtype.itemsize) for piece in (was, now)
+    )
+    return int(np.argmax((a != b).any(axis=1)))
 
 
-def _told(letters: Iterator[Item]) -> Iterator[Item]:
-    """Dead letters of what is replayed, without where they were written down."""
-    for item in letters:
-        try:
-            letter = decode(item.value, DeadLetter)
-        except BadInput:
-            continue
-        raw = letter.topic.rpartition("raw.")[1] == "raw."
-        if raw or not is_strangers(letter):
-            told = {k: v for k, v in orjson.loads(item.value).items() if k not in LETTER_FREE and (raw or k != "seq")}
-            yield item._replace(time=letter.ts, value=orjson.dumps(told))
-
-
-def _difference(name: str, partition: int, a: Item | None, b: Item | None) -> dict[str, Any]:
+def _difference(name: str, partition: int, a: Piece | None, b: Piece | None) -> dict[str, Any]:
     either = a or b
     if either is None:
         raise AssertionError("no difference")
@@ -275,9 +196,9 @@ def _difference(name: str, partition: int, a: Item | None, b: Item | None) -> di
     return told
 
 
-def _shown(item: Item) -> dict[str, Any]:
+def _shown(item: Piece) -> dict[str, Any]:
     if item.dtype is None:
         document: dict[str, Any] = orjson.loads(item.value)
         return document
-    row: Any = np.frombuffer(item.value, dtype=item.dtype)[0]
+    row: Any = item.rows[0]
     return {name: row[name].tolist() for name in item.dtype.names}

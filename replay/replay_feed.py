@@ -15,6 +15,7 @@ import msgspec
 import numpy as np
 
 from replay.due import Due
+from replay.large_frames import in_large_frames
 from replay.recording import RAW_TOPIC, Recording, time_of
 from replay.stress import STALL_NS, Stress
 from schemas.catalog import END
@@ -93,7 +94,8 @@ class ReplayFeed:
         self._stress = stress
         self._stalls = [fault.at_ns for fault in stress.faults if fault.kind == "stall"]
         self.struck = [0] * len(stress.faults)
-        self._records = stress.line(merged(recording, table_name), self.struck)
+        large = not self._raw and not speed and not stress.faults
+        self._records = stress.line(merged(recording, table_name, large=large), self.struck)
         for _ in range(sum(log.bounds(self._topic, p)[1] for p in self._partitions)):
             if (due := next(self._records, None)) is not None:
                 self._count(due)
@@ -180,11 +182,12 @@ class ReplayFeed:
         self.done = True
 
 
-def merged(recording: Recording, table_name: str) -> Iterator[Due]:
-    """What is played, of all partitions, by log time; within a partition as it was recorded."""
-    return heapq.merge(
-        *(_of_partition(recording, table_name, p) for p in sorted(recording.begin)), key=lambda due: due[:2]
-    )
+def merged(recording: Recording, table_name: str, *, large: bool = False) -> Iterator[Due]:
+    """What is played, of all partitions, by log time; within a partition as it was recorded, or in large frames."""
+    found = [_of_partition(recording, table_name, p) for p in sorted(recording.begin)]
+    if large:
+        found = [in_large_frames(dues) for dues in found]
+    return found[0] if len(found) == 1 else heapq.merge(*found, key=lambda due: due[:2])
 
 
 def _of_partition(recording: Recording, table_name: str, partition: int) -> Iterator[Due]:

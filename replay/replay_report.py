@@ -7,40 +7,32 @@ from typing import Any
 
 import orjson
 
-from replay.hops import HopLatencies
-from replay.parity import Parity, compare
-from replay.recording import Recording
-from replay.replay_plan import ReplayPlan
+from replay.judge import Judge
+from replay.parity import Parity
 from replay.replaying import Replaying
 from replay.stress import OF_THE_LINE
-from schemas.catalog import END
-from schemas.codec import decode_any
-from schemas.execution import Execution
 from streams.build import build_hash
 from streams.home import runs_dir
-from streams.log import Log
 
 REPORT = "replay.json"
 """In the run's folder."""
 
 
-def reported(replay: Replaying, *, whole: bool, hops: HopLatencies | None = None) -> dict[str, Any]:
+def reported(judge: Judge, replay: Replaying, *, whole: bool) -> dict[str, Any]:
     """The report of a replay that has come to its end, or was ended early.
 
     Args:
+        judge: Of the replay.
         replay: The replay.
         whole: Whether all of the stretch was fed.
-        hops: Histograms of the spans before this one, which go on.
 
     Raises:
         BrokerError: A topic cannot be read.
     """
-    plan, log, behind, elapsed_s = replay.plan, replay.log, replay.behind, replay.elapsed_s
-    parity = compare(plan, log, whole=whole)
-    hops = HopLatencies(split=plan.split) if hops is None else hops
-    counts = _counted(plan, log, hops)
-    summary = hops.summary()
-    hops.write_hlog(runs_dir() / plan.run)
+    plan, behind, elapsed_s = judge.plan, replay.behind, replay.elapsed_s
+    parity = judge.finish(whole=whole)
+    summary = judge.hops.summary()
+    judge.hops.write_hlog(runs_dir() / plan.run)
     recorded = plan.recording.opening
     return {
         "run": plan.run,
@@ -68,9 +60,9 @@ def reported(replay: Replaying, *, whole: bool, hops: HopLatencies | None = None
         "asks": "what if" if plan.asks else "was it so",
         "model": plan.opening.model.get("sha256", ""),
         "executions": "recorded" if plan.followed else "simulated: no market impact",
-        "ticks": counts["ticks"],
-        "ticks_per_s": round(counts["ticks"] / elapsed_s) if elapsed_s else None,
-        "orders": counts["orders"],
+        "ticks": judge.ticks,
+        "ticks_per_s": round(judge.ticks / elapsed_s) if elapsed_s else None,
+        "orders": judge.orders,
         "identical": parity.identical and _compared_any(parity),
         "first_divergence": parity.first_divergence,
         "hops": {name: figures for name, figures in summary.items() if name != "tick_to_order"},
@@ -95,21 +87,3 @@ def kept(run: str) -> dict[str, Any] | None:
     except (OSError, orjson.JSONDecodeError):
         return None
     return found
-
-
-def _counted(plan: ReplayPlan, log: Log, hops: HopLatencies) -> dict[str, int]:
-    run = Recording(log, plan.namespace, plan.opening, (), {}, {}, {})
-    counts = {"ticks": 0, "orders": 0}
-    for name in ("ticks.<source>", "scores", "orders.intent", "orders.decision", "orders", "executions"):
-        for partition in range(log.partitions(plan.topic(name))):
-            for record, header in run.scan(name, partition):
-                if header is None or header.schema == END.number:
-                    continue
-                counts["ticks"] += header.count if name == "ticks.<source>" else 0
-                counts["orders"] += name == "orders"
-                repeat = False
-                if name == "executions":
-                    said = decode_any(record.value)
-                    repeat = isinstance(said, Execution) and said.report_index > 0
-                hops.record(name, header, repeat=repeat)
-    return counts

@@ -10,9 +10,12 @@ from agents.context import Context
 from agents.topology import FEED, PRIMARY, TaskHops
 from agents.warm import warm
 from replay.cut import Cut, Fault
+from replay.hops import HopLatencies
+from replay.judge import Judge
 from replay.recording import said_in
 from replay.replay_feed import Behind, ReplayFeed
 from replay.replay_plan import ReplayPlan
+from replay.rolling import Rolling
 from replay.seeding import open_replay
 from schemas.header import Side
 from streams.clock import monotonic_s, wall_ns
@@ -58,12 +61,12 @@ class Replaying(Protocol):
         ...
 
 
-WHOLESALE = Cut(records_max=2_048, frame_rows=1_024, commit_interval_s=2.0)
-"""As large as it goes."""
+WHOLESALE = Cut(records_max=2_048, frame_rows=1_024, commit_interval_s=0.5)
+"""As large as it goes; what is not committed cannot be let go of."""
 
 
 class MemoryReplay:
-    """Every task in this process.
+    """Every task in this process; its log holds all of it, unless it is judged on the way (:meth:`watch`).
 
     Args:
         plan: The replay.
@@ -76,7 +79,8 @@ class MemoryReplay:
         self, plan: ReplayPlan, *, cut: Cut | None = None, build: Build = TaskHops.build,
         fault: Fault = lambda _task, _point, _inputs: None,
     ) -> None:  # fmt: skip
-        self.log: Log = MemoryLog()
+        self.log: Log = (log := MemoryLog())
+        self._memory = log
         self.plan = plan
         self.elapsed_s = 0.0
         self.time = 0
@@ -89,6 +93,17 @@ class MemoryReplay:
         self._feed: ReplayFeed | None = None
         self._scheduler: Scheduler | None = None
         self._stopping = False
+        self._rolling: Rolling | None = None
+
+    def watch(self, hops: HopLatencies | None = None) -> Judge:
+        """Judge it on the way, and let go of what nobody needs any more: before it runs.
+
+        Args:
+            hops: Histograms that go on.
+        """
+        judge = Judge(self.plan, self.log, hops)
+        self._rolling = Rolling(self._memory, self.plan, judge)
+        return judge
 
     def run(self, on_progress: Callable[[], None] = lambda: None) -> None:
         """Open the replay and turn its tasks until all are done."""
@@ -107,6 +122,8 @@ class MemoryReplay:
             self.elapsed_s = monotonic_s() - started
             if self._feed is not None:
                 self.time, self.behind, self.struck = self._feed.time, self._feed.behind, self._feed.struck
+            if self._rolling is not None and self._scheduler is not None:
+                self._rolling.tend(self._tasks(), self._scheduler.steps)
             on_progress()
 
         self._scheduler.run(progress)
@@ -132,7 +149,12 @@ class MemoryReplay:
         )  # fmt: skip
         if self._stopping:
             self._feed.stop()
-        return self._feed
+        return self._feed if self._rolling is None else _Patient(self._feed, self._rolling, self._tasks)
+
+    def _tasks(self) -> dict[str, Task]:
+        """The tasks as they live now."""
+        found = {} if self._scheduler is None else self._scheduler.tasks
+        return {name: task for name, task in found.items() if isinstance(task, Task)}
 
     def _maker(self, task: TaskHops, context: Context, order: tuple[Side, ...] | None) -> Callable[[], Turning]:
         # The paper venue goes by log time in live runs too.
@@ -167,6 +189,28 @@ class MemoryReplay:
             )  # fmt: skip
 
         return make
+
+
+class _Patient:
+    """A feed that leaves the tasks time."""
+
+    def __init__(self, feed: ReplayFeed, rolling: Rolling, tasks: Callable[[], dict[str, Task]]) -> None:
+        self._feed = feed
+        self._rolling = rolling
+        self._tasks = tasks
+
+    @property
+    def done(self) -> bool:
+        """The end record has been published."""
+        return self._feed.done
+
+    def turn(self, wait_s: float) -> bool:
+        """Publish what is due, unless tasks are behind."""
+        return not self._rolling.waits(self._tasks()) and self._feed.turn(wait_s)
+
+    def close(self) -> None:
+        """Release the producer."""
+        self._feed.close()
 
 
 def context_of_replay(plan: ReplayPlan) -> Context:

@@ -104,6 +104,11 @@ class Input:
 
             warm()
 
+    def restore(self, position: dict[str, Any]) -> None:
+        """Go on where a snapshot stands."""
+        self.offset, self.ordinal, self.seqs = position["offset"], position["ordinal"], dict(position["seqs"])
+        self.time = position.get("time", 0)
+
     def fill(self, timeout_s: float) -> bool:
         """Make sure something is buffered, waiting up to ``timeout_s``; False when nothing came."""
         if self._at < self._count:

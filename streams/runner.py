@@ -18,24 +18,23 @@ from schemas.header import HOP_NUMBER
 from streams.admission import schemas_of
 from streams.agent import Agent, Batch, DocumentOut, Out, last_time
 from streams.breaker import Breaker
-from streams.clock import monotonic_s, sleep_s, wall_ns
+from streams.clock import monotonic_s, wall_ns
 from streams.dead_letters import Letters
 from streams.failpoints import Failpoint, nothing
 from streams.inputs import BadRecord, Input
-from streams.log import Log, Writer
+from streams.log import Log, Place, Writer
 from streams.recovery import Recovery, last_ahead
 from streams.sample import behind, kept_rows
 from streams.sides import Sides
 from streams.snapshot import TaskState, check_build, fitting, newest, record_header, to_bytes
+from streams.stale_clock import StaleClock
 from streams.succession import Succession, carried_over, check_left, rewarm
 from streams.task_outputs import TaskOutputs
 from streams.task_plan import TaskPlan
 from streams.vitals import Vitals
 
 STATE = "state"
-NANOS = 1_000_000_000
-HOLD_NAP_S = 0.02
-"""Pause while a stale clock holds the input: how late its next record may be noticed."""
+TIME_MAX = 2**63 - 1
 
 
 class Task:
@@ -46,6 +45,7 @@ class Task:
     Attributes:
         succession: How it took over from another run's task; None where it goes on with its own run.
         left_to: Run that succeeds this one here: the task has committed all that it will, and is done. Else empty.
+        kept: First offset of each partition that the next life would read.
         recovery, vitals: How far this life is in working off what it found on its input; what it counts, for metrics.
     """
 
@@ -57,14 +57,13 @@ class Task:
         self.plan = plan
         self.succession: Succession | None = None
         self.left_to = ""
+        self.kept: dict[Place, int] = {}
         self.done = False
         self.vitals = Vitals()
-        self.stages = tuple(stages)
-        self._log = log
+        self.stages, self._log = tuple(stages), log
         self._failpoint = failpoint or nothing
         self._on_reject = on_reject or (lambda _letter: None)
         self._monotonic = monotonic
-        self._wall = wall
         self._states: list[Any] = []
         self._queues: list[Batch | None] = [None] * len(self.stages)
         self._hops = tuple(HOP_NUMBER[stage.name] for stage in self.stages)
@@ -75,7 +74,6 @@ class Task:
         self._snapshots, self._dirty = 0, False
         self._cause_max = -1
         self._committed_at = monotonic()
-        self._held_since: float | None = None
         reads = stages[0].reads
         source, primary = plan.source if reads.startswith("raw.") else "", plan.topic(reads)
         self._new_input = partial(
@@ -86,6 +84,7 @@ class Task:
         self._letters = Letters(plan.name, primary, self._input.partition)
         self._breaker = Breaker(plan.name, f"{primary}[{self._input.partition}]", plan.bad_share_max, plan.bad_min)
         self._sides = Sides(log, plan, self.stages)
+        self._clock = StaleClock(plan, self._sides, monotonic, wall)
         self._failpoint("takeover", 0)
         self._writer: Writer = log.writer(plan.namespace + plan.name)
         confirm()
@@ -94,6 +93,7 @@ class Task:
         )
         self._failpoint("recovering", 0)
         self._recover()
+        self._keep((plan.topic(STATE), plan.state_partition), 0, self._outputs.marks(recovering=True))
         numbers = plan.writers.get(stages[0].reads)
         self.recovery = Recovery(log, self._input, numbers if isinstance(numbers, str) else None, monotonic, wall)
         self._failpoint("recovered", self.inputs)
@@ -113,6 +113,16 @@ class Task:
     def recovered(self) -> bool:
         """Whether all that former lives left uncommitted has been regenerated."""
         return self.inputs > self._cause_max and not self._outputs.recalling
+
+    @property
+    def reach(self) -> dict[Place, int]:
+        """First offset of each partition that it has yet to take in."""
+        return {(source.topic, source.partition): source.offset for source in (self._input, *self._sides.inputs)}
+
+    @property
+    def at_rest(self) -> bool:
+        """Whether it has worked off all that it has read, and waits for nobody."""
+        return not (self._waits or any(self._queues) or self._input.buffered)
 
     def consumed(self, writer: str) -> int:
         """Rows or documents of a writer that have been taken in from the primary input."""
@@ -144,10 +154,24 @@ class Task:
         data = to_bytes(state := self._task_state())
         header = record_header(self.plan.name, self._snapshots, state.values["time"])
         self._failpoint("committing", self.inputs)
-        self._outputs.commit(self.plan.topic(STATE), self.plan.state_partition, self.plan.name.encode(), data, header)
+        place = (self.plan.topic(STATE), self.plan.state_partition)
+        self._outputs.commit(*place, self.plan.name.encode(), data, header)
+        self._keep(place, self._writer.delivered(*place), state.values["outputs"])
         self._dirty, self._committed_at = False, self._monotonic()
         self.vitals.committed(self._committed_at - began_s, len(data))
         self._failpoint("committed", self.inputs)
+
+    def catch_up(self) -> None:
+        """Play: take in the side records there are, where every input that is yet to come lies behind them all."""
+        for stage, state in zip(self.stages, self._states, strict=True):
+            passes = getattr(stage, "passes", None)
+            while passes is not None and not self.done and self.at_rest and passes(state, TIME_MAX):
+                if not self._sides.hear((), (), self.stages, self._states, 0.0):
+                    break
+                self._dirty = True
+
+    def _keep(self, place: Place, snapshot: int, marks: dict[str, list[int]]) -> None:
+        self.kept = {place: snapshot, **self.reach, **self._outputs.places(marks)}
 
     def leave(self, successor: str) -> bool:
         """Commit here and end for good, as another run succeeds. False while recovery is not through: ask again."""
@@ -172,7 +196,7 @@ class Task:
         self._failpoint("poll", self.inputs)
         came = self._input.fill(wait_s)
         self._dirty |= self._sides.apply_live(self.stages, self._states, self._input.ordinal)
-        self.vitals.held = came and self._holds(wait_s)
+        self.vitals.held = came and self._clock.holds(self.stages, self._states, self._input.ordinal, wait_s)
         if not came or self.vitals.held:
             return False
         arrival = self._input.take(self._sides.room(self._input.ordinal))
@@ -189,27 +213,6 @@ class Task:
             self._queues[0] = self.vitals.newest = arrival
             self._input.time = max(self._input.time, last_time(arrival.items))
             self._step_queues()
-        return True
-
-    def _holds(self, wait_s: float) -> bool:
-        """Live: whether to wait for the clock, whose newest record is too old by the wall.
-
-        Once it has waited as long again, agents are told that the clock has stopped, and go on: they let nothing
-        through but what takes risk away. What the log holds is regenerated all the same.
-        """
-        if self.plan.mode != "live" or not self._sides.timed or not self._sides.free(self._input.ordinal):
-            return False
-        if self._wall() - self._sides.clock_ns <= self.plan.clock_age_s_max * NANOS:
-            self._held_since = None
-            return False
-        if self._sides.clock_stopped:
-            return False
-        now = self._monotonic()
-        self._held_since = now if self._held_since is None else self._held_since
-        if now - self._held_since >= self.plan.clock_age_s_max:
-            self._sides.stop_clock(self.stages, self._states, self._input.ordinal)
-            return False
-        sleep_s(min(HOLD_NAP_S, wait_s))
         return True
 
     def _read_sides(self, wait_s: float) -> bool:
@@ -263,8 +266,7 @@ class Task:
             if out.waits:
                 return
             self._finished += 1
-        if self._end is None:
-            raise AssertionError("finish without an end")
+        assert self._end is not None, "finish without an end"
         end = End(run=self.plan.run, ts=self._end.ts, inputs=self.inputs)
         self._outputs.end(end, self.inputs)
         self.commit()
@@ -279,10 +281,9 @@ class Task:
         fused_next = self._fused_next[i]
         for document in out.documents:
             self._emit_document(document, batch, hops, left_ns)
-        if out.rejects:
-            for reject in out.rejects:
-                ordinal = int(batch.origins["ordinal"][reject.index])
-                self._dead_letter(*self._letters.of_item(batch, reject.index, reject.error), ordinal)
+        for reject in out.rejects:
+            ordinal = int(batch.origins["ordinal"][reject.index])
+            self._dead_letter(*self._letters.of_item(batch, reject.index, reject.error), ordinal)
         for rows_out in out.rows:
             if not len(rows_out.rows):
                 continue
@@ -338,10 +339,8 @@ class Task:
     def _task_state(self) -> TaskState:
         self._snapshots += 1
         values = {
-            "task": self.plan.name,
-            **{name: getattr(self.plan, name) for name in ("run", "owner", "build")},
-            "left_to": self.left_to,
-            "succession": None if self.succession is None else self.succession.document(),
+            "task": self.plan.name, **{name: getattr(self.plan, name) for name in ("run", "owner", "build")},
+            "left_to": self.left_to, "succession": None if self.succession is None else self.succession.document(),
             "stages": [s.name for s in self.stages],
             "input": {name: getattr(self._input, name) for name in ("offset", "ordinal", "seqs", "time")},
             "sides": self._sides.positions(self._outputs.sides_told),
@@ -354,7 +353,7 @@ class Task:
             "end": None if self._end is None else self._end.ts,
             "finished": self._finished,
             "done": self._end is not None and self._finished == len(self.stages),
-        }
+        }  # fmt: skip
         agents = [s.snapshot(state) for s, state in zip(self.stages, self._states, strict=True)]
         return TaskState(values, agents, list(self._queues))
 
@@ -385,8 +384,7 @@ class Task:
         else:
             self._states, self.succession = carried_over(self.stages, snapshot)
         self._queues = snapshot.queues
-        self._input.offset, self._input.ordinal = values["input"]["offset"], values["input"]["ordinal"]
-        self._input.seqs, self._input.time = dict(values["input"]["seqs"]), values["input"].get("time", 0)
+        self._input.restore(values["input"])
         self._sides.restore(values["sides"])
         self._outputs.restore(values["outputs"])
         self._breaker.restore(values.get("breaker"))

@@ -46,6 +46,9 @@ class Scheduler:
         makers: Constructor of each task by name; called again after a crash, as a supervisor would.
         seed: Draws the order of turns, and the pauses.
         pause_share: Share of turns after which the task is left out for a while, 0 to 1.
+
+    Attributes:
+        tasks: By name: the life of each that is now.
     """
 
     def __init__(self, makers: Mapping[str, Callable[[], Turning]], seed: int, *, pause_share: float = 0.0) -> None:
@@ -54,7 +57,7 @@ class Scheduler:
         self._makers = dict(makers)
         self._random = random.Random(seed)
         self._pause_share = pause_share
-        self._tasks = {name: make() for name, make in makers.items()}
+        self.tasks = {name: make() for name, make in makers.items()}
         self._paused_until: dict[str, int] = {}
 
     def clock_s(self) -> float:
@@ -68,23 +71,23 @@ class Scheduler:
             TaskFailed: Nobody can move, and not everybody is done.
         """
         idle = 0
-        while not all(task.done for task in self._tasks.values()):
+        while not all(task.done for task in self.tasks.values()):
             moved = False
-            for name in self._random.sample(sorted(self._tasks), len(self._tasks)):
+            for name in self._random.sample(sorted(self.tasks), len(self.tasks)):
                 moved |= self._turn(name)
             on_round()
             idle = 0 if moved or self._skip_pauses() else idle + 1
             if idle > IDLE_ROUNDS_MAX:
-                waiting = ", ".join(n for n, t in self._tasks.items() if not t.done)
+                waiting = ", ".join(n for n, t in self.tasks.items() if not t.done)
                 raise TaskFailed(
                     "nobody can move", kind="stuck", got=f"still at work: {waiting}", where=f"step {self.steps}"
                 )
-        for task in self._tasks.values():
+        for task in self.tasks.values():
             task.close()
 
     def _turn(self, name: str) -> bool:
         self.steps += 1
-        task = self._tasks[name]
+        task = self.tasks[name]
         if task.done or self._paused_until.get(name, 0) > self.steps:
             return False
         if self._pause_share and self._random.random() < self._pause_share:
@@ -93,7 +96,7 @@ class Scheduler:
             return task.turn(0.0)
         except SimulatedCrash:
             self.crashes[name] = self.crashes.get(name, 0) + 1
-            self._tasks[name] = self._makers[name]()
+            self.tasks[name] = self._makers[name]()
             return True
 
     def _skip_pauses(self) -> bool:

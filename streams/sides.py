@@ -93,6 +93,11 @@ class Sides:
         self.clock_stopped = False
 
     @property
+    def inputs(self) -> Sequence[Input]:
+        """Each side's input."""
+        return tuple(self._inputs.values())
+
+    @property
     def timed(self) -> bool:
         """Whether the clock is among the sides: then the task's now is data, and can be too old."""
         return "clock" in self._inputs

@@ -12,7 +12,7 @@ from schemas.document import Document
 from schemas.header import Side, no_stamps
 from streams.agent import Agent
 from streams.held_rows import INFINITE, HeldRows
-from streams.log import Log, Writer
+from streams.log import Log, Place, Writer
 from streams.outputs import Output
 from streams.sides import Sides
 from streams.task_plan import TaskPlan
@@ -172,6 +172,10 @@ class TaskOutputs:
         """
         recovering = recovering or self.recalling
         return {name: [o.seq, o.since if recovering else self._since(o)] for name, o in self.outputs.items()}
+
+    def places(self, marks: dict[str, list[int]]) -> dict[Place, int]:
+        """By partition: from which offset on, by these marks, the next life would read it back."""
+        return {(output.topic, output.partition): marks[name][1] for name, output in self.outputs.items()}
 
     def _since(self, output: Output) -> int:
         return max(output.since, self._writer.delivered(output.topic, output.partition) + 1)

@@ -74,7 +74,10 @@ def from_parquet(data: bytes, path: Path) -> Columns:
         raise corrupt(path, "a segment cannot be read", got=str(error)) from error
     if not table.schema.equals(_schema(pa)):
         raise corrupt(path, "a segment has other columns", got=", ".join(map(str, table.schema)))
-    offset, timestamp, key, value, header = (column.combine_chunks() for column in table.columns)
+    offset, timestamp, key, value, header = (
+        column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()  # combining copies, even one
+        for column in table.columns
+    )
     return Columns(
         offset.to_numpy().tolist(), timestamp.cast(pa.int64()).to_numpy().tolist(), _bytes(key), _bytes(value),
         _bytes(header),

@@ -1,14 +1,23 @@
-"""Records out of the archive: a segment at a time, checked whole before any of it is given out."""
+"""Records out of the archive: a segment at a time, checked whole before any of it is given out.
+
+Whoever reads on finds the segments that follow loaded: threads check and decompress them meanwhile, without Python's
+lock. Whoever wants a place alone loads one.
+"""
 
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 
 from replay.archive.chain import Chain, Segment
 from replay.archive.columns import Columns
 from replay.archive.manifest import corrupt, digest, read
 from replay.archive.parquet import from_parquet
+
+AHEAD = 2
+"""Segments that are loaded before they are asked for, each by a thread of its own."""
 
 
 def loaded(segment: Segment) -> Columns:
@@ -38,10 +47,32 @@ def columns_from(chain: Chain, start: int, end: int) -> Iterator[tuple[Columns, 
         ArchiveError: A segment is corrupt; none of its records is given out.
     """
     first = bisect_left(chain.segments, start + 1, key=lambda segment: segment.manifest.end)
-    for segment in chain.segments[first:]:
-        if segment.manifest.begin >= end:
-            return
-        columns = loaded(segment)
+    after = bisect_left(chain.segments, end, key=lambda segment: segment.manifest.begin)
+    for columns in _in_turn(chain.segments[first:after]):
         a, b = (bisect_left(columns.offsets, at) for at in (start, end))
         if b > a:
             yield columns, a, b
+
+
+def _in_turn(segments: Sequence[Segment]) -> Iterator[Columns]:
+    """Each segment's records; behind the first, those that follow are loaded ahead."""
+    if segments:
+        yield loaded(segments[0])
+    if len(segments) < 2:
+        return
+    left = iter(segments[1:])
+    threads = ThreadPoolExecutor(AHEAD, thread_name_prefix="archive")
+    try:
+        ahead: deque[Future[Columns]] = deque()
+        while True:
+            while len(ahead) < AHEAD and (segment := next(left, None)) is not None:
+                ahead.append(threads.submit(loaded, segment))
+            if not ahead:
+                return
+            columns = ahead.popleft().result()
+            if (segment := next(left, None)) is not None:
+                ahead.append(threads.submit(loaded, segment))
+            yield columns
+            del columns  # the memory of one segment, while the next is waited for
+    finally:
+        threads.shutdown(wait=False, cancel_futures=True)
