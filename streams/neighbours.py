@@ -43,18 +43,14 @@ class Neighbours:
             self._between[partition] = (low, offset)
             self.seen = True
 
-    def look(self) -> dict[int, int]:
-        """What others of the same source have written in between.
-
-        Returns:
-            By partition the number after the highest of an older publisher's; where there was none, nothing.
+    def look(self) -> None:
+        """See who has written in between. An older publisher of the source will see this one, and end.
 
         Raises:
             Fenced: One of them was opened later than this one.
             BrokerError: The log cannot be read.
         """
         between, self._between, self.seen = self._between, {}, False
-        found: dict[int, int] = {}
         for partition, (low, high) in between.items():
             for record in self._log.scan(self._topic, partition, max(low, high - LOOK_RECORDS_MAX), committed=False):
                 if record.offset >= high:
@@ -72,6 +68,3 @@ class Neighbours:
                         where=f"{self._topic}[{partition}]@{record.offset}",
                         fix="end one of the two, or give it another source name",
                     )  # fmt: skip
-                if header.cause != self._session:
-                    found[partition] = max(found.get(partition, 0), header.seq + 1)
-        return found

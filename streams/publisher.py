@@ -241,16 +241,12 @@ class Publisher:
         return seq
 
     def _give_way(self) -> None:
-        """Look at records of others among one's own: an older publisher is passed by, for a newer one this one ends."""
+        """Look at records of others among one's own: for a publisher that was opened later this one ends."""
         try:
-            passed = self._neighbours.look()
-            if passed:
-                self.flush()
+            self._neighbours.look()
         except BrokerError as error:
             self._broken = error
             raise
-        for partition, seq in passed.items():
-            self._next[partition] = self._durable[partition] = max(self._next[partition], seq)
 
     def _acknowledged(self, partition: int, offset: int) -> None:
         self._neighbours.acknowledged(partition, offset)
