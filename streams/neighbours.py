@@ -31,17 +31,12 @@ class Neighbours:
     def __init__(self, log: Log, topic: str, source: str, session: int) -> None:
         self.seen = False
         self._log, self._topic, self._source, self._session = log, topic, source, session
-        self._last: dict[int, int] = {}
         self._between: dict[int, tuple[int, int]] = {}
 
-    def acknowledged(self, partition: int, offset: int) -> None:
-        """Take in where a record of the publisher's own lies."""
-        last = self._last.get(partition, offset - 1)
-        self._last[partition] = offset
-        if offset > last + 1:
-            low = self._between.get(partition, (last + 1, 0))[0]
-            self._between[partition] = (low, offset)
-            self.seen = True
+    def between(self, partition: int, first: int, end: int) -> None:
+        """Somebody has written at offsets from ``first`` to before ``end``, between records of the publisher's own."""
+        self._between[partition] = (self._between.get(partition, (first, 0))[0], end)
+        self.seen = True
 
     def look(self) -> None:
         """See who has written in between. An older publisher of the source will see this one, and end.
