@@ -117,7 +117,7 @@ class Rerun:
         writers, partition = shape.writers(hops.partition), hops.input_partition
         self._input = Input(
             tape.log, shape.topic(primary), partition, source=shape.source if raw else "", gapless=not raw,
-            accepts=schemas_of(primary), writer=writers.get(primary),
+            accepts=schemas_of(primary), writer=writers.get(primary), sole=shape.mode == "live",
         )  # fmt: skip
         self._input.seqs, self._input.ordinal, since = span.primary()
         self._input.push([r for r in _as_tasks_read(tape, primary, partition) if r.offset >= since])

@@ -65,6 +65,7 @@ class Input:
         accepts: Schemas that belong on the topic.
         writer: The only one, or ones, whose records count there; None: anybody's do.
         carried: In a replay: stock producers' payloads come with their recorded place and time (``carried_header``).
+        sole: Of a live raw topic: its publisher sends nothing twice, so that a number seen before is another's.
 
     Attributes:
         offset: Offset of the next record to hand out: what a snapshot stores.
@@ -76,9 +77,9 @@ class Input:
     def __init__(
         self, log: Log, topic: str, partition: int, *, source: str = "", gapless: bool = True,
         records_max: int = FRAMES_MAX, accepts: tuple[Schema, ...] = CATALOG, writer: Writers | None = None,
-        carried: bool = False,
+        carried: bool = False, sole: bool = False,
     ) -> None:  # fmt: skip
-        self._carried = carried
+        self._carried, self._sole = carried, sole
         self.topic = topic
         self.partition = partition
         self.offset = 0
@@ -216,11 +217,11 @@ class Input:
         )
 
     def _is_of_another_publisher(self, header: Header) -> bool:
-        """Whether a number that was seen before is no repeat: a publisher that names its session sends nothing twice.
+        """Whether a number that was seen before is no repeat: judged alike by every life, as by the record alone.
 
-        Judged by what a snapshot holds and by the record alone, so that a recovery judges the same.
+        In a play run a number stands for one payload, whoever sends it: there a second feed only repeats.
         """
-        return self._source != "" and header.writer == self._source and header.cause != 0
+        return self._sole and header.writer == self._source and header.cause != 0
 
     def _skip(self, record: Record, header: Header) -> int:
         """How many rows of a record have been seen before."""

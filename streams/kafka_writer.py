@@ -61,6 +61,9 @@ TRANSACTION_MS_MAX = 60_000
 
 WAIT_S = 0.05
 
+POLL_EVERY_S = 0.001
+"""An appender looks for reports so often, not at each record: flat out that would take a third of its time."""
+
 
 def producer_settings(bootstrap: str) -> dict[str, Any]:
     """Settings of every producer of ours."""
@@ -146,7 +149,6 @@ class _Sender:
         self, topic: str, partition: int, key: bytes | None, value: bytes, headers: list[tuple[str, bytes]] | None,
         report: Any,
     ) -> None:  # fmt: skip
-        self._poll(0)
         deadline = None
         while True:
             try:
@@ -248,6 +250,7 @@ class KafkaWriter(_Sender):
         report = self._reports.get((topic, partition))
         if report is None:
             report = self._reports[(topic, partition)] = partial(self._report, (topic, partition))
+        self._poll(0)
         self._produce(topic, partition, key, value, [(HEADER_KEY, header), *extra], report)
 
     def delivered(self, topic: str, partition: int) -> int:
@@ -294,6 +297,9 @@ class KafkaAppender(_Sender):
 
     def __init__(self, bootstrap: str) -> None:
         super().__init__("appender", bootstrap, {})
+        self._poll_at_s = 0.0
+        self._acknowledged: Acknowledged | None = None
+        self._reported: Any = partial(self._report, None)
 
     def append(
         self, topic: str, partition: int, key: bytes | None, value: bytes, header: bytes | None,
@@ -304,8 +310,14 @@ class KafkaAppender(_Sender):
         Raises:
             DeliveryError: A former record failed for good, or the queue stayed full for ``APPEND_S_MAX``.
         """
+        now = monotonic_s()
+        if now >= self._poll_at_s or self._broken is not None:
+            self._poll_at_s = now + POLL_EVERY_S
+            self._poll(0)
         headers = [*extra] if header is None else [(HEADER_KEY, header), *extra]
-        self._produce(topic, partition, key, value, headers or None, partial(self._report, acknowledged))
+        if acknowledged is not self._acknowledged:  # the same is told as a rule
+            self._acknowledged, self._reported = acknowledged, partial(self._report, acknowledged)
+        self._produce(topic, partition, key, value, headers or None, self._reported)
 
     def flush(self, timeout_s: float) -> int:
         """Wait until everything is acknowledged, at most ``timeout_s``; returns how many records are not.

@@ -31,30 +31,21 @@ class Neighbours:
     def __init__(self, log: Log, topic: str, source: str, session: int) -> None:
         self.seen = False
         self._log, self._topic, self._source, self._session = log, topic, source, session
-        self._last: dict[int, int] = {}
         self._between: dict[int, tuple[int, int]] = {}
 
-    def acknowledged(self, partition: int, offset: int) -> None:
-        """Take in where a record of the publisher's own lies."""
-        last = self._last.get(partition, offset - 1)
-        self._last[partition] = offset
-        if offset > last + 1:
-            low = self._between.get(partition, (last + 1, 0))[0]
-            self._between[partition] = (low, offset)
-            self.seen = True
+    def between(self, partition: int, first: int, end: int) -> None:
+        """Somebody has written at offsets from ``first`` to before ``end``, between records of the publisher's own."""
+        self._between[partition] = (self._between.get(partition, (first, 0))[0], end)
+        self.seen = True
 
-    def look(self) -> dict[int, int]:
-        """What others of the same source have written in between.
-
-        Returns:
-            By partition the number after the highest of an older publisher's; where there was none, nothing.
+    def look(self) -> None:
+        """See who has written in between. An older publisher of the source will see this one, and end.
 
         Raises:
             Fenced: One of them was opened later than this one.
             BrokerError: The log cannot be read.
         """
         between, self._between, self.seen = self._between, {}, False
-        found: dict[int, int] = {}
         for partition, (low, high) in between.items():
             for record in self._log.scan(self._topic, partition, max(low, high - LOOK_RECORDS_MAX), committed=False):
                 if record.offset >= high:
@@ -72,6 +63,3 @@ class Neighbours:
                         where=f"{self._topic}[{partition}]@{record.offset}",
                         fix="end one of the two, or give it another source name",
                     )  # fmt: skip
-                if header.cause != self._session:
-                    found[partition] = max(found.get(partition, 0), header.seq + 1)
-        return found

@@ -15,11 +15,11 @@ from types import TracebackType
 
 import numpy as np
 
-from schemas.catalog import END, RAW, Schema
+from schemas.catalog import END, RAW
 from schemas.codec import encode
 from schemas.control import End
 from schemas.errors import BadPayload, BrokerError, ConfigError, DeliveryError
-from schemas.header import Header, pack
+from schemas.header import Header, pack, payload_packer
 from schemas.partitions import partition_of
 from schemas.sources import is_source_name
 from schemas.topics import topic_name
@@ -91,6 +91,9 @@ class Publisher:
         self._durable = list(self._next)
         self._session = wall_ns()
         self._neighbours = Neighbours(self._log, self.topic, source, self._session)
+        self._last = [-1] * len(found)
+        self._packed = payload_packer(RAW.number, RAW.version, source, self._session)
+        self._report = self._acknowledged  # one object: whoever is told by it can tell that it is the same
         self._appender = self._log.appender()
 
     @property
@@ -146,7 +149,12 @@ class Publisher:
                 "a payload is too large", kind="too_large", got=f"{len(payload)} bytes", allowed=f"{PAYLOAD_BYTES_MAX}"
             )
         key = key.encode() if isinstance(key, str) else key
-        return self._send(RAW, self._partition_of(key, len(self._next)), key, payload, ts_recv, scheduled)
+        partition = self._partition_of(key, len(self._next))
+        if self._broken is not None or self.ended or self._neighbours.seen:
+            self._check_open()
+        seq = self._next[partition]
+        self._append(partition, key, payload, self._packed(seq, ts_recv, wall_ns() if scheduled is None else scheduled))
+        return seq
 
     def end(self, run: str, ts: int, inputs: int) -> None:
         """Close the source's part of a run: an end record in every partition, and everything acknowledged.
@@ -162,7 +170,13 @@ class Publisher:
         """
         value = encode(End(run=run, ts=ts, inputs=inputs))
         for partition in range(len(self._next)):
-            self._send(END, partition, b"", value, ts, None)
+            self._check_open()
+            born = np.array([[wall_ns()]], dtype=np.int64)
+            header = Header(
+                schema=END.number, version=END.version, seq=self._next[partition], time=ts, writer=self.source,
+                stamps=born, cause=self._session,
+            )  # fmt: skip
+            self._append(partition, b"", value, pack(header))
         self.ended = True
         self.flush()
 
@@ -210,9 +224,16 @@ class Publisher:
     ) -> None:
         self.close()
 
-    def _send(
-        self, schema: Schema, partition: int, key: bytes, value: bytes, time_ns: int, scheduled: int | None
-    ) -> int:
+    def _append(self, partition: int, key: bytes, value: bytes, header: bytes) -> None:
+        try:
+            self._appender.append(self.topic, partition, key, value, header, self._report)
+        except BrokerError as error:
+            self._broken = error
+            raise
+        self._next[partition] += 1
+
+    def _check_open(self) -> None:
+        """Refuse what may not be sent, and look at records of others among one's own."""
         if self._broken is not None:
             raise self._broken
         if self.ended:
@@ -220,40 +241,16 @@ class Publisher:
                 "the run has ended: nothing may follow its end record", kind="run_ended", where=self.topic
             )
         if self._neighbours.seen:
-            self._give_way()
-        seq = self._next[partition]
-        born = np.array([[wall_ns() if scheduled is None else scheduled]], dtype=np.int64)
-        header = Header(
-            schema=schema.number,
-            version=schema.version,
-            seq=seq,
-            time=time_ns,
-            writer=self.source,
-            stamps=born,
-            cause=self._session,
-        )
-        try:
-            self._appender.append(self.topic, partition, key, value, pack(header), self._acknowledged)
-        except BrokerError as error:
-            self._broken = error
-            raise
-        self._next[partition] = seq + 1
-        return seq
-
-    def _give_way(self) -> None:
-        """Look at records of others among one's own: an older publisher is passed by, for a newer one this one ends."""
-        try:
-            passed = self._neighbours.look()
-            if passed:
-                self.flush()
-        except BrokerError as error:
-            self._broken = error
-            raise
-        for partition, seq in passed.items():
-            self._next[partition] = self._durable[partition] = max(self._next[partition], seq)
+            try:
+                self._neighbours.look()
+            except BrokerError as error:
+                self._broken = error
+                raise
 
     def _acknowledged(self, partition: int, offset: int) -> None:
-        self._neighbours.acknowledged(partition, offset)
+        last, self._last[partition] = self._last[partition], offset
+        if offset != last + 1 and last >= 0:
+            self._neighbours.between(partition, last + 1, offset)
         # Records of a partition are acknowledged in the order in which they were sent.
         seq = self._durable[partition]
         self._durable[partition] = seq + 1

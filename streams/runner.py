@@ -78,7 +78,7 @@ class Task:
         source, primary = plan.source if reads.startswith("raw.") else "", plan.topic(reads)
         self._new_input = partial(
             Input, log, primary, plan.partition_of(reads), source=source, gapless=not source, carried=plan.replayed,
-            records_max=plan.records_max, accepts=schemas_of(reads), writer=plan.writers.get(reads),
+            records_max=plan.records_max, accepts=schemas_of(reads), writer=plan.writers.get(reads), sole=plan.sole,
         )  # fmt: skip
         self._input = self._new_input()
         self._letters = Letters(plan.name, primary, self._input.partition)

@@ -104,6 +104,11 @@ class TaskPlan:
         """Whether its topics are a replay's, fed from what was recorded."""
         return self.namespace.startswith(REPLAYS)
 
+    @property
+    def sole(self) -> bool:
+        """Whether a source's publisher is known to send nothing twice: a live one is."""
+        return self.lasting or self.replayed
+
     def partition_of(self, table_name: str) -> int:
         """Partition of a topic that this task reads or writes; of ``state`` see ``state_partition``."""
         spread = is_spread(table_name) or (self.apart and table_name not in self.borrowed)

@@ -10,7 +10,10 @@ from operations.retries import Done, retry
 from schemas.catalog import RAW as RAW_SCHEMA
 from schemas.errors import Fenced
 from schemas.header import Header, pack, unpack
+from streams.admission import schemas_of
+from streams.inputs import Input
 from streams.kafka_client import RECORD_BYTES_MAX
+from streams.log import TopicSpec
 from streams.memory import MemoryLog
 from streams.publisher import Publisher
 from tests.refused_world import BAD, RAW, SOURCE, Life, World, events
@@ -59,7 +62,7 @@ def test_of_two_publishers_under_one_name_the_later_goes_on_and_the_earlier_is_t
         first.publish(b"5", KEY, 1)
     second.publish(b"6", KEY, 1)
     second.flush()
-    second.publish(b"7", KEY, 1)  # passes by what the first has numbered
+    second.publish(b"7", KEY, 1)
     second.close()
     numbers = [unpack(record.header or b"").seq for record in log.scan("raw.acme", 0, 0, committed=True)]
     assert numbers == [0, 0, 1, 1, 2]
@@ -144,3 +147,17 @@ def test_a_payload_too_long_for_a_letter_stays_where_it_lies_and_is_put_back_who
     assert whole(world.log, filed) == long
     put_back(world)
     assert list(world.log.scan(RAW, 0, 0, committed=True))[-1].value == long
+
+
+def test_in_a_play_run_a_second_feed_repeats_what_the_first_has_sent_and_is_dropped() -> None:
+    log = MemoryLog()
+    log.create([TopicSpec("raw.x")])
+    for session in (5, 6):
+        header = Header(schema=RAW_SCHEMA.number, version=1, seq=0, time=1, writer="x", cause=session)
+        log.appender().append("raw.x", 0, b"k", b"{}", pack(header))
+    taken = []
+    for sole in (False, True):
+        source = Input(log, "raw.x", 0, source="x", gapless=False, accepts=schemas_of("raw.<source>"), sole=sole)
+        source.fill(0.0)
+        taken.append([type(arrival).__name__ for arrival in iter(source.take, None)])
+    assert taken == [["Batch"], ["Batch", "BadRecord"]]

@@ -94,7 +94,7 @@ def refused(records: list[tuple[bytes | None, bytes]], table: str = "ticks.<sour
     """Why the last of the records is refused."""
     raw = table == "raw.<source>"
     source = Input(
-        MemoryLog(), "t", 0, source="x" if raw else "", gapless=not raw, accepts=schemas_of(table),
+        MemoryLog(), "t", 0, source="x" if raw else "", gapless=not raw, accepts=schemas_of(table), sole=raw,
         writer="normalise" if not raw else None,
     )  # fmt: skip
     source.push([Record("t", 0, i, b"k", value, head, ms) for i, (head, value) in enumerate(records)])

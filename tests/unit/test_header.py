@@ -10,7 +10,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from schemas.errors import BadFrame
-from schemas.header import HOPS, HOPS_MAX, MAGIC, PREFIX, WRITER_BYTES_MAX, Header, Side, no_stamps, pack, unpack
+from schemas.header import (
+    HOPS,
+    HOPS_MAX,
+    MAGIC,
+    PREFIX,
+    WRITER_BYTES_MAX,
+    Header,
+    Side,
+    no_stamps,
+    pack,
+    payload_packer,
+    unpack,
+)
 
 U64 = st.integers(0, 2**64 - 1)
 I64 = st.integers(-(2**63), 2**63 - 1)
@@ -111,3 +123,13 @@ def test_what_does_not_fit_the_format_is_a_bug_of_the_writer() -> None:
     ):
         with pytest.raises(ValueError, match=r"bounds|rows of stamps"):
             pack(broken)
+
+
+def test_a_publishers_packer_gives_what_pack_gives() -> None:
+    packed = payload_packer(1, 1, "acme", 1_723_161_600_000_000_007)
+    for seq, time, born in ((0, 0, 0), (2**46, 1_723_161_600_000_000_000, -1), (7, 5, 2**62)):
+        header = Header(
+            schema=1, version=1, seq=seq, time=time, writer="acme", cause=1_723_161_600_000_000_007,
+            stamps=np.array([[born]], dtype=np.int64),
+        )  # fmt: skip
+        assert packed(seq, time, born) == pack(header)
