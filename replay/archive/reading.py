@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator
 
-from replay.archive.chain import Chain, Segment
+from replay.archive.chain import Chain, Segment, current
 from replay.archive.columns import Columns
 from replay.archive.manifest import corrupt, digest, read
 from replay.archive.parquet import from_parquet
@@ -37,11 +37,17 @@ def columns_from(chain: Chain, start: int, end: int) -> Iterator[tuple[Columns, 
     Raises:
         ArchiveError: A segment is corrupt; none of its records is given out.
     """
-    first = bisect_left(chain.segments, start + 1, key=lambda segment: segment.manifest.end)
-    for segment in chain.segments[first:]:
-        if segment.manifest.begin >= end:
+    at = start
+    while at < end:
+        following = bisect_left(chain.segments, at + 1, key=lambda segment: segment.manifest.end)
+        segment = next(iter(chain.segments[following : following + 1]), None)
+        if segment is None or segment.manifest.begin >= end:
             return
+        if not segment.path.exists():
+            chain = current(chain.folder.parent.parent, chain.place).check()
+            continue  # it was merged into another since the chain was looked at
         columns = loaded(segment)
-        a, b = (bisect_left(columns.offsets, at) for at in (start, end))
+        a, b = (bisect_left(columns.offsets, offset) for offset in (at, end))
         if b > a:
             yield columns, a, b
+        at = segment.manifest.end
