@@ -18,7 +18,7 @@ import orjson
 
 from agents.topology import TaskHops
 from replay.order import is_strangers, outputs_of
-from replay.recording import RAW_TOPIC, TICKS_TOPIC, Recording, snapshots, time_of
+from replay.recording import TICKS_TOPIC, Recording, payload_times, snapshots
 from replay.replay_plan import ReplayPlan
 from schemas.catalog import END
 from schemas.codec import decode, decode_any
@@ -169,14 +169,7 @@ class Sides:
         return None if newest is None else int(load_values(newest)["input"]["ordinal"])
 
     def _until(self) -> int:
-        newest = 0
-        for partition, begin in self.recording.begin.items():
-            for record, header in self.recording.scan(RAW_TOPIC, partition, begin):
-                if record.offset >= self.recording.end[partition]:
-                    break
-                if record.header is None or (header is not None and header.schema != END.number):
-                    newest = max(newest, time_of(record, header))
-        return newest
+        return max((payload_times(self.recording, partition)[1] for partition in self.recording.begin), default=0)
 
     def _last_tick(self) -> int:
         """Log time of the last tick: the venue answers an order by the first that is later."""

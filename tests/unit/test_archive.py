@@ -232,7 +232,8 @@ def test_a_disk_that_fills_up_holds_whole_segments_and_what_is_left_follows_on_a
     small_disk: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(module, "SEGMENT_RECORDS_MAX", 16)
-    log = log_of(*[[(b"k", os.urandom(1_000), None) for _ in range(8)] for _ in range(32)])
+    batches: list[list[Triple]] = [[(b"k", os.urandom(1_000), None) for _ in range(8)] for _ in range(32)]
+    log = log_of(*batches)
     with pytest.raises(ArchiveError, match="disk is full") as caught:
         archived(log, small_disk)
     assert caught.value.kind == "archive.disk_full"
