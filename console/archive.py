@@ -85,8 +85,8 @@ def follow(
 ) -> None:
     """Follow a live log, seconds behind it; ctrl-C ends it with whole segments.
 
-    The shorter --every, the less is behind, and the more and the smaller the segments. Snapshots are archived as their
-    day ends.
+    The shorter --every, the less is behind; small segments are merged as they become many. Snapshots are archived as
+    their day ends. --json tells after each look how far the archive is behind the log: seconds of log time.
     """
     from console.interrupts import Interrupts
 
@@ -95,7 +95,7 @@ def follow(
         try:
             interrupts.on_first(lambda: None)
             complain(f"archiving into {_folder(folder)} every {every:g} s; ctrl-C ends it", event="archive")
-            archiver.follow(every, lambda done, took_s: _told(done, took_s, json=json))
+            archiver.follow(every, lambda done, behind_s: _told(done, behind_s, json=json))
         finally:
             archiver.close()
             log.close()
@@ -207,17 +207,17 @@ def _tell(found: Pass, folder: Path, *, json: bool) -> None:
          else f"nothing new for {folder}")  # fmt: skip
 
 
-def _told(done: Pass, took_s: float, *, json: bool) -> None:
+def _told(done: Pass, behind_s: float, *, json: bool) -> None:
     """A line a pass that found something."""
     records = sum(done.records.values())
     if json:
         import orjson
 
         emit(orjson.dumps({
-            "segments": done.segments, "records": records, "bytes": done.bytes, "behind_s": round(took_s, 3),
+            "segments": done.segments, "records": records, "bytes": done.bytes, "behind_s": round(behind_s, 3),
         }).decode())  # fmt: skip
     elif records:
-        complain(f"{count(records)} records in {count(done.segments)} segments, {took_s:.1f} s behind the log",
+        complain(f"{count(records)} records in {count(done.segments)} segments, {behind_s:.1f} s behind the log",
                  event="archived", records=records)  # fmt: skip
 
 

@@ -12,7 +12,12 @@ from console.recorded import recorded
 from console.risk_write import Json
 from console.terminal import emit, show
 
-EXAMPLES = ("list", "list --session XNYS", "list --run 20261123t142501-ab12 --json")
+EXAMPLES = (
+    "list",
+    "list --session XNYS",
+    "list --from 2026-11-20 --to 2026-11-25",
+    "list --run 20261123t142501-ab12 --json",
+)
 
 app = typer.Typer(help="See what was recorded, day by day.", rich_markup_mode=None)
 
@@ -29,20 +34,30 @@ def list_days(
         str, typer.Option(metavar="CALENDAR", show_default=False, help="Sessions of XNYS, ... [default: UTC days].")
     ] = "",
     run: Annotated[str, typer.Option(metavar="RUN", help="Id of a run, or live.")] = "live",
+    since: Annotated[
+        str, typer.Option("--from", metavar="T", show_default=False, help="Days that began then or later: ISO, UTC.")
+    ] = "",
+    until: Annotated[
+        str, typer.Option("--to", metavar="T", show_default=False, help="Days that began before: ISO, UTC.")
+    ] = "",
     json: Json = False,
 ) -> None:
     """Days in which anything was received: records of each topic, gaps by seq, schemas, archived or not, and the hash.
 
     A day is by receive time. Its hash is over the bytes of all its records: the same from Kafka and from an archive.
+    All of it is read, or the days between --from and --to alone.
     """
     from console.progress import Progress
     from replay.archive.chain import archived_ends
     from replay.calendars import calendar_named
     from replay.days import days_in
+    from replay.recording import NO_END
+    from replay.replay_what import time_ns
     from streams.home import archive_dir
     from streams.namespace import namespace_of
 
     calendar = calendar_named(session)
+    first, after = time_ns(since, "--from"), time_ns(until, "--to")
     log = recorded(context)
     try:
         read, namespace = 0, namespace_of(log.names(), run)
@@ -53,7 +68,10 @@ def list_days(
                 read += more
                 progress.tell("records", read)
 
-            found = days_in(log, namespace, calendar, archived_ends(archive_dir(), namespace), told)
+            found = days_in(
+                log, namespace, calendar, archived_ends(archive_dir(), namespace), told,
+                since=first or 0, until=NO_END if after is None else after,
+            )  # fmt: skip
     finally:
         log.close()
     if json:

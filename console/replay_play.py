@@ -23,7 +23,7 @@ from replay.hops import HopLatencies
 from replay.judge import Judge
 from replay.kafka_replay import KafkaReplay
 from replay.known import check_builds, check_outputs
-from replay.recording import Recording
+from replay.recording import Recording, payload_times
 from replay.replay_plan import ReplayPlan, Since
 from replay.replay_report import keep, reported
 from replay.replay_spans import combined, run_of
@@ -302,14 +302,8 @@ class _Bar:
 
 def _span(plan: ReplayPlan) -> tuple[int, int]:
     """Receive times of the first and the last payload."""
-    first = last = 0
-    for partition, begin in plan.recording.begin.items():
-        for record, header in plan.recording.scan("raw.<source>", partition, begin):
-            if record.offset >= plan.recording.end[partition]:
-                break
-            if header is not None:
-                first, last = first or header.time, max(last, header.time)
-    return first, last
+    times = [payload_times(plan.recording, p) for p, at in plan.recording.begin.items() if at < plan.recording.end[p]]
+    return min((first for first, _ in times), default=0), max((last for _, last in times), default=0)
 
 
 def _clock(ns: int) -> str:

@@ -16,7 +16,7 @@ import orjson
 from agents.topology import TaskHops
 from replay.order import is_strangers, outputs_of
 from replay.pieces import Choice, Piece, Pieces, Tail
-from replay.recording import NO_END, RAW_TOPIC, TICKS_TOPIC, Recording, snapshots, time_of
+from replay.recording import NO_END, TICKS_TOPIC, Recording, payload_times, snapshots
 from replay.replay_plan import ReplayPlan
 from schemas.catalog import END
 from schemas.codec import decode, decode_any
@@ -95,14 +95,7 @@ class Sides:
         """Log time behind which nothing that was recorded need come again: of the last payload, or the last tick."""
         if not whole:
             return self.answered
-        newest = 0
-        for partition, begin in self.recording.begin.items():
-            for record, header in self.recording.scan(RAW_TOPIC, partition, begin):
-                if record.offset >= self.recording.end[partition]:
-                    break
-                if record.header is None or (header is not None and header.schema != END.number):
-                    newest = max(newest, time_of(record, header))
-        return newest
+        return max((payload_times(self.recording, partition)[1] for partition in self.recording.begin), default=0)
 
     def _choice(self, name: str, partition: int, *, split: bool) -> Choice:
         if name == EXECUTIONS:

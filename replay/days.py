@@ -1,8 +1,9 @@
 """What was recorded, day by day: records of each topic, gaps, schema versions, and the hash of the day's data.
 
-One pass over each partition, in flat memory. A day is a UTC day or a session of a calendar, by receive time (raw) and
-log time (all else). Loss is judged by ``seq``, writer by writer: gaps in offsets are normal. A day's hash is over the
-same parts as those of a pin of that day (``replay/pins/manifest.py``: ``topics``), but for what people said.
+One pass over each partition, or the part of it that is asked for, in flat memory. A day is a UTC day or a session of a
+calendar, by receive time (raw) and log time (all else). Loss is judged by ``seq``, writer by writer: gaps in offsets
+are normal. A day's hash is over the same parts as those of a pin of that day (``replay/pins/manifest.py``: ``topics``),
+but for what people said.
 """
 
 from __future__ import annotations
@@ -16,8 +17,8 @@ from replay.header_peek import Peek
 from replay.pins.chain import Chain
 from replay.pins.manifest import Part, hash_of
 from replay.pins.selection import CONTROL, RAW, pinned_topics
-from replay.recording import LEAP_NS
-from replay.tape_time import timed
+from replay.recording import LEAP_NS, NO_END
+from replay.tape_time import place_before, timed
 from schemas.catalog import BY_NUMBER
 from schemas.catalog import RAW as PAYLOAD
 from streams.admission import RETRY
@@ -68,7 +69,7 @@ class Day:
 
 def days_in(
     log: Log, namespace: str = "", calendar: Calendar = UTC_DAYS, archived: Mapping[Place, int] = NONE_ARCHIVED,
-    on_progress: Callable[[int], None] = lambda _n: None,
+    on_progress: Callable[[int], None] = lambda _n: None, *, since: int = 0, until: int = NO_END,
 ) -> list[Day]:  # fmt: skip
     """Days of a run in which anything was received, in order.
 
@@ -78,6 +79,8 @@ def days_in(
         calendar: What a day is.
         archived: By topic, without the prefix, and partition: the offset after the last that an archive holds.
         on_progress: Hears how many more records have been read.
+        since: Days that began earlier, ns, are left out, and not read.
+        until: Nor are those that began then or later.
 
     Raises:
         BrokerError, SnapshotError: The log cannot be read.
@@ -87,7 +90,8 @@ def days_in(
     topics.sort(key=lambda name: (not name.startswith(RAW), name))
     for name in topics:
         for partition in range(log.partitions(namespace + name)):
-            _Tape(days, calendar, name, partition).read(log, namespace + name, on_progress)
+            tape = _Tape(days, calendar, name, partition, (since, until))
+            tape.read(log, namespace + name, on_progress)
     received = [day for day in days.values() if any(topic.startswith(RAW) for topic in day.records)]
     for day in received:
         day.archived = all(archived.get(place, 0) > last for place, last in day.last.items())
@@ -97,10 +101,13 @@ def days_in(
 class _Tape:
     """One partition on its way through the days."""
 
-    def __init__(self, days: dict[str, Day], calendar: Calendar, name: str, partition: int) -> None:
+    def __init__(
+        self, days: dict[str, Day], calendar: Calendar, name: str, partition: int, begun: tuple[int, int]
+    ) -> None:  # fmt: skip
         self._days = days
         self._calendar = calendar
         self._name, self._partition = name, partition
+        self._begun = begun
         self._session = NO_DAY
         self._day: Day | None = None
         self._chain = Chain()
@@ -108,13 +115,15 @@ class _Tape:
         self._last_ns = 0
 
     def read(self, log: Log, topic: str, on_progress: Callable[[int], None]) -> None:
-        low, _ = log.bounds(topic, self._partition)
-        n = 0
-        for n, (record, head, time) in enumerate(
-            timed(log, topic, self._partition, low, raw=self._name.startswith(RAW)), 1
-        ):
+        raw, n = self._name.startswith(RAW), 0
+        start = place_before(log, topic, self._partition, self._begun[0], raw=raw)
+        for n, (record, head, time) in enumerate(timed(log, topic, self._partition, start, raw=raw), 1):
+            if time < self._begun[0]:
+                continue
             if not self._session.since <= time < self._session.until:
                 self._turn(time)
+            if self._session.since >= self._begun[1]:
+                break
             missing = 0 if head is None else self._missing(head)
             if self._day is not None:
                 self._chain.add(record)
@@ -131,6 +140,9 @@ class _Tape:
             self._session, self._day = Session("", self._session.until, session.since), None
             return
         self._session = session
+        if not self._begun[0] <= session.since < self._begun[1]:
+            self._day = None
+            return
         day = self._days.setdefault(session.day, Day(session.day, session.since, session.until))
         self._day = day
         self._chain = day.chains.setdefault((self._name, self._partition), Chain())

@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from replay.header_peek import Peek, peek
 from replay.shape import Shape
+from replay.tape_time import SET_BACK_NS, place_before
 from schemas.catalog import BY_NUMBER, END
 from schemas.codec import decode_any
 from schemas.document import Document
@@ -23,6 +24,7 @@ from schemas.errors import BadInput
 from streams.frame import decode_rows
 from streams.log import Log, Record
 
+TIME_MAX = 2**63 - 1
 PART_BITS = 16
 """A row's identity as one number: root_seq, then so many bits of root_part."""
 PLACE = np.dtype([("time", "<i8"), ("offset", "<i8"), ("row", "<i4"), ("seq", "<u8")])
@@ -122,11 +124,16 @@ class Items:
         self._held = 0
         self._sampled = sampled
         self._writers = shape.writers(table_name, partition)
-        self._records = records(log, shape, table_name, partition)
+        self._since, self._until = shape.times
+        start = place_before(log, shape.topic(table_name), partition, self._since, raw=False) if self._since else 0
+        self._records = records(log, shape, table_name, partition, start)
 
     def take(self, count: int) -> Part | None:
         """The next items, fewer where there are no more; None where there are none."""
         while self._held < count and (record := next(self._records, None)) is not None:
+            if record[1].time > self._until + SET_BACK_NS:
+                self._records = iter(())
+                break
             piece = self._piece(*record)
             if piece is not None and len(piece):
                 self._pieces.append(piece)
@@ -148,13 +155,16 @@ class Items:
         try:
             rows = rows_of(record, head)
             if rows is None:
-                return _of_document(record, head)
+                return _of_document(record, head) if self._since <= head.time <= self._until else None
         except BadInput:  # a stranger's, under a task's name: its readers have refused it
             return None
         numbers = np.arange(len(rows), dtype=np.int32)
         if self._sampled > 1:
             numbers = numbers[rows["root_seq"] % np.uint64(self._sampled) == 0]
             rows = rows[numbers]
+        if self._since > head.time or int(rows["ts_log"][-1] if len(rows) else 0) > self._until:
+            meant = (rows["ts_log"] >= self._since) & (rows["ts_log"] <= min(self._until, TIME_MAX))
+            numbers, rows = numbers[meant], rows[meant]
         return _Piece(rows, record.offset, head.seq, head.time, numbers)
 
 

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from itertools import chain as joined
 from pathlib import Path
 
-from replay.archive.chain import HEADS, Chain, chain_of, heads_of, places_in
+from replay.archive.chain import HEADS, Chain, current, heads_of, places_in
 from replay.archive.columns import Columns
-from replay.archive.manifest import Head
 from replay.archive.reading import columns_from
 from replay.archive.topics import is_compacted
 from schemas.errors import ArchiveError, BrokerError
@@ -71,8 +70,7 @@ class JoinedLog:
     def __init__(self, log: Log | None, folder: Path) -> None:
         self._log = log
         self._folder = folder
-        self._heads: dict[Place, Head] = heads_of(folder)
-        self._places = sorted({*places_in(folder), *self._heads})
+        self._places = sorted({*places_in(folder), *heads_of(folder)})
         self._chains: dict[Place, Chain] = {}
 
     @property
@@ -176,7 +174,7 @@ class JoinedLog:
         if place not in self._places:
             return None
         if place not in self._chains:
-            self._chains[place] = chain_of(self._folder, place, self._heads.get(place)).check()
+            self._chains[place] = current(self._folder, place).check()
         chain = self._chains[place]
         return chain if chain.segments else None
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from agents.context import Context, context_of
 from agents.topology import TaskHops, deployed
+from schemas.catalog import END
 from schemas.codec import decode, decode_any
 from schemas.control import Halt, LimitsChanged, Resume, RunOpened, TaskStart
 from schemas.definition import Definition
@@ -129,6 +130,18 @@ def header_of(record: Record) -> Header | None:
 def time_of(record: Record, header: Header | None) -> int:
     """Receive time of a raw record, ns: of a stock producer's by its timestamp."""
     return record.timestamp_ms * NANOS_PER_MS if header is None else header.time
+
+
+def payload_times(recording: Recording, partition: int) -> tuple[int, int]:
+    """Receive times of the first and the last payload of a stretch, ns; 0 where it holds none."""
+    first, last = 0, 0
+    for record, header in recording.scan(RAW_TOPIC, partition, recording.begin[partition]):
+        if record.offset >= recording.end[partition]:
+            break
+        if record.header is None or (header is not None and header.schema != END.number):
+            first = first or time_of(record, header)
+            last = max(last, time_of(record, header))
+    return first, last
 
 
 def said_in(recording: Recording) -> tuple[Halt | Resume | LimitsChanged, ...]:

@@ -16,7 +16,7 @@ import numpy as np
 
 from replay.due import Due
 from replay.large_frames import in_large_frames
-from replay.recording import RAW_TOPIC, Recording, time_of
+from replay.recording import RAW_TOPIC, Recording, payload_times, time_of
 from replay.stress import STALL_NS, Stress
 from schemas.catalog import END
 from schemas.codec import encode
@@ -207,7 +207,7 @@ def _stretch(recording: Recording, table_name: str, partition: int) -> Iterator[
                 yield record, header
         return
     writer = recording.writer_of(table_name, partition)
-    first, last = _roots(recording, partition)
+    first, last = payload_times(recording, partition)
     reader = next((t for t in recording.tasks if t.hops[0] == "feature" and t.partition == partition), None)
     state = None if reader is None else recording.states.get(reader.name)
     seq = 0 if state is None else int(state.values["input"]["seqs"].get(writer, 0))
@@ -221,15 +221,3 @@ def _stretch(recording: Recording, table_name: str, partition: int) -> Iterator[
         if header.time > last:
             return
         yield record, header
-
-
-def _roots(recording: Recording, partition: int) -> tuple[int, int]:
-    """Log times of the first and the last payload of a stretch."""
-    first, last = 0, 0
-    for record, header in recording.scan(RAW_TOPIC, partition, recording.begin[partition]):
-        if record.offset >= recording.end[partition]:
-            break
-        if record.header is None or header is not None:
-            first = first or time_of(record, header)
-            last = max(last, time_of(record, header))
-    return first, last

@@ -13,6 +13,7 @@ from schemas.control import RunOpened
 from streams.admission import Writers
 from streams.log import Log
 
+NO_END = 1 << 63
 Ranges = Mapping[tuple[str, int], tuple[int, int]]
 """First offset, and the offset after the last, by table name and partition."""
 
@@ -24,11 +25,13 @@ class Shape:
     Attributes:
         watched: The run.
         ranges: Of those partitions that are read in part; all others are read whole.
+        times: First and last log time of what is read, ns.
         folder: Where the paths of the desk's own code begin.
     """
 
     watched: Watched
     ranges: Ranges = field(default_factory=dict)
+    times: tuple[int, int] = (0, NO_END)
     folder: Path = field(default_factory=Path)
 
     @property

@@ -13,6 +13,7 @@ from pathlib import Path
 from replay.archive.chain import Chain
 from replay.archive.columns import Columns, log_time
 from replay.archive.day_cuts import DayCuts
+from replay.archive.merging import merge_small
 from replay.archive.reading import loaded
 from replay.archive.record_hash import hash_records
 from replay.archive.topics import archived_topics, is_compacted
@@ -25,6 +26,8 @@ from streams.log import Log, Place, Record
 SEGMENT_BYTES_MAX = 16 * 1024 * 1024
 """Keys, values and headers of a segment, before compression; one record may go beyond."""
 SEGMENT_RECORDS_MAX = 65_536
+NEWEST_OFFSETS = 256
+"""At a partition's end, in which its newest committed record is looked for."""
 EVERY_S = 10.0
 """Between two looks at a live log."""
 NAP_S = 0.1
@@ -82,16 +85,42 @@ class Archiver:
         return self._once(until_ns, cut=True)
 
     def follow(self, every_s: float, told: Callable[[Pass, float], None] = lambda _pass, _behind_s: None) -> None:
-        """Archive again and again until ``stopping``; ``told`` hears of each pass and how long it was, s.
+        """Archive again and again until ``stopping``; ``told`` hears of each pass, and of how far behind it is then, s.
 
         Raises:
             ArchiveError, BrokerError: As ``write``.
         """
         while not self._stopping():
             began = monotonic_s()
-            told(self._once(None, cut=False), monotonic_s() - began)
+            told(self._once(None, cut=False), self.behind_s())
             while not self._stopping() and monotonic_s() < began + every_s:
                 sleep_s(NAP_S)
+
+    def behind_s(self) -> float:
+        """Log time between the newest record that is archived and the newest that is committed, s: the longest of all.
+
+        Snapshots do not count: they are archived as their day ends.
+
+        Raises:
+            BrokerError: The log cannot be read.
+        """
+        most = 0
+        for topic in archived_topics(self._log.names(self._namespace), self._namespace):
+            for partition in range(0 if is_compacted(topic) else self._log.partitions(topic)):
+                most = max(most, self._behind_ns((topic, partition)))
+        return most / 1e9
+
+    def _behind_ns(self, place: Place) -> int:
+        chain = self._writer.chain(place)
+        low, high = self._log.bounds(*place)
+        start = max(low, chain.end)
+        first = next(iter(self._log.scan(*place, start, committed=True)), None) if start < high else None
+        if first is None:
+            return 0  # an open transaction, or an aborted one
+        newest = log_time(first)
+        for record in self._log.scan(*place, max(start, high - NEWEST_OFFSETS), committed=True):
+            newest = log_time(record)
+        return max(0, newest - (chain.segments[-1].manifest.last_ns if chain.segments else log_time(first)))
 
     def close(self) -> None:
         """Let others write."""
@@ -107,6 +136,7 @@ class Archiver:
                     self._snapshots((topic, partition), until_ns, cut=cut)
                 else:
                     self._records((topic, partition), until_ns)
+                    merge_small(self._writer, (topic, partition), SEGMENT_RECORDS_MAX, SEGMENT_BYTES_MAX)
         return self._pass
 
     def _records(self, place: Place, until_ns: int | None) -> None:

@@ -3,19 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from replay.archive.manifest import Head, Manifest, decode_heads, decode_manifest
+from replay.archive.manifest import Head, Manifest, decode_heads, decode_manifest, digest
 from schemas.errors import ArchiveError
+from streams.clock import sleep_s
 from streams.log import Place
 
 HEADS = "heads.json"
 LOCKS = "locks"
 DIGITS = 20
-_FILE = re.compile(rf"(\d{{{DIGITS}}})\.(json|parquet)")
-_LEFT = re.compile(rf"\d{{{DIGITS}}}\.(json|parquet)\.new")
+LOOKS_MAX = 3
+LOOK_S = 0.02
+"""Between two looks at a chain: longer than a commit is under way."""
+_FILE = re.compile(rf"(\d{{{DIGITS}}})(-\d{{{DIGITS}}})?\.(json|parquet)")
+_LEFT = re.compile(rf"\d{{{DIGITS}}}(-\d{{{DIGITS}}})?\.(json|parquet)\.new")
 TOPIC = re.compile(r"[A-Za-z0-9._-]+")
 
 
@@ -101,9 +105,9 @@ def folder_of(archive: Path, place: Place) -> Path:
     return archive / place[0] / str(place[1])
 
 
-def names_of(begin: int) -> tuple[str, str]:
-    """File names of the segment that begins there, and of its manifest."""
-    return f"{begin:0{DIGITS}}.parquet", f"{begin:0{DIGITS}}.json"
+def name_of(begin: int, end: int | None = None) -> str:
+    """Name, without its ending, of the files of the segment that begins there; of a merged one with its end too."""
+    return f"{begin:0{DIGITS}}" if end is None else f"{begin:0{DIGITS}}-{end:0{DIGITS}}"
 
 
 def heads_of(archive: Path) -> dict[Place, Head]:
@@ -133,32 +137,67 @@ def archived_ends(archive: Path, namespace: str) -> dict[Place, int]:
     if not (archive / HEADS).exists():
         return {}
     return {
-        (topic.removeprefix(namespace), partition): chain_of(archive, (topic, partition), head).check().end
-        for (topic, partition), head in heads_of(archive).items()
+        (topic.removeprefix(namespace), partition): current(archive, (topic, partition)).check().end
+        for topic, partition in heads_of(archive)
         if topic.startswith(namespace)
     }
+
+
+def current(archive: Path, place: Place) -> Chain:
+    """A partition's chain as it is now, while a writer may be at work: what looks wrong is looked at again.
+
+    Raises:
+        ArchiveError: The heads are missing, or not as they were written.
+    """
+    for _ in range(LOOKS_MAX - 1):
+        chain = chain_of(archive, place, heads_of(archive).get(place))
+        if not chain.problems:
+            return chain
+        sleep_s(LOOK_S)
+    return chain_of(archive, place, heads_of(archive).get(place))
 
 
 def chain_of(archive: Path, place: Place, head: Head | None) -> Chain:
     """A partition's chain, examined as far as manifests tell; files are not read."""
     chain = Chain(place, folder_of(archive, place))
-    files = _files(chain)
+    files = _files(chain, head)
     for begin in sorted({begin for begin, _ in files}):
         _link(chain, begin, files)
     _hold_to(chain, head)
     return chain
 
 
-def _files(chain: Chain) -> dict[tuple[int, str], Path]:
+def _files(chain: Chain, head: Head | None) -> dict[tuple[int, str], Path]:
     found: dict[tuple[int, str], Path] = {}
+    given_way = _given_way(chain.folder, head)
     for path in sorted(chain.folder.iterdir()) if chain.folder.is_dir() else ():
-        if (match := _FILE.fullmatch(path.name)) is not None and path.is_file():
-            found[(int(match[1]), match[2])] = path
+        match = _FILE.fullmatch(path.name)
+        key = None if match is None else (int(match[1]), match[3])
+        if key is not None and path.is_file() and given_way(path.stem, key[0]):
+            chain.left.append(path)
+        elif key is not None and path.is_file() and key not in found:
+            found[key] = path
         elif _LEFT.fullmatch(path.name):
             chain.left.append(path)
         else:
             chain.problems.append(Problem(path, "a file that no segment names", *chain.place))
     return found
+
+
+def _given_way(folder: Path, head: Head | None) -> Callable[[str, int], bool]:
+    """While segments are being merged: which files are no part of the chain, by name and beginning.
+
+    The head decides: until it names the merged segment, that one is not committed; from then on those are not that it
+    took the place of.
+    """
+    if head is None or not head.merging:
+        return lambda _name, _begin: False
+    first, after = (int(part) for part in head.merging.split("-"))
+    listed = folder / f"{head.merging}.json"
+    committed = listed.exists() and digest(listed.read_bytes()) == head.manifest
+    if not committed:
+        return lambda name, _begin: name == head.merging
+    return lambda name, begin: name != head.merging and first <= begin < after
 
 
 def _link(chain: Chain, begin: int, files: dict[tuple[int, str], Path]) -> None:
@@ -176,17 +215,20 @@ def _link(chain: Chain, begin: int, files: dict[tuple[int, str], Path]) -> None:
     except ArchiveError as error:
         chain.problems.append(Problem(listed, error.message, *chain.place, begin))
         return
-    wrong = _wrong(chain, manifest, begin)
+    wrong = _wrong(chain, manifest, begin, listed.stem)
     if wrong:
         chain.problems.append(Problem(listed, wrong, *chain.place, begin))
     if path is None:
-        path = chain.folder / names_of(begin)[0]
+        path = listed.with_suffix(".parquet")
         chain.problems.append(Problem(path, "a segment is missing", *chain.place, begin))
     chain.segments.append(Segment(manifest, path, sha256))
 
 
-def _wrong(chain: Chain, manifest: Manifest, begin: int) -> str:
-    if (manifest.topic, manifest.partition, manifest.begin) != (*chain.place, begin):
+def _wrong(chain: Chain, manifest: Manifest, begin: int, name: str) -> str:
+    whole = name_of(begin, manifest.end)
+    if (manifest.topic, manifest.partition, manifest.begin) != (*chain.place, begin) or (
+        name not in (name_of(begin), whole)
+    ):
         return f"a manifest of another place: {manifest.topic}[{manifest.partition}]@{manifest.begin}"
     if not manifest.begin <= manifest.first <= manifest.last < manifest.end:
         return "a manifest whose offsets contradict one another"

@@ -45,13 +45,20 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=
     format: int = FORMAT
 
 
-class Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """The end of a chain: ``manifest`` is the hash of its newest manifest, ``segments`` how many there are."""
+class Head(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True, omit_defaults=True):
+    """The end of a chain.
+
+    Attributes:
+        segments: How many there are.
+        manifest: Hash of the newest one's manifest.
+        merging: Name, without its ending, of the segment into which the newest ones are being merged; empty: none is.
+    """
 
     topic: str
     partition: int
     segments: int
     manifest: str
+    merging: str = ""
 
 
 class Heads(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -11,10 +11,11 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
-from replay.archive.chain import Chain, Segment
+from replay.archive.chain import Chain, Segment, current
 from replay.archive.columns import Columns
 from replay.archive.manifest import corrupt, digest, read
 from replay.archive.parquet import from_parquet
+from schemas.errors import ArchiveError
 
 AHEAD = 2
 """Segments that are loaded before they are asked for, each by a thread of its own."""
@@ -46,33 +47,52 @@ def columns_from(chain: Chain, start: int, end: int) -> Iterator[tuple[Columns, 
     Raises:
         ArchiveError: A segment is corrupt; none of its records is given out.
     """
-    first = bisect_left(chain.segments, start + 1, key=lambda segment: segment.manifest.end)
-    after = bisect_left(chain.segments, end, key=lambda segment: segment.manifest.begin)
-    for columns in _in_turn(chain.segments[first:after]):
-        a, b = (bisect_left(columns.offsets, at) for at in (start, end))
-        if b > a:
-            yield columns, a, b
+    at = start
+    while at < end:
+        first = bisect_left(chain.segments, at + 1, key=lambda segment: segment.manifest.end)
+        after = bisect_left(chain.segments, end, key=lambda segment: segment.manifest.begin)
+        for segment, columns in _in_turn(chain.segments[first:after]):
+            if columns is None:
+                chain = current(chain.folder.parent.parent, chain.place).check()
+                break
+            a, b = (bisect_left(columns.offsets, offset) for offset in (at, end))
+            if b > a:
+                yield columns, a, b
+            at = segment.manifest.end
+        else:
+            return
 
 
-def _in_turn(segments: Sequence[Segment]) -> Iterator[Columns]:
+def _in_turn(segments: Sequence[Segment]) -> Iterator[tuple[Segment, Columns | None]]:
     """Each segment's records; behind the first, those that follow are loaded ahead."""
     if segments:
-        yield loaded(segments[0])
+        yield segments[0], _if_there(segments[0])
     if len(segments) < 2:
         return
     left = iter(segments[1:])
     threads = ThreadPoolExecutor(AHEAD, thread_name_prefix="archive")
     try:
-        ahead: deque[Future[Columns]] = deque()
+        ahead: deque[tuple[Segment, Future[Columns | None]]] = deque()
         while True:
             while len(ahead) < AHEAD and (segment := next(left, None)) is not None:
-                ahead.append(threads.submit(loaded, segment))
+                ahead.append((segment, threads.submit(_if_there, segment)))
             if not ahead:
                 return
-            columns = ahead.popleft().result()
+            told, future = ahead.popleft()
+            columns = future.result()
             if (segment := next(left, None)) is not None:
-                ahead.append(threads.submit(loaded, segment))
-            yield columns
-            del columns  # the memory of one segment, while the next is waited for
+                ahead.append((segment, threads.submit(_if_there, segment)))
+            yield told, columns
+            del columns, future  # the memory of one segment, while the next is waited for
     finally:
         threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _if_there(segment: Segment) -> Columns | None:
+    """A segment's records; None: it was merged into another since the chain was looked at."""
+    try:
+        return loaded(segment) if segment.path.exists() else None
+    except ArchiveError:
+        if segment.path.exists():
+            raise
+        return None

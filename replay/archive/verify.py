@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
 
-from replay.archive.chain import HEADS, LOCKS, TOPIC, Chain, Problem, Segment, chain_of, heads_of, places_in
+from replay.archive.chain import HEADS, LOCKS, TOPIC, Chain, Problem, Segment, chain_of, current, heads_of, places_in
 from replay.archive.columns import log_time
 from replay.archive.day_cuts import DAY_NS
 from replay.archive.durable import NEW
@@ -54,7 +54,7 @@ def chains_in(archive: Path) -> tuple[list[Chain], list[Problem]]:
         # Without the heads no chain can be held to its end: each is taken as long as it is.
         return [chain_of(archive, place, None) for place in sorted(places)], problems
     problems += [Problem(path, "a file that nothing of the archive names") for path in _strays(archive)]
-    return [chain_of(archive, place, heads.get(place)) for place in sorted(places | set(heads))], problems
+    return [current(archive, place) for place in sorted(places | set(heads))], problems
 
 
 def verify(
@@ -71,7 +71,7 @@ def verify(
         found.problems += chain.problems
         found.left += chain.left
         known = {problem.file for problem in chain.problems}
-        for segment in chain.segments:
+        for segment in _as_they_are(archive, chain):
             manifest = segment.manifest
             if day is not None and not manifest.first_ns // DAY_NS <= day <= manifest.last_ns // DAY_NS:
                 continue
@@ -82,6 +82,17 @@ def verify(
             if segment.path not in known and (what := _wrong(segment)):
                 found.problems.append(Problem(segment.path, what, *chain.place, manifest.begin))
     return found
+
+
+def _as_they_are(archive: Path, chain: Chain) -> Iterator[Segment]:
+    """A chain's segments; where one was merged into another meanwhile, that one."""
+    segments, at = chain.segments, -1
+    while (segment := next((s for s in segments if s.manifest.end > at), None)) is not None:
+        if not segment.path.exists() and not (now := current(archive, chain.place)).problems:
+            segments = now.segments
+            continue
+        yield segment
+        at = segment.manifest.end
 
 
 def _wrong(segment: Segment) -> str:

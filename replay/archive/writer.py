@@ -13,9 +13,9 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from replay.archive.chain import HEADS, LOCKS, Chain, Segment, chain_of, folder_of, heads_of, names_of, places_in
+from replay.archive.chain import HEADS, LOCKS, Chain, Segment, chain_of, folder_of, heads_of, name_of, places_in
 from replay.archive.columns import Columns
-from replay.archive.durable import make_folder, refused, write_whole
+from replay.archive.durable import make_folder, refused, sync_folder, write_whole
 from replay.archive.manifest import Head, Manifest, corrupt, digest, encode, encode_heads
 from replay.archive.parquet import modules, to_parquet
 from schemas.errors import ArchiveError
@@ -59,10 +59,13 @@ class ArchiveWriter:
             ArchiveError: It is not as it was written.
         """
         if place not in self._chains:
-            chain = chain_of(self.archive, place, heads_of(self.archive).get(place)).check()
+            head = heads_of(self.archive).get(place)
+            chain = chain_of(self.archive, place, head).check()
             for path in chain.left:
                 path.unlink(missing_ok=True)
             self._chains[place] = replace(chain, left=[])
+            if head is not None and head.merging:
+                self._set_head(self._chains[place])
         return self._chains[place]
 
     def commit(self, place: Place, columns: Columns, begin: int, end: int) -> Segment:
@@ -72,37 +75,69 @@ class ArchiveWriter:
             ArchiveError: The disk is full, or refuses: nothing of the segment is left.
         """
         chain = self.chain(place)
-        folder = folder_of(self.archive, place)
-        make_folder(folder)
-        data = to_parquet(columns)
-        file, listed = names_of(begin)
-        manifest = Manifest(
-            topic=place[0], partition=place[1], begin=begin, end=end, first=columns.offsets[0],
-            last=columns.offsets[-1], records=len(columns), first_ns=columns.first_ns, last_ns=columns.last_ns,
-            bytes=len(data), sha256=digest(bytes(data)), records_sha256=columns.records_sha256(),
-            last_sha256=columns.last_sha256(), previous=chain.previous,
-        )  # fmt: skip
-        told = encode(manifest)
-        segment = Segment(manifest, folder / file, digest(told))
-        write_whole(folder / file, data, "segment", self._failpoint, self._committed)
-        try:
-            write_whole(folder / listed, told, "manifest", self._failpoint, self._committed)
-        except ArchiveError:
-            (folder / file).unlink(missing_ok=True)
-            raise
+        make_folder(folder_of(self.archive, place))
+        segment = self._written(chain, columns, name_of(begin), begin, end, chain.previous)
         chain.segments.append(segment)
-        self._committed += 1
-        self._set_head(Head(topic=place[0], partition=place[1], segments=len(chain.segments), manifest=segment.sha256))
+        self._set_head(chain)
+        return segment
+
+    def merge(self, place: Place, count: int, columns: Columns) -> Segment:
+        """Put one segment in the place of the newest ``count``, whose records are given.
+
+        It is committed when the head names it: before that the others count, from then on it alone.
+
+        Raises:
+            ArchiveError: The disk is full, or refuses: all is as it was, or the next writer goes on with it.
+        """
+        chain = self.chain(place)
+        before, others = chain.segments[:-count], chain.segments[-count:]
+        begin, end = others[0].manifest.begin, others[-1].manifest.end
+        name = name_of(begin, end)
+        self._set_head(chain, name)
+        segment = self._written(chain, columns, name, begin, end, before[-1].sha256 if before else "")
+        chain.segments = [*before, segment]
+        self._set_head(chain, name)
+        for other in others:
+            for path in (other.path.with_suffix(".json"), other.path):
+                path.unlink(missing_ok=True)
+        sync_folder(chain.folder)
+        self._set_head(chain)
         return segment
 
     def close(self) -> None:
         """Let others write."""
         self._stack.close()
 
-    def _set_head(self, head: Head) -> None:
+    def _written(
+        self, chain: Chain, columns: Columns, name: str, begin: int, end: int, previous: str
+    ) -> Segment:  # fmt: skip
+        """The file of a segment, then its manifest."""
+        path = chain.folder / f"{name}.parquet"
+        data = to_parquet(columns)
+        manifest = Manifest(
+            topic=chain.place[0], partition=chain.place[1], begin=begin, end=end, first=columns.offsets[0],
+            last=columns.offsets[-1], records=len(columns), first_ns=columns.first_ns, last_ns=columns.last_ns,
+            bytes=len(data), sha256=digest(bytes(data)), records_sha256=columns.records_sha256(),
+            last_sha256=columns.last_sha256(), previous=previous,
+        )  # fmt: skip
+        told = encode(manifest)
+        write_whole(path, data, "segment", self._failpoint, self._committed)
+        try:
+            write_whole(path.with_suffix(".json"), told, "manifest", self._failpoint, self._committed)
+        except ArchiveError:
+            path.unlink(missing_ok=True)
+            raise
+        self._committed += 1
+        return Segment(manifest, path, digest(told))
+
+    def _set_head(self, chain: Chain, merging: str = "") -> None:
+        head = Head(
+            topic=chain.place[0], partition=chain.place[1], segments=len(chain.segments), manifest=chain.previous,
+            merging=merging,
+        )  # fmt: skip
         with _locked(self.archive, HEADS + ".lock", wait=True):
             heads = heads_of(self.archive)
-            heads[(head.topic, head.partition)] = head
+            heads[chain.place] = head
             write_whole(self.archive / HEADS, encode_heads(heads), "heads", self._failpoint, self._committed)
 
 

@@ -12,6 +12,7 @@ import pytest
 
 from agents.defining import define
 from feeds.definitions import DEFINITIONS
+from replay import tape_time
 from replay.archive.chain import archived_ends
 from replay.cut import Cut
 from replay.days import days_in
@@ -288,6 +289,23 @@ def test_days_part_at_midnight_by_receive_time_and_bear_the_hash_of_their_pin() 
     assert after.schemas == {"raw": {1}}
     for day in (before, after):
         assert hash_of(measure(log, Selection(day.since, day.until, day.until)).data.topics) == day.hash
+
+
+def test_days_between_two_times_are_whole_and_the_rest_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tape_time, "NEAR_OFFSETS", 16)
+    hour = DAY // 24
+    log = payloads(*(MIDNIGHT + n * hour for n in range(24 * 10)))
+    expected = {day.day: day.hash for day in days_in(log)}
+    assert len(expected) == 10
+    read: list[int] = []
+    days = days_in(log, on_progress=read.append, since=MIDNIGHT + 7 * DAY - hour, until=MIDNIGHT + 9 * DAY)
+    assert {day.day: day.hash for day in days} == dict(list(expected.items())[7:9])
+    assert sum(read) < 24 * 10 / 2
+    for n in range(10):
+        since = MIDNIGHT + n * DAY
+        data = measure(log, Selection(since, since + DAY, since + DAY)).data
+        assert hash_of(data.topics) == list(expected.values())[n]
+        assert data.topics[0].records == 24
 
 
 def test_a_day_is_archived_once_all_of_it_is(tmp_path: Path) -> None:

@@ -60,6 +60,21 @@ def test_two_replays_of_another_topology_give_the_same_however_they_are_cut(
         assert differs["first_divergence"]["hop"] in ("feature", "score")
 
 
+@pytest.mark.parametrize(("since", "until"), [(180_000_000, None), (None, 180_000_000), (120_000_000, 240_000_000)])
+def test_a_replay_of_a_part_is_held_against_that_part_of_the_other_run(since: int | None, until: int | None) -> None:
+    log = recorded(4, kinds=("crash", "halt"))
+    recording = open_recording(
+        log, since_ns=None if since is None else START_NS + since, until_ns=None if until is None else START_NS + until
+    )
+    replay = MemoryReplay(plan_of(recording), cut=Cut(3))
+    replay.run()
+    found = compared_with(log, shape_of(log, "live"), replay.log, replay.plan)
+    assert found["first_divergence"] is None
+    assert found["identical"] is True
+    whole = compared_with(log, shape_of(log, "live"), log, plan_of(open_recording(log), run="live"))
+    assert 5 < found["against_counts"]["ticks"]["same"] < whole["against_counts"]["ticks"]["same"]
+
+
 def test_a_view_needs_a_model_of_it(tmp_path: Path) -> None:
     view = tmp_path / "view.toml"
     view.write_text(VIEW)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -213,3 +215,65 @@ def test_a_full_disk_is_one_line_and_leaves_whole_segments(
     archived(log, tmp_path)
     assert committed(JoinedLog(None, tmp_path)) == committed(log)
     assert verify(tmp_path).problems == []
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of its own that holds a few segments."""
+    folder = tmp_path / "disk"
+    folder.mkdir()
+    if subprocess.run(["mount", "-t", "tmpfs", "-o", "size=128k", "tmpfs", folder], capture_output=True).returncode:
+        pytest.skip("nobody may mount a disk here")
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def test_a_disk_that_fills_up_holds_whole_segments_and_what_is_left_follows_on_a_larger_one(
+    small_disk: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "SEGMENT_RECORDS_MAX", 16)
+    batches: list[list[Triple]] = [[(b"k", os.urandom(1_000), None) for _ in range(8)] for _ in range(32)]
+    log = log_of(*batches)
+    with pytest.raises(ArchiveError, match="disk is full") as caught:
+        archived(log, small_disk)
+    assert caught.value.kind == "archive.disk_full"
+    assert not list(small_disk.rglob("*.new"))
+    found = verify(small_disk)
+    assert (found.problems, found.left) == ([], [])
+    kept = committed(JoinedLog(None, small_disk))
+    assert 0 < len(kept) < 256
+    assert kept == committed(log)[: len(kept)]
+    subprocess.run(["mount", "-o", "remount,size=8m", small_disk], check=True)
+    archived(log, small_disk)
+    assert committed(JoinedLog(None, small_disk)) == committed(log)
+    assert verify(small_disk).problems == []
+
+
+def test_an_aborted_tail_is_nothing_to_archive_and_nothing_to_be_behind_of(tmp_path: Path) -> None:
+    log = log_of(*FEW)
+    writer = log.writer("w")
+    for _ in range(3):
+        writer.begin()
+        writer.append(*PLACE, b"k", b"never", b"")
+        writer = log.writer("w")
+    archiver = Archiver(log, tmp_path)
+    assert archiver.write().records == {"orders": 4}
+    assert archiver.behind_s() == 0
+    assert archiver.write().segments == 0
+    archiver.close()
+    assert committed(JoinedLog(log, tmp_path)) == committed(log)
+    assert committed(JoinedLog(None, tmp_path)) == committed(log)
+    assert verify(tmp_path).problems == []
+
+
+def test_how_far_it_is_behind_is_the_logs_time_and_not_how_long_a_look_took(tmp_path: Path) -> None:
+    log = dated(DAY_NS, DAY_NS + 10**9)
+    told: list[float] = []
+    archiver = Archiver(log, tmp_path, stopping=lambda: bool(told))
+    assert archiver.behind_s() == 1.0, "nothing is archived yet"
+    archiver.follow(0.0, lambda _pass, behind_s: told.append(behind_s))
+    assert told == [0.0]
+    header = Header(schema=ORDER.number, version=1, seq=2, time=DAY_NS + 31 * 10**9, writer="risk")
+    log.appender().append(*PLACE, b"k", b"2", pack(header))
+    assert archiver.behind_s() == 30.0
+    archiver.close()

@@ -14,11 +14,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from replay.archive import archiver as module
+from replay.archive import merging as merging_module
+from replay.archive.archiver import Archiver
 from replay.archive.durable import FAILPOINTS
+from replay.archive.merging import MERGE_AT, merge_small
 from replay.archive.verify import verify
+from replay.archive.writer import ArchiveWriter
 from replay.joined_log import JoinedLog
 from schemas.errors import ArchiveError
-from tests.archive_world import BATCHES, PLACE, archived, committed, extend, tape
+from streams.failpoints import Failpoint, nothing
+from streams.memory import MemoryLog
+from tests.archive_world import BATCHES, PLACE, archived, committed, extend, log_of, tape
 
 
 class Died(BaseException):
@@ -35,8 +41,13 @@ def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("whole") / "archive"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(module, "SEGMENT_RECORDS_MAX", 3)
-        archived(tape(), folder)
-    assert len(list(folder.rglob("*.parquet"))) == 5
+        patch.setattr(merging_module, "MERGE_AT", 2)
+        log = tape()
+        archived(log, folder)
+        assert len(list(folder.rglob("*.parquet"))) == 5
+        writer = ArchiveWriter(folder)
+        assert merge_small(writer, PLACE, 6, 1 << 20) == 2, "one merged segment among others"
+        writer.close()
     return folder
 
 
@@ -89,6 +100,79 @@ def test_a_writer_that_is_killed_leaves_whole_segments_and_no_lock(point: str, t
     archived(tape(), tmp_path)
     assert verify(tmp_path).problems == []
     assert committed(JoinedLog(None, tmp_path)) == committed(tape())
+
+
+def merging(folder: Path, log: MemoryLog, failpoint: Failpoint = nothing) -> int:
+    """Merge what fits into one of the orders' segments; returns how many."""
+    writer = ArchiveWriter(folder, failpoint=failpoint)
+    try:
+        return merge_small(writer, PLACE, 100, 1 << 20)
+    finally:
+        writer.close()
+
+
+@pytest.fixture
+def many(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, MemoryLog]:
+    """An archive of three segments of orders, of which the newest two will be merged, and the log."""
+    monkeypatch.setattr(merging_module, "MERGE_AT", 2)
+    monkeypatch.setattr(module, "merge_small", lambda *_: 0)
+    log = tape()
+    archived(log, tmp_path)
+    return tmp_path, log
+
+
+def test_small_segments_become_one_with_the_same_records(many: tuple[Path, MemoryLog]) -> None:
+    folder, log = many
+    reading = JoinedLog(None, folder).scan(*PLACE, 0, committed=True)
+    first = next(reading)
+    assert merging(folder, log) == 3
+    names = sorted(path.name for path in (folder / "orders" / "0").iterdir())
+    end = JoinedLog(None, folder).bounds(*PLACE)[1]
+    assert names == [f"{0:020}-{end:020}.{ending}" for ending in ("json", "parquet")]
+    assert [first, *reading] == committed(log), "who was reading goes on in the merged one"
+    found = verify(folder)
+    assert (found.problems, found.left) == ([], [])
+    extend(log, *BATCHES)
+    archived(log, folder)
+    assert committed(JoinedLog(None, folder)) == committed(log)
+    assert merging(folder, log) > 1
+    assert verify(folder).problems == []
+    assert committed(JoinedLog(None, folder)) == committed(log)
+
+
+@pytest.mark.parametrize("at", range(24))
+def test_a_merge_may_die_anywhere(at: int, many: tuple[Path, MemoryLog]) -> None:
+    folder, log = many
+    passed = []
+
+    def die(name: str, _number: int) -> None:
+        passed.append(name)
+        if len(passed) > at:
+            raise Died
+
+    with pytest.raises(Died):
+        merging(folder, log, die)
+    assert verify(folder).problems == []
+    assert committed(JoinedLog(None, folder)) == committed(log)
+    extend(log, *BATCHES)
+    archived(log, folder)
+    found = verify(folder)
+    assert (found.problems, found.left) == ([], [])
+    assert committed(JoinedLog(None, folder)) == committed(log)
+
+
+def test_who_follows_a_log_leaves_few_segments_however_often_it_looks(tmp_path: Path) -> None:
+    log = log_of()
+    archiver = Archiver(log, tmp_path)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(module, "SEGMENT_RECORDS_MAX", 500)
+        for _ in range(400):
+            extend(log, [(b"k", b"v", None)])
+            archiver.write()
+    archiver.close()
+    assert len(list(tmp_path.rglob("*.parquet"))) <= 400 / 500 + 1 + MERGE_AT
+    assert verify(tmp_path).problems == []
+    assert committed(JoinedLog(None, tmp_path)) == committed(log)
 
 
 def files_of(folder: Path) -> list[Path]:
@@ -165,4 +249,4 @@ def test_a_problem_says_where(whole: Path, tmp_path: Path) -> None:
     segment.write_bytes(segment.read_bytes()[:-1])
     (problem,) = verify(folder).problems
     assert (problem.file, problem.topic, problem.partition) == (segment, "orders", 0)
-    assert problem.offset == int(segment.stem)
+    assert problem.offset == int(segment.stem.partition("-")[0])
