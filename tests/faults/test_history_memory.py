@@ -115,7 +115,7 @@ def test_quotes_go_all_the_way_and_a_bad_row_does_not_stop_them(quotes: bytes, t
     for (at, line), (_, payload) in zip(planted.items(), found, strict=True):
         assert payload["file"] == file.name
         assert len(payload["sha256"]) == 64
-        assert payload["stood"] == line.decode(errors="backslashreplace").rstrip("\n"), at
+        assert payload["stood"] == line.decode(errors="backslashreplace").rstrip("\r\n"), at
 
 
 def test_a_symbol_renamed_in_mid_file_waits_under_its_own_name(
