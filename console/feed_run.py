@@ -23,7 +23,7 @@ EXAMPLES = (
     "coinbase --symbols BTC-USD --seconds 60 --json",
     "kraken --symbols PI_XBTUSD,PI_ETHUSD",
     "csv 20140501_quote.zip --map map.toml",
-    "csv quotes.csv --map map.toml --no-publish --record out.capture",
+    "csv quotes.csv --map map.toml --no-publish --record a.raw",
     "dbn ticks.dbn.zst",
 )
 """Shown by ``--help``."""
