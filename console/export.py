@@ -14,7 +14,7 @@ from console.terminal import emit
 EXAMPLES = (
     "2026-11-23 --topic ticks --out ticks.parquet",
     "q3-btc --topic executions --out fills.csv",
-    "20261123t142501-ab12 --topic ticks --out ticks.dbn.zst --json",
+    "20261123t142501-ab12 --topic ticks --out t.dbn.zst --json",
 )
 
 

@@ -13,7 +13,7 @@ import typer
 from console import feed_init, feed_status
 from console.examples import epilog
 from console.feed_files import FILES
-from console.feed_run import EXAMPLES, run
+from console.feed_run import CUT_SHORT_EXIT, EXAMPLES, run
 from console.figures import count
 from console.file_lists import CaptureCommand
 from console.reject_lines import tell_reject
@@ -22,8 +22,6 @@ from console.terminal import complain, emit, is_screen, show
 if TYPE_CHECKING:
     from feeds.check import OnProgress
 
-CUT_SHORT_EXIT = 1
-"""A file could not be read to its end; what was read is reported."""
 FEEDS = ("binance", "coinbase", "kraken", "bitstamp_l3", "history", "json")
 """As listed in ``feeds/venues.py``, which is too heavy for a help text."""
 COLUMN_MIN = 6

@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from console.progress import Progress
 from console.terminal import complain
 from schemas.errors import ConfigError
 
@@ -50,7 +51,11 @@ def open_files(kind: str, paths: Sequence[Path], path: Path | None) -> FileFeed 
 def check_files(
     kind: str, paths: Sequence[Path], path: Path | None, on_reject: OnReject, on_progress: OnProgress
 ) -> Report:
-    """Files through the adapter, as ``feed check`` does it."""
+    """Files through the adapter, as ``feed check`` does it.
+
+    Raises:
+        ConfigError: Map or file is wrong.
+    """
     from feeds.check import check_feed
 
     feed = open_files(kind, paths, path)
@@ -76,7 +81,8 @@ def run_files(
         interrupt.on_first(lambda: stopped.append(True))
         publisher = _publisher(bootstrap(), feed) if publish else None
         try:
-            counts = _play(feed, publisher, recorder, stopped, on_reject)
+            with Progress("publishing" if publish else "reading") as progress:
+                counts = _play(feed, publisher, recorder, stopped, on_reject, progress)
         finally:
             if recorder is not None:
                 recorder.close()
@@ -101,8 +107,9 @@ def _publisher(bootstrap: str, feed: FileFeed | DbnFeed) -> Any:
 
 
 def _play(
-    feed: FileFeed | DbnFeed, publisher: Any, recorder: Any, stopped: Sequence[bool], on_reject: OnReject
-) -> dict[str, int]:
+    feed: FileFeed | DbnFeed, publisher: Any, recorder: Any, stopped: Sequence[bool], on_reject: OnReject,
+    progress: Progress,
+) -> dict[str, int]:  # fmt: skip
     """Rows as they come; those that normalise will refuse are told of and sent all the same."""
     from itertools import islice
 
@@ -125,6 +132,7 @@ def _play(
             if recorder is not None:
                 recorder.take(line.ts_recv, line.payload)
         sent += len(lines)
+        progress.tell("rows", sent)
     return {"payloads": sent, "rejected": rejected}
 
 

@@ -23,12 +23,14 @@ EXAMPLES = (
     "coinbase --symbols BTC-USD --seconds 60 --json",
     "kraken --symbols PI_XBTUSD,PI_ETHUSD",
     "csv 20140501_quote.zip --map map.toml",
-    "csv quotes.csv --map map.toml --no-publish --record quotes.capture",
+    "csv quotes.csv --map map.toml --no-publish --record a.raw",
     "dbn ticks.dbn.zst",
 )
 """Shown by ``--help``."""
 
 WAIT_S = 0.1
+CUT_SHORT_EXIT = 1
+"""A file could not be read to its end; what was read is published."""
 
 
 def run(
@@ -76,8 +78,9 @@ def run(
     use_kernel_cache()  # before anything imports numba
     _check_flags(source, symbols, files or (), mapped, publish=publish)
     if source in FILES:
-        _emit(source, _run_files(context, source, files or (), mapped, record, publish=publish), as_json=json)
-        return
+        counts = _run_files(context, source, files or (), mapped, record, publish=publish)
+        _emit("history", counts, as_json=json)
+        raise typer.Exit(CUT_SHORT_EXIT if counts["cut_short"] else 0)
     from feeds.live_instruments import asked_for
     from feeds.recorder import Recorder
     from feeds.venue_feed import VenueFeed

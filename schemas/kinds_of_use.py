@@ -30,7 +30,7 @@ CONFIG = {
     "capture_unreadable": ("A capture is missing, no regular file, or may not be read.", "Check path and rights."),
     "capture_empty": ("A capture has no byte.", "Name another; see how it was recorded."),
     "not_a_capture": (
-        "A file holds no Binance message that names its symbol.",
+        "A file holds no message of a known venue that names its symbol.",
         "Record lines of `<receive time, ns> <JSON as received>`.",
     ),
     "no_map": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Protocol
@@ -85,24 +86,36 @@ def open_out(
 
 
 class _Table:
-    """Parquet or CSV: the first block says what the columns are."""
+    """Parquet or CSV: the first block says what the columns are.
+
+    One thread encodes while the next block is read and decoded; no more than one batch waits for it.
+    """
 
     def __init__(self, path: Path, columns: RowColumns | DocumentColumns, ending: str, told: Mapping[str, str]) -> None:
         self._path, self._columns, self._told = path, columns, dict(told)
         self._csv = ending == ".csv"
         self._writer: Any = None
+        self._encoder = ThreadPoolExecutor(1)
+        self._written: Future[None] | None = None
 
     def write(self, block: Rows | Documents) -> None:
         """Append a block."""
         batch = self._columns.batch(block)  # type: ignore[arg-type]
         if self._writer is None:
             self._writer = self._opened(batch.schema)
-        self._writer.write_batch(batch)
+        if self._written is not None:
+            self._written.result()
+        self._written = self._encoder.submit(self._writer.write_batch, batch)
 
     def close(self) -> None:
-        """The footer."""
-        if self._writer is not None:
-            self._writer.close()
+        """The last block and the footer."""
+        try:
+            if self._written is not None:
+                self._written.result()
+        finally:
+            self._encoder.shutdown()
+            if self._writer is not None:
+                self._writer.close()
 
     def _opened(self, schema: Any) -> Any:
         pa, pq = modules()

@@ -106,7 +106,6 @@ def test_quotes_go_all_the_way_and_a_bad_row_does_not_stop_them(quotes: bytes, t
     assert counts == {"payloads": ROWS, "rejected": 5, "cut_short": 0, "interrupted": False}
     session, summary = run(capture)
     assert (summary["ticks"], summary["dead_letters"]) == (ROWS - 5, 5)
-    assert summary["intents"] > 0
     found = letters(session)
     assert [kind for kind, _ in found] == [error.kind for _, error in refused] == [
         "bad_payload.row_time", "bad_payload.row_columns", "bad_payload.too_fine", "bad_payload.not_finite",
@@ -116,7 +115,7 @@ def test_quotes_go_all_the_way_and_a_bad_row_does_not_stop_them(quotes: bytes, t
     for (at, line), (_, payload) in zip(planted.items(), found, strict=True):
         assert payload["file"] == file.name
         assert len(payload["sha256"]) == 64
-        assert payload["stood"] == line.decode(errors="backslashreplace").rstrip("\n"), at
+        assert payload["stood"] == line.decode(errors="backslashreplace").rstrip("\r\n"), at
 
 
 def test_a_symbol_renamed_in_mid_file_waits_under_its_own_name(

@@ -69,7 +69,7 @@ def test_a_limit_that_is_not_configured_is_none_and_not_unlimited(tmp_path: Path
         (ACCOUNT + "message_rate = 1\n", "account.message_rate", "message_rate"),
         (ACCOUNT + "[default]\nprice_colar_bps = 1\n", "default.price_colar_bps", "price_colar_bps"),
         (ACCOUNT + '[instrument."spot:BTCUSDT"]\nquantity = "1"\n', 'instrument."spot:BTCUSDT".quantity', "quantity"),
-        (ACCOUNT + '[instrument."spot:BTCUSD"]\nquantity_max = "1"\n', "instrument.spot:BTCUSD", "spot:BTCUSD"),
+        (ACCOUNT + '[instrument."spot:BTCUSX"]\nquantity_max = "1"\n', "instrument.spot:BTCUSX", "spot:BTCUSX"),
         (ACCOUNT + '[instrument]\nquantity_max = "1"\n', "instrument.quantity_max", "quantity_max"),
     ],
 )

@@ -74,7 +74,7 @@ def test_the_latencies_are_those_that_are_measured() -> None:
 
 
 def test_the_figures_of_a_feed_check_are_those_that_are_counted() -> None:
-    assert table(FEED_CHECK) == [*REPORTED, "depth_synchronised"]
+    assert table(FEED_CHECK) == [*REPORTED, "depth_synchronised", "lifecycles"]
 
 
 def test_the_exit_codes_are_those_of_the_program() -> None:
