@@ -1,9 +1,9 @@
 """A day of ticks again, in one process: from an archive, or generated where an archive of it would not fit.
 
 Timed is the whole replay: segments read, checked and decompressed; ticks fed in large frames; eight features, score and
-strategy; risk and paper venue; the judge. With ``trades`` the demonstration strategy trades, else it may hold nothing,
-as in the other benchmarks of throughput. Memory is the resident set of the process, twice a second: its peak, and its
-median over the last quarter of the replay to that over the second quarter, which is 1 where nothing grows with the day.
+strategy; risk and paper venue; the judge. The demonstration strategy may hold nothing, as in the other benchmarks of
+throughput. Memory is the resident set of the process, twice a second: its peak, and its median over the last quarter of
+the replay to that over the second quarter, which is 1 where nothing grows with the day.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmarks.harness import Harness
 from benchmarks.processes import Child
 from benchmarks.runs import BenchRun, open_fresh, untraded
 from benchmarks.spread import significant
-from benchmarks.ticks import append_frame, repeated, tape_captures
+from benchmarks.ticks import append_frame, repeated
 from replay.archive.archiver import Archiver
 from replay.recording import RAW_TOPIC, TICKS_TOPIC
 from schemas.catalog import RAW
@@ -31,33 +31,29 @@ ARCHIVED_ROWS = 512 * 1_024
 """Rows put into the log, archived and removed from it at a time: a multiple of every frame size."""
 FRAME_ROWS = 256
 QUICK_SHARE = 20
+MILLION = 1_000_000
 
 
 def run(harness: Harness, *, ticks: int, generated: bool, pairs: int | None = None) -> Found:
     """A first replay that does not count, then the others; where a day is generated there is no first."""
     count = ticks // QUICK_SHARE if harness.quick else ticks
-    times = pairs or harness.pairs
-    plans = {"trades": BenchRun(run="traded", captures=tape_captures()), "hot": untraded("day")}
-    if generated:
-        del plans["trades"]
+    plan, folder = untraded("day"), harness.folder / "day"
+    found: list[dict[str, Any]] = []
     child = Child("day", tape=str(harness.tape_file))
-    found: dict[str, list[dict[str, Any]]] = {side: [] for side in plans}
     try:
         child.hear("ready")
-        for side, plan in plans.items():
-            folder = harness.folder / f"day-{side}"
-            archive(folder, plan, harness.tape, 0 if generated else count)
-            harness.say(f"  {side}: {_size(folder) / 1e6:,.0f} MB of archive")
-            for n in range(times + (not generated)):
-                child.tell(namespace=plan.namespace, source=plan.source, folder=str(folder), ticks=count,
-                           generated=generated)  # fmt: skip
-                figures = child.hear("done")
-                if figures["inputs"] != count:
-                    raise TaskFailed("a replay lost ticks", got=str(figures["inputs"]), allowed=str(count))
-                harness.say(f"  {side}: {count / figures['elapsed_s']:,.0f} ticks/s, {figures['orders']:,} orders, "
-                            f"{max(figures['memory_mb']):,.0f} MB")  # fmt: skip
-                if n or generated:
-                    found[side].append(figures)
+        archive(folder, plan, harness.tape, 0 if generated else count)
+        harness.say(f"  {sum(path.stat().st_size for path in folder.rglob('*')) / MILLION:,.0f} MB of archive")
+        for n in range((pairs or harness.pairs) + (not generated)):
+            child.tell(namespace=plan.namespace, source=plan.source, folder=str(folder), ticks=count,
+                       generated=generated)  # fmt: skip
+            figures = child.hear("done")
+            if figures["inputs"] != count:
+                raise TaskFailed("a replay lost ticks", got=str(figures["inputs"]), allowed=str(count))
+            rate, most = count / figures["elapsed_s"], max(figures["memory_mb"])
+            harness.say(f"  {count:,} ticks, {rate:,.0f} a second, {most:,.0f} MB")
+            if n or generated:
+                found.append(figures)
     finally:
         child.close()
     return _told(found, count)
@@ -87,30 +83,21 @@ def archive(folder: Path, plan: BenchRun, tape: Rows, count: int) -> None:
         archiver.close()
 
 
-def _told(found: dict[str, list[dict[str, Any]]], count: int) -> Found:
+def _told(found: list[dict[str, Any]], count: int) -> Found:
+    if len({figures["digest"] for figures in found}) > 1:
+        raise TaskFailed("two replays of one day differ", got=str([figures["digest"] for figures in found]))
     series = {
-        "replay": Series([significant(count / f["elapsed_s"]) for f in found["hot"]]),
-        "replay by CPU": Series([significant(count / f["cpu_s"]) for f in found["hot"]]),
-        "memory, peak": Series([significant(max(f["memory_mb"])) for f in found["hot"]]),
-        "memory, end to middle": Series([significant(_growth(f["memory_mb"])) for f in found["hot"]]),
+        "replay": [count / figures["elapsed_s"] for figures in found],
+        "replay by CPU": [count / figures["cpu_s"] for figures in found],
+        "replay by CPU of its main thread": [count / figures["main_thread_cpu_s"] for figures in found],
+        "memory, peak": [max(figures["memory_mb"]) for figures in found],
+        "memory, end to middle": [_growth(figures["memory_mb"]) for figures in found],
     }
-    if "trades" in found:
-        series["replay, trading"] = Series([significant(count / f["elapsed_s"]) for f in found["trades"]])
-    shares = {
-        side: [significant(f["main_thread_cpu_s"] / f["elapsed_s"]) for f in figures] for side, figures in found.items()
-    }
-    orders = {side: figures[0]["orders"] for side, figures in found.items()}
-    detail = {"ticks": count, "frame_rows": FRAME_ROWS, "orders": orders, "main_thread_share": shares}
-    if any(len({f["digest"] for f in figures}) > 1 for figures in found.values()):
-        raise TaskFailed("two replays of one day differ", got=str(detail))
-    return Found(series, detail)
+    detail = {"ticks": count, "frame_rows": FRAME_ROWS}
+    return Found({name: Series([significant(v) for v in values]) for name, values in series.items()}, detail)
 
 
 def _growth(memory: list[float]) -> float:
     """Median of the last quarter to that of the second."""
     n = len(memory)
     return median(memory[3 * n // 4 :]) / median(memory[n // 4 : n // 2] or memory)
-
-
-def _size(folder: Path) -> int:
-    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())

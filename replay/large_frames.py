@@ -1,4 +1,4 @@
-"""Small tick frames joined to large ones: what a record costs is paid for a thousand ticks instead of a few.
+"""Small tick frames joined to large ones: what a record costs is paid for thousands of ticks instead of a few.
 
 Framing is never part of what rows mean. Which frames are joined follows from the recording alone, so a later life of a
 feed joins the same ones.
@@ -13,10 +13,10 @@ import msgspec
 from replay.due import Due
 from schemas.catalog import TICK_SCHEMA
 from schemas.header import Header
-from streams.frame import FRAME_ROWS_DEFAULT
+from streams.frame import FRAME_ROWS_MAX
 
 
-def in_large_frames(dues: Iterable[Due], rows_max: int = FRAME_ROWS_DEFAULT) -> Iterator[Due]:
+def in_large_frames(dues: Iterable[Due], rows_max: int = FRAME_ROWS_MAX) -> Iterator[Due]:
     """Records of one partition, with tick frames that follow each other joined to at most ``rows_max`` rows.
 
     A joined one is due when its last part is. Stamps are those of its first part: a replay makes its own.

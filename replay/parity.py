@@ -6,6 +6,7 @@ Rows and documents are compared one after another, whatever frames they came in;
 
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from hashlib import sha256
 from typing import Any
@@ -15,6 +16,7 @@ import orjson
 
 from agents.topology import TaskHops
 from replay.both_sides import Sides
+from replay.digest import Digest
 from replay.order import outputs_of
 from replay.pieces import Piece, Tail
 from replay.replay_plan import ReplayPlan
@@ -73,8 +75,9 @@ class Comparison:
 
     def __init__(self, plan: ReplayPlan, log: Log) -> None:
         self._sides = Sides(plan, log)
+        self._hashing = ThreadPoolExecutor(1, thread_name_prefix="digest")
         self._topics = [
-            _Topic(self._sides, task, name, task.partition if is_spread(name) else 0)
+            _Topic(self._sides, Digest(self._hashing), task, name, task.partition if is_spread(name) else 0)
             for task in plan.tasks
             for name in outputs_of(task)
         ]
@@ -98,6 +101,7 @@ class Comparison:
             digest.update(topic.digest.digest())
             if topic.first is not None:
                 found.differing.append(topic.first)
+        self._hashing.shutdown()
         found.differing.sort(key=lambda d: (d["time"], STAGES.index(d["topic"])))
         found.digest = digest.hexdigest()
         return found
@@ -112,8 +116,8 @@ class _Topic:
         digest: Over what the replay gave.
     """
 
-    def __init__(self, sides: Sides, task: TaskHops, name: str, partition: int) -> None:
-        self.name, self.count, self.digest = name, 0, sha256()
+    def __init__(self, sides: Sides, digest: Digest, task: TaskHops, name: str, partition: int) -> None:
+        self.name, self.count, self.digest = name, 0, digest
         self.first: dict[str, Any] | None = None
         self._sides, self._task, self._partition = sides, task, partition
         self._was = sides.recorded(task, name, partition)
@@ -148,7 +152,7 @@ class _Topic:
         self.count += same
         done = min(same + 1, n)  # with the one that differs
         made = now.part(0, done)
-        self.digest.update(made.key + made.value)
+        self.digest.update(made.key + made.value if made.key else made.value)
         self._was.drop(done)
         self._now.drop(done)
 

@@ -30,6 +30,8 @@ from streams.publisher import FLUSH_S_MAX
 
 BURST_MAX = 256
 """Records handed over before the feed looks at the clock again."""
+BURST_BYTES_MAX = 4 * 1024 * 1024
+"""Bytes of values after which it does so too: in between others work off what was sent."""
 NAP_S_MAX = 0.002
 """Longest sleep while waiting for the next due time."""
 BEHIND_NS = 100_000_000
@@ -110,9 +112,10 @@ class ReplayFeed:
         self._stopping = True
 
     def turn(self, wait_s: float) -> bool:
-        """Publish what is due, at most ``BURST_MAX``; sleeps a little when nothing is."""
+        """Publish what is due, at most ``BURST_MAX`` or so many bytes; sleeps a little when nothing is."""
         if self.done:
             return False
+        sent = 0
         for _ in range(BURST_MAX):
             held, self._held = self._held, None
             due = None if self._stopping else held or next(self._records, None)
@@ -131,6 +134,9 @@ class ReplayFeed:
                 self.behind = Behind(since, now - at)
             self._publish(due, at if self._speed else now)
             self._count(due)
+            sent += len(due.record.value)
+            if sent > BURST_BYTES_MAX:
+                break
         return True
 
     def close(self) -> None:

@@ -15,9 +15,9 @@ from replay.replay_plan import ReplayPlan
 from streams.memory import MemoryLog
 from streams.runner import Task
 
-LEAD_MAX = 64
+LEAD_MAX = 32
 """Records by which the feed may be ahead of the task that reads them."""
-BEHIND_MAX = 1_024
+BEHIND_MAX = 256
 """Records of ticks that the paper venue may leave unread; then the feed waits until the others rest, and it passes."""
 EVERY_STEPS = 512
 """Turns of tasks between two looks at what can be let go of."""
