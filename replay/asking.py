@@ -10,8 +10,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+import msgspec
+
 from agents.topology import PRIMARY, TaskHops
 from replay.recording import RAW_TOPIC, TICKS_TOPIC
+from schemas.control import RunOpened
 from streams.snapshot import TaskState
 from streams.state_bytes import dump, kind_of, load
 
@@ -46,6 +49,12 @@ def aligned(states: Mapping[str, TaskState], tasks: Sequence[TaskHops]) -> dict[
     return found
 
 
+def on_paper(opening: RunOpened) -> RunOpened:
+    """An opening whose orders the paper venue works: nobody can ask an execution system what it would have said."""
+    parameters = {name: value for name, value in opening.parameters.items() if name != "working_ms"}
+    return msgspec.structs.replace(opening, gateway=msgspec.UNSET, parameters=parameters)
+
+
 def let_go(hop: str, data: bytes) -> bytes:
     """A hop's state with nothing open."""
     if hop not in ("strategy", "risk"):
@@ -56,6 +65,8 @@ def let_go(hop: str, data: bytes) -> bytes:
     for name in ("unanswered", "open_buys", "open_sells"):
         if name in arrays:
             arrays[name][:] = 0
+    arrays.pop("overdue", None)
+    values.pop("resting", None)
     if hop == "risk":
         values |= {"open": {}, "clock": None}
     return dump(kind, arrays, values)

@@ -39,6 +39,7 @@ class Interval:
         start: ``born``, or hop and ``in`` or ``out``, e.g. ``"risk.out"``.
         end: Likewise.
         split_only: Measured only where the two hops are separate processes.
+        external_only: Measured only where an execution system works the orders (``replay/acknowledged.py``).
     """
 
     name: str
@@ -47,6 +48,7 @@ class Interval:
     start: str
     end: str
     split_only: bool = False
+    external_only: bool = False
 
 
 INTERVALS: tuple[Interval, ...] = (
@@ -61,6 +63,9 @@ INTERVALS: tuple[Interval, ...] = (
     Interval("strategy_to_risk", "orders.decision", DECISION, "strategy.out", "risk.in"),
     Interval("risk", "orders.decision", DECISION, "risk.in", "risk.out"),
     Interval("risk_to_venue", "executions", EXECUTION, "risk.out", "venue.in"),
+    Interval("venue_to_gateway", "executions", EXECUTION, "venue.out", "gateway.in", external_only=True),
+    Interval("gateway", "executions", EXECUTION, "gateway.in", "gateway.out", external_only=True),
+    Interval("order_to_acknowledged", "executions", EXECUTION, "risk.out", "gateway.out", external_only=True),
     Interval("tick_to_order", "orders", ORDER, BORN, "risk.out"),
 )
 """Every interval, in the order of the way."""
@@ -93,13 +98,16 @@ class HopLatencies:
 
     Args:
         split: Whether feature, score and strategy are separate processes: then the gaps between them count too.
+        external: Whether an execution system works the orders: then its way counts too.
 
     Attributes:
         intervals: Histogram by interval name, in the order of the way.
     """
 
-    def __init__(self, *, split: bool = False) -> None:
-        self.intervals: dict[str, Hdr] = {i.name: Hdr() for i in INTERVALS if split or not i.split_only}
+    def __init__(self, *, split: bool = False, external: bool = False) -> None:
+        self.intervals: dict[str, Hdr] = {
+            i.name: Hdr() for i in INTERVALS if (split or not i.split_only) and (external or not i.external_only)
+        }
         self._plans: dict[tuple[str, int, tuple[int, ...]], _Plan] = {}
 
     def record(self, topic: str, header: Header, *, repeat: bool = False) -> None:

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from hdrh.log import HistogramLogWriter
 
+from replay.acknowledged import Acknowledged
 from replay.hdr import Hdr
 from replay.hops import BORN, INTERVALS, HopLatencies, HopSummary, Interval
 from replay.items import records
@@ -122,10 +123,11 @@ def measure(
     reading = _Reading(log, shape, on_progress)
     start_ns, slice_s, ticks = reading.rates()
     usual = float(np.median([n for n in ticks if n] or [0]))
-    split = shape.opened.split
+    split, external = shape.opened.split, bool(shape.opened.gateway)
     measured = Measured(
-        start_ns, slice_s, ticks, [n > BURST_FACTOR * usual for n in ticks], HopLatencies(split=split),
-        {name: HopLatencies(split=split) for name in CLASSES},
+        start_ns, slice_s, ticks, [n > BURST_FACTOR * usual for n in ticks],
+        HopLatencies(split=split, external=external),
+        {name: HopLatencies(split=split, external=external) for name in CLASSES},
     )  # fmt: skip
     if hlog is not None:
         hlog.mkdir(parents=True, exist_ok=True)
@@ -226,6 +228,11 @@ class _Reading:
     def _headers(self, table_name: str, what: str) -> Any:
         """Headers with stamps of a topic's own writers; of an order's reports the first alone."""
         topic = self._shape.topic(table_name)
+        acknowledged = Acknowledged()
+        if table_name == "executions" and self._shape.opened.gateway:
+            for record, _ in records(self._log, self._shape, "orders", 0):
+                if (order := None if record.header is None else _header(record.header)) is not None:
+                    acknowledged.joined("orders", order, record.value)
         done = 0
         for partition in range(
             min(self._log.partitions(topic), self._shape.opened.partitions if is_spread(table_name) else 1)
@@ -239,6 +246,7 @@ class _Reading:
                 header = _header(record.header)
                 if header is None or not header.hops:
                     continue
+                header = acknowledged.joined(table_name, header, record.value)
                 done += 1
                 if not done % 1_000:
                     self._on_progress(what, done)

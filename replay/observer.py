@@ -27,6 +27,7 @@ from itertools import chain
 import numpy as np
 
 from agents.topology import CLOCK, writers
+from replay.acknowledged import Acknowledged
 from replay.books import Books
 from replay.counted import Counted
 from replay.desk import Desk
@@ -86,6 +87,7 @@ class Observer:
         self._touches = Touches()
         self._books = {task.name: Books() for task in watched.tasks if task.hops[0] == "normalise"}
         self._hops = RecentHops()
+        self._acknowledged = Acknowledged()
         self._counted_from: dict[str, int] = {}
         self._meters = {name: Meter() for name in (TICKS, "orders.intent", "orders", "executions", "denied")}
         self._first_log_time_ns = 0
@@ -158,6 +160,7 @@ class Observer:
         repeat = self._desk.take(table_name, record.value) > 0
         header = _unpacked(record)
         if header is not None:
+            header = self._acknowledged.joined(table_name, header, record.value)
             self._hops.record(table_name, header, now_ns, repeat=repeat)
 
     def _take_rows(self, records: Sequence[Record], now_ns: int) -> None:
@@ -233,7 +236,7 @@ class Observer:
             denied=self._denied(now_s), denials=dict(desk.denials.most_common()),
             dead_letters=dict(desk.dead_letters.most_common()),
             tasks=tasks,
-            hops=self._hops.figures(split=self._split),
+            hops=self._hops.figures(split=self._split, external=bool(watched.opened.gateway)),
             instruments=desk.instruments(self._touches.newest, gaps, log_time_ns),
             gaps=None if gaps is None else sum(gaps.values()), pnl=desk.money(), halts=desk.halts(),
             trading_state=desk.trading_state(), counted_from=dict(self._counted_from),

@@ -19,8 +19,8 @@ class RecentHops:
     """Counts like ``HopLatencies``, and forgets."""
 
     def __init__(self) -> None:
-        self._past = HopLatencies(split=True)
-        self._ring: deque[HopLatencies] = deque([HopLatencies(split=True)])
+        self._past = HopLatencies(split=True, external=True)
+        self._ring: deque[HopLatencies] = deque([HopLatencies(split=True, external=True)])
         self._turn_s: float | None = None
 
     def record(self, topic: str, header: Header, now_ns: int, *, repeat: bool = False) -> None:
@@ -35,13 +35,13 @@ class RecentHops:
             self._turn_s = now_s + SLOT_S
         elif now_s >= self._turn_s:
             self._turn_s = now_s + SLOT_S
-            self._ring.append(HopLatencies(split=True))
+            self._ring.append(HopLatencies(split=True, external=True))
             if len(self._ring) > SLOTS:
                 self._past.merge(self._ring.popleft())
 
-    def figures(self, *, split: bool) -> dict[str, HopFigures]:
-        """By interval, in the order of the way; ``split``: those between processes that are not always two as well."""
-        recent, whole = HopLatencies(split=split), HopLatencies(split=split)
+    def figures(self, *, split: bool, external: bool) -> dict[str, HopFigures]:
+        """By interval, in the order of the way; ``split``, ``external``: as of ``HopLatencies``."""
+        recent, whole = (HopLatencies(split=split, external=external) for _ in range(2))
         for name, hdr in recent.intervals.items():
             for slot in self._ring:
                 hdr.merge(slot.intervals[name])

@@ -10,7 +10,7 @@ from typing import Any, Literal
 import msgspec
 
 from agents.topology import PRIMARY, TaskHops, deployment, source_of, writers
-from replay.asking import aligned
+from replay.asking import aligned, on_paper
 from replay.order import LISTENED, listener_of, merged_order, recorded_order
 from replay.recording import RAW_TOPIC, TICKS_TOPIC, Recording
 from replay.stress import Stress
@@ -80,9 +80,7 @@ class ReplayPlan:
             tried = {name: getattr(other, name) for name in TRIED}
             recorded = msgspec.structs.replace(recorded, **tried)
         return msgspec.structs.replace(
-            recorded,
-            gateway=msgspec.UNSET,  # nobody can ask an execution system what it would have said
-            parameters={name: value for name, value in recorded.parameters.items() if name != "working_ms"},
+            on_paper(recorded),
             run=self.run,
             mode="play",
             starts={},
@@ -203,6 +201,8 @@ class ReplayPlan:
         found: dict[str, TaskState] = {}
         for task in self.tasks:
             same = next((t for t in self.recording.tasks if t.hops == task.hops and t.name == task.name), None)
+            if same is None and task.hops == ("venue",) and self.recording.opening.gateway:
+                continue  # an execution system was at work: the paper venue begins with nothing
             if not self.recording.states or (same is not None and task.name not in self.recording.states):
                 continue
             if same is not None:

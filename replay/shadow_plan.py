@@ -16,6 +16,7 @@ import msgspec
 
 from agents.context import Context, context_of
 from agents.topology import FUSED, TaskHops, partitions_of, writers
+from replay.asking import on_paper
 from replay.recording import TICKS_TOPIC, Recording
 from replay.shape import Shape
 from replay.watched import Watched, watched
@@ -61,8 +62,8 @@ class ShadowPlan:
     def opening(self) -> RunOpened:
         """The live opening with the candidate's model, as a play."""
         return msgspec.structs.replace(
-            self.live.opening, run=f"shadow-{self.name}", mode="play", split=False, model=dict(self.model), starts={},
-            build=build_hash(),
+            on_paper(self.live.opening), run=f"shadow-{self.name}", mode="play", split=False,
+            model=dict(self.model), starts={}, build=build_hash(),
         )  # fmt: skip
 
     @property

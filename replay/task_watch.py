@@ -12,7 +12,7 @@ from typing import Any
 
 import msgspec
 
-from agents.topology import CLOCK, FEED, HOP_FACTORIES, PRIMARY, TaskHops, writers
+from agents.topology import CLOCK, FEED, GATEWAY, HOP_FACTORIES, PRIMARY, TaskHops, writers
 from replay.counted import Counted
 from replay.meter import Meter
 from replay.run_figures import TaskFigures
@@ -66,6 +66,7 @@ class TaskWatch:
 
     def __init__(self, log: Log, watched: Watched) -> None:
         self.raw_ends: dict[int, int] = {}
+        self._reports_end = 0
         self._log = log
         self._watched = watched
         self._topic = watched.topic("state")
@@ -95,6 +96,8 @@ class TaskWatch:
         raw = self._watched.topic("raw.<source>")
         for partition in range(self._watched.opened.partitions):
             self.raw_ends[partition] = self._log.bounds(raw, partition)[1]
+        if gateway := self._watched.opened.gateway:
+            self._reports_end = self._log.bounds(self._watched.reports_of(gateway), 0)[1]
 
     def figures(
         self, counted: Counted, *, ended: bool, now_s: float, wall_ns: int, restarts: Mapping[str, int] | None,
@@ -148,6 +151,8 @@ class TaskWatch:
 
     def _lag(self, task: _Task, inputs: int, counted: Counted) -> int:
         primary = PRIMARY[task.hops.hops[0]]
+        if task.hops.hops == GATEWAY.hops:  # repeats and refusals give no answer: known at commits only
+            return max(0, self._reports_end - task.offset)
         if primary == "raw.<source>":  # not read: its end is asked for, and it has no markers
             return max(0, self.raw_ends.get(task.hops.partition, 0) - task.offset - (inputs - task.inputs))
         if not is_spread(primary):

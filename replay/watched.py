@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from agents.topology import TaskHops, deployment
+from agents.topology import TaskHops, deployed
 from replay.plan import PlayPlan
 from schemas.codec import decode_any
 from schemas.control import RunOpened
@@ -57,6 +57,10 @@ class Watched:
     def topic(self, table_name: str) -> str:
         """Full name of a topic of the table in this run."""
         return topic_name(self.namespace, table_name, self.source)
+
+    def reports_of(self, gateway: str) -> str:
+        """Full name of the topic to which an execution system reports."""
+        return topic_name(self.namespace, "raw.<source>", gateway)
 
 
 def watched(log: Log, run: str | None = None) -> Watched:
@@ -120,7 +124,7 @@ def _opened(log: Log, names: set[str], namespace: str) -> Watched | None:
                 newest[definition.instrument_id] = definition
     return Watched(
         run=document.run, namespace=namespace, source=document.source, opened=document,
-        opened_ns=record.timestamp_ms * NANOS_PER_MS, tasks=deployment(document.split, document.partitions),
+        opened_ns=record.timestamp_ms * NANOS_PER_MS, tasks=deployed(document),
         definitions=tuple(newest[i] for i in sorted(newest)),
     )  # fmt: skip
 

@@ -9,14 +9,17 @@ import pytest
 
 from agents.desk_metrics import of_task
 from agents.working_orders import WorkingOrders
+from replay.measured import measure
 from replay.parity import compare
 from replay.replaying import MemoryReplay
+from replay.shape import shape_of
 from replay.spans import open_recording
+from schemas.codec import decode_any
 from schemas.dead_letter import DeadLetter
 from schemas.execution import Execution
 from schemas.order import Order
 from tests.external_desk import ExternalDesk
-from tests.replay_desk import plan_of
+from tests.replay_desk import START_NS, plan_of
 
 
 def ran(folder: Path, seed: int, kills: float, working_ms: float) -> ExternalDesk:
@@ -62,9 +65,32 @@ def test_killed_anywhere_each_order_is_worked_once_and_none_forgotten(
     assert (actions["replace"] > 0 and actions["cancel"] > 0) == (working_ms > 0)
 
 
+def assert_measured(desk: ExternalDesk) -> None:
+    """Each order's way to the execution system and back is measured once, by its id."""
+    hops = measure(desk.memory, shape_of(desk.memory, "live")).hops.summary()
+    orders = {e.client_order_id for e in desk.documents("executions", Execution)}
+    assert {hops[name]["count"] for name in ("risk_to_venue", "venue_to_gateway", "order_to_acknowledged")} == {
+        len(orders)
+    }
+
+
+def test_what_if_is_answered_by_the_paper_venue(tmp_path: Path) -> None:
+    desk = ran(tmp_path, 5, 0.0, 40.0)
+    for since in (None, START_NS + 2_500_000_000):
+        recording = open_recording(desk.memory, since_ns=since)
+        replay = MemoryReplay(plan_of(recording, simulated=True))
+        replay.run()
+        found = [decode_any(r.value) for r in replay.log.scan("replay.r1.executions", 0, 0, committed=True)]
+        made = [e for e in found if isinstance(e, Execution)]
+        assert len(made) > 5
+        assert {e.status for e in made} <= {"filled", "partially_filled", "cancelled"}
+        assert all(e.execution_id == f"{e.client_order_id}-{e.report_index}" for e in made)
+
+
 @pytest.mark.parametrize("working_ms", [0.0, 40.0])
 def test_a_run_with_an_execution_system_comes_again_to_the_byte(tmp_path: Path, working_ms: float) -> None:
     desk = ran(tmp_path, 4, 0.01, working_ms)
+    assert_measured(desk)
     for split in (False, True):
         plan = plan_of(open_recording(desk.memory), split=split)
         replay = MemoryReplay(plan)
