@@ -100,7 +100,7 @@ def place_before(log: Log, topic: str, partition: int, time: int, *, raw: bool) 
         BrokerError, SnapshotError: It cannot be read.
     """
     low, high = log.bounds(topic, partition)
-    while high - low > NEAR_OFFSETS:
+    while high - low > NEAR_OFFSETS and time > SET_BACK_NS:
         middle = (low + high) // 2
         found = 0
         for record in log.scan(topic, partition, middle, committed=True):
