@@ -84,7 +84,7 @@ def test_each_day_comes_again_from_the_states_at_its_cut_when_the_archive_is_all
         for source in (JoinedLog(None, tmp_path), JoinedLog(log, tmp_path)):
             recording = open_recording(source, since_ns=since, until_ns=until)
             assert bool(recording.states) is (number > 1)
-            assert all(state.values["time"] < since for state in recording.states.values())
+            assert all(state.values["input"]["time"] < since for state in recording.states.values())
             assert number == 1 or recording.states["normalise"].values["time"] >= since - DAY_NS
             _, parity = replayed(recording, split=seed % 3 == 0 or seed % 2 == 0)
             assert parity.differing == []
