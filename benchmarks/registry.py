@@ -136,6 +136,15 @@ BENCHMARKS: tuple[Benchmark, ...] = (
         {"ticks": 4_000_000},
         slow=True,
     ),
+    Benchmark(
+        "pin",
+        "a pin of a day in the archive: every record read and hashed",
+        "benchmarks.pin",
+        40,
+        (Figure("pin", "ticks/s", goal=Limit(at_least=1_000_000), higher_is_better=True),),
+        {"ticks": 4_000_000},
+        slow=True,
+    ),
     _replay(
         "replay-archive",
         "ticks in an archive through a whole replay in memory, flat out",
