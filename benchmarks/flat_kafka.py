@@ -46,15 +46,19 @@ class Sizes:
     rows_per_record: float
 
 
-def run(harness: Harness, *, frame_rows: int, ticks: int) -> Found:
-    """A first run of each side that does not count, alternating pairs, and one run that is sampled."""
-    return _FlatOut(harness, frame_rows, ticks // QUICK_SHARE if harness.quick else ticks).measure()
+def run(harness: Harness, *, frame_rows: int, ticks: int, plain: bool) -> Found:
+    """A first run of each side that does not count, alternating pairs, and one run that is sampled.
+
+    With ``plain`` an echo that writes back every record as it read it, all bytes of it, runs in each pair too.
+    """
+    return _FlatOut(harness, frame_rows, ticks // QUICK_SHARE if harness.quick else ticks, plain=plain).measure()
 
 
 class _FlatOut:
     """One tick topic, filled once; each run reads it from its start, and writes in a namespace of its own."""
 
-    def __init__(self, harness: Harness, frame_rows: int, ticks: int) -> None:
+    def __init__(self, harness: Harness, frame_rows: int, ticks: int, *, plain: bool) -> None:
+        self._plain = plain
         self._harness = harness
         self._log = harness.log
         self._frame_rows = frame_rows
@@ -116,7 +120,7 @@ class _FlatOut:
     def _pair(self, hot: Child, echo: Child, sizes: list[Sizes], n: int) -> dict[str, Any]:
         plan = self._open()
         sides = {"hot": self._hot(hot, plan), "echo": self._echo(echo, plan, sizes)}
-        if self._frame_rows == 1:
+        if self._plain:
             sides["plain"] = self._echo(echo, plan, [])
         drop(self._log, plan.namespace)
         ratio = sides["hot"]["ticks_per_s"] / sides["echo"]["ticks_per_s"]

@@ -28,6 +28,8 @@ COMMITS = {
 }  # fmt: skip
 """Ways to commit, and what the page calls them."""
 
+REPLAYED = {"replay-archive": "the archive, 256 to a frame", "replay-day": "generated as it is read"}
+
 Found = Mapping[str, Any]
 """``benchmarks`` of a results file."""
 
@@ -292,10 +294,26 @@ def recovery(results: Mapping[str, Any]) -> str:
     return _table(("figure", "median (range)"), rows)
 
 
+def replayed(results: Mapping[str, Any]) -> str:
+    """A day again, in one process."""
+    found, rows = results["benchmarks"], []
+    for name, called in REPLAYED.items():
+        if name not in found:  # slow ones need not be in every baseline
+            continue
+        detail = found[name]["detail"]
+        columns = ("replay", "replay by CPU of its main thread")
+        rates = [_millions(figure(found, name, column)) for column in columns]
+        memory = [_with_range(figure(found, name, column)) for column in ("memory, peak", "memory, end to middle")]
+        rows.append((called, f"{detail['ticks'] / 1e6:,.1f}", *rates, *memory, f"{found[name]['load']:.1f}"))
+    return _table(
+        ("from", "M ticks", "M ticks/s", "by CPU of its main thread", "peak MB", "end to middle", "load"), rows
+    )
+
+
 TABLES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "machine": machine, "gates": gates, "throughput": throughput, "latency": latency, "tail": tail, "way": way,
     "burst": burst, "startup": startup, "memory": memory, "kernels": kernels, "sizing": sizing, "paced": paced,
-    "commits": commits, "recovery": recovery,
+    "commits": commits, "recovery": recovery, "replayed": replayed,
 }  # fmt: skip
 
 

@@ -42,7 +42,7 @@ def run(harness: Harness, *, ticks: int, generated: bool, pairs: int | None = No
     child = Child("day", tape=str(harness.tape_file))
     try:
         child.hear("ready")
-        archive(folder, plan, harness.tape, 0 if generated else count)
+        archive(folder, plan, harness.tape, count, ticks=not generated)
         harness.say(f"  {sum(path.stat().st_size for path in folder.rglob('*')) / MILLION:,.0f} MB of archive")
         for n in range((pairs or harness.pairs) + (not generated)):
             child.tell(namespace=plan.namespace, source=plan.source, folder=str(folder), ticks=count,
@@ -59,20 +59,19 @@ def run(harness: Harness, *, ticks: int, generated: bool, pairs: int | None = No
     return _told(found, count)
 
 
-def archive(folder: Path, plan: BenchRun, tape: Rows, count: int) -> None:
-    """An archive of a run: its opening, a payload at either end of the day, and so many ticks."""
+def archive(folder: Path, plan: BenchRun, tape: Rows, count: int, *, ticks: bool) -> None:
+    """An archive of a run: its opening, a payload for every turn of the tape, and so many ticks or none."""
     log = MemoryLog()
     open_fresh(log, plan)
     topic = plan.topic(TICKS_TOPIC)
-    last = repeated(tape, max(count - 1, 0), max(count, 1)) if count else repeated(tape, 10**9, 10**9 + 1)
     appender = log.appender()
-    for seq, rows in enumerate((tape[:1], last)):
-        header = Header(schema=RAW.number, version=RAW.version, seq=seq, time=int(rows["ts_log"][0]),
-                        writer=plan.source)  # fmt: skip
+    for seq, at in enumerate((*range(0, count - 1, len(tape)), count - 1)):
+        time = int(repeated(tape, at, at + 1)["ts_log"][0])
+        header = Header(schema=RAW.number, version=RAW.version, seq=seq, time=time, writer=plan.source)
         appender.append(plan.topic(RAW_TOPIC), 0, b"", b"{}", pack(header))
     archiver = Archiver(log, folder, plan.namespace)
     try:
-        for begin in range(0, count, ARCHIVED_ROWS):
+        for begin in range(0, count if ticks else 0, ARCHIVED_ROWS):
             rows = repeated(tape, begin, min(begin + ARCHIVED_ROWS, count))
             for at in range(0, len(rows), FRAME_ROWS):
                 append_frame(appender, topic, rows[at : at + FRAME_ROWS], begin + at, [wall_ns()])
