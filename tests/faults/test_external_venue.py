@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from agents.desk_metrics import of_task
 from agents.working_orders import WorkingOrders
+from operations.letters import Wanted, letters
+from operations.retries import retry
 from replay.measured import measure
 from replay.parity import compare
 from replay.replaying import MemoryReplay
 from replay.shape import shape_of
 from replay.spans import open_recording
+from schemas.catalog import RAW
 from schemas.codec import decode_any
 from schemas.control import End
 from schemas.dead_letter import DeadLetter
 from schemas.execution import Execution
+from schemas.header import Header, pack
 from schemas.order import Order
-from tests.external_desk import ExternalDesk
+from tests.external_desk import GATEWAY, REPORTS, ExternalDesk
 from tests.replay_desk import START_NS, plan_of
 
 
@@ -64,6 +70,37 @@ def test_killed_anywhere_each_order_is_worked_once_and_none_forgotten(
     assert desk.deaths["gateway"] > 0
     actions = Counter(o.action for o in desk.documents("orders", Order))
     assert (actions["replace"] > 0 and actions["cancel"] > 0) == (working_ms > 0)
+
+
+def test_a_report_that_came_before_a_fill_is_put_back_once_the_fill_is_there(tmp_path: Path) -> None:
+    desk = ExternalDesk(tmp_path, 2, 0.0, working_ms=40.0)
+    desk.venue.still = True
+    desk.run()
+    name = next(name for name, left in desk.venue.open.items() if left > 2)
+    task = desk.actors["gateway"].at_work
+    before = task._states[0].working[name].filled
+    (lost,), (late,) = desk.venue.fill(name, 1), desk.venue.fill(name, 1)
+
+    def taken() -> None:
+        while task.turn(0.0):
+            pass
+        task.commit()
+
+    def tell(report: dict[str, Any], seq: int) -> None:
+        header = Header(schema=RAW.number, version=RAW.version, seq=seq, time=desk.wall(), writer=GATEWAY)
+        desk.memory.appender().append(REPORTS, 0, b"any", json.dumps(report).encode(), pack(header))
+        taken()
+
+    tell(late, 0)
+    filed = list(letters(desk.memory, "", Wanted()))
+    assert [f.letter.kind for f in filed] == ["bad_execution.quantity_differs"]
+    tell(lost, 1)
+    said = {"author": "j.doe", "reason": "the fill has come"}
+    done = retry(desk.memory, "", lambda: filed, most=None, named=True, again=False, **said)
+    taken()
+    assert [copies.copies for _, copies in done.sent] == [1]
+    assert task._states[0].working[name].filled == before + 2
+    assert len(list(letters(desk.memory, "", Wanted()))) == 1
 
 
 def assert_measured(desk: ExternalDesk) -> None:
