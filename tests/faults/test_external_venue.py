@@ -130,8 +130,8 @@ def test_what_if_is_answered_by_the_paper_venue(tmp_path: Path) -> None:
 def test_a_run_with_an_execution_system_comes_again_to_the_byte(tmp_path: Path, working_ms: float) -> None:
     desk = ran(tmp_path, 4, 0.01, working_ms)
     assert_measured(desk)
-    for split in (False, True):
-        plan = plan_of(open_recording(desk.memory), split=split)
+    for since, split in ((None, False), (None, True), (START_NS + 1_500_000_000, False)):
+        plan = plan_of(open_recording(desk.memory, since_ns=since), split=split)
         replay = MemoryReplay(plan)
         replay.run()
         parity = compare(replay.plan, replay.log)
