@@ -13,11 +13,11 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from agents.topology import PRIMARY, TaskHops
+from agents.topology import GATEWAY, PRIMARY, TaskHops
 from replay.known import check_schema
 from replay.recording import NO_END, RAW_TOPIC, Recording, header_of, snapshot_records, time_of
 from replay.tape_time import stretch
-from schemas.catalog import END
+from schemas.catalog import END, RAW
 from schemas.codec import decode_any
 from schemas.control import ReleaseCut, RunOpened
 from schemas.definition import Definition
@@ -228,9 +228,9 @@ def _reached(task: TaskHops, values: dict[str, Any], begin: Mapping[int, int], f
     """Whether a state stands at or before the beginning: in raw, or by what the task before it had made by then."""
     if task.hops[0] == "normalise":
         return int(values["input"]["offset"]) <= begin[task.partition]
-    primary = PRIMARY[task.hops[0]]
+    primary, taken = PRIMARY[task.hops[0]], values["input"]["seqs"]
+    if task.hops == GATEWAY.hops:  # what it reads comes from outside: it stands where it has heard of the orders
+        primary, taken = "orders", values["sides"]["orders"]["seqs"]
     return all(
-        int(seq) <= int(found[writer].values["outputs"][primary][0])
-        for writer, seq in values["input"]["seqs"].items()
-        if writer in found
+        int(seq) <= int(found[writer].values["outputs"][primary][0]) for writer, seq in taken.items() if writer in found
     )

@@ -38,12 +38,14 @@ class ToyVenue:
         said: Reports on each order, in order.
         worked: How often each order was sent here and was new.
         open: Quantity left of orders that rest.
+        still: Whether nothing fills by itself any more.
     """
 
     def __init__(self, rng: random.Random) -> None:
         self.said: dict[str, list[dict[str, Any]]] = {}
         self.worked: Counter[str] = Counter()
         self.open: dict[str, int] = {}
+        self.still = False
         self._orders: dict[str, Order] = {}
         self._filled: Counter[str] = Counter()
         self._rng = rng
@@ -75,9 +77,9 @@ class ToyVenue:
             reports.append(self._say(name, "cancelled"))
         return reports
 
-    def fill(self, name: str) -> list[dict[str, Any]]:
-        """Fill some or all of an order."""
-        quantity = self._rng.randint(1, self.open[name])
+    def fill(self, name: str, units: int = 0) -> list[dict[str, Any]]:
+        """Fill some or all of an order; ``units`` 0: as the seed has it."""
+        quantity = units or self._rng.randint(1, self.open[name])
         self.open[name] -= quantity
         self._filled[name] += quantity
         whole = not self.open[name]
@@ -125,7 +127,7 @@ class ToyGateway:
             for report in reports:
                 self._tell(report)
                 self._die()
-        for name in list(self._venue.open):
+        for name in () if self._venue.still else tuple(self._venue.open):
             if self._rng.random() < 0.02:
                 moved = True
                 for report in self._venue.fill(name):

@@ -160,7 +160,14 @@ class Desk:
         self.log.create(topic_specs("", SOURCE))
         opening: Any = DOCUMENTS["run"]
         self.first: RunOpened = msgspec.structs.replace(
-            opening, run="r1", mode="live", source=SOURCE, split=False, partitions=1, starts={}, build="1" * 64,
+            opening,
+            run="r1",
+            mode="live",
+            source=SOURCE,
+            split=False,
+            partitions=1,
+            starts={},
+            build="1" * 64,
             gateway="",
         )
         append(self.log, self.first)

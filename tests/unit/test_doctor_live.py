@@ -169,7 +169,10 @@ def test_tasks_and_their_lag_are_read_from_what_they_committed() -> None:
 def test_a_split_deployment_has_a_task_for_each_hop() -> None:
     log = opened_log(opening("one", "live"))
     split = msgspec.structs.replace(RUN_LIVE, split=True)
-    assert [task.name for task in live_run.tasks(log, split)] == list(HOP_FACTORIES)
+    found = [task.name for task in live_run.tasks(log, split)]
+    assert found == [hop for hop in HOP_FACTORIES if hop != "gateway"]
+    external = msgspec.structs.replace(split, gateway="okx")
+    assert [task.name for task in live_run.tasks(log, external)] == [*found[:-1], "gateway"]
 
 
 def test_a_run_ended_in_order_where_nothing_lies_behind_its_commits() -> None:

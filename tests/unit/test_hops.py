@@ -79,7 +79,7 @@ def test_the_gaps_inside_one_process_are_not_measured() -> None:
 
 
 def summary_order() -> list[str]:
-    return [interval.name for interval in INTERVALS if not interval.split_only]
+    return [interval.name for interval in INTERVALS if not (interval.split_only or interval.external_only)]
 
 
 def test_a_frame_counts_by_its_rows() -> None:
@@ -154,7 +154,7 @@ def test_merged_latencies_count_both_and_take_over_what_only_one_has() -> None:
     assert counts(one)["feature_to_score"] == 2
     one.record("scores", header(SCORE_SCHEMA, "score"))
     assert counts(one)["feature_to_score"] == 3
-    assert list(one.summary()) == [interval.name for interval in INTERVALS]
+    assert list(one.summary()) == [interval.name for interval in INTERVALS if not interval.external_only]
 
 
 def test_every_interval_reads_a_topic_of_the_table_that_carries_its_schema() -> None:
