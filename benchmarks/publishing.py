@@ -1,13 +1,16 @@
 """The Publisher beside a bare confluent-kafka producer of the same bytes: flat out, from first to last acknowledgement.
 
-The bare producer has the Publisher's settings, sends the same keys, values and headers of the same length, and asks for
-no delivery reports: it is what a stock client costs that numbers nothing and is told nothing. Which of the two goes
-first alternates.
+The bare producers have the Publisher's settings and send the same keys, values and headers of the same length. One is
+told of each delivery, and counts: the least that anybody does who must know what is safe. The other is told nothing,
+and would not notice a loss. Their order turns from pair to pair.
 """
 
 from __future__ import annotations
 
 import time
+from collections.abc import Callable
+from functools import partial
+from typing import Any
 
 from confluent_kafka import Producer
 
@@ -34,7 +37,11 @@ def run(harness: Harness, *, payloads: int) -> Found:
     count = payloads // QUICK_SHARE if harness.quick else payloads
     messages = [(event.key, event.payload) for event in simulate(SESSION_S, 1)]
     sent = [messages[i % len(messages)] for i in range(count)]
-    sides = {"publisher": published, "bare": produced}
+    sides: dict[str, Callable[..., float]] = {
+        "publisher": published,
+        "bare": partial(produced, told=True),
+        "untold": partial(produced, told=False),
+    }
     taken: dict[str, list[float]] = {name: [] for name in sides}
     for n in range(harness.pairs + 1):
         for name in sorted(sides, reverse=n % 2 == 1):
@@ -44,12 +51,27 @@ def run(harness: Harness, *, payloads: int) -> Found:
         harness.say(f"pair {n} of {harness.pairs}")
     return Found(
         {
-            "publisher to bare": Series(ratios(taken["publisher"], taken["bare"]), taken),
+            "publisher to bare": Series(
+                ratios(taken["publisher"], taken["bare"]), {s: taken[s] for s in ("publisher", "bare")}
+            ),
+            "publisher to untold": Series(ratios(taken["publisher"], taken["untold"])),
             "publisher": Series(taken["publisher"]),
             "bare": Series(taken["bare"]),
+            "untold": Series(taken["untold"]),
         },
         {"payloads": count, "bytes a payload": round(sum(len(p) for _, p in messages) / len(messages))},
     )
+
+
+class Delivered:
+    """Counts what has arrived."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def take(self, error: Any, _message: Any) -> None:
+        """One delivery report."""
+        self.count += error is None
 
 
 def published(harness: Harness, sent: list[tuple[bytes, bytes]], namespace: str) -> float:
@@ -67,8 +89,10 @@ def published(harness: Harness, sent: list[tuple[bytes, bytes]], namespace: str)
     return seconds
 
 
-def produced(harness: Harness, sent: list[tuple[bytes, bytes]], namespace: str) -> float:
-    """The same by a bare producer."""
+def produced(harness: Harness, sent: list[tuple[bytes, bytes]], namespace: str, *, told: bool) -> float:
+    """The same by a bare producer; ``told``: of each delivery."""
+    delivered = Delivered()
+    more = {"on_delivery": delivered.take} if told else {}
     topic = f"{namespace}raw.{SOURCE}"
     harness.log.create([TopicSpec(topic)])
     header = pack(Header(schema=RAW.number, version=RAW.version, seq=0, time=TS, writer=SOURCE, stamps=no_stamps()))
@@ -80,13 +104,13 @@ def produced(harness: Harness, sent: list[tuple[bytes, bytes]], namespace: str) 
     for key, payload in sent:
         while True:
             try:
-                producer.produce(topic, payload, key, 0, headers=headers)
+                producer.produce(topic, payload, key, 0, headers=headers, **more)
                 break
             except BufferError:
                 producer.poll(0.05)
         producer.poll(0)
     left = producer.flush(60.0)
     seconds = time.perf_counter() - began
-    if left:
+    if left or (told and delivered.count != len(sent)):
         raise SystemExit(f"{left:,} payloads were not acknowledged")
     return seconds

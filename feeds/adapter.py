@@ -11,7 +11,7 @@ import numpy as np
 
 from feeds.book_state import restore, snapshot
 from feeds.book_sync import apply_messages
-from feeds.book_tables import COUNTERS, Tables, empty_memory, tables_of
+from feeds.book_tables import COUNTERS, RULE_QUOTES_SERVE, Tables, empty_memory, tables_of
 from feeds.kernel import Ints, Records
 from feeds.messages import Messages, Reject
 from feeds.venue import Venue
@@ -81,9 +81,11 @@ class Adapter:
         }
 
     def synchronised(self, state: State) -> dict[str, bool]:
-        """By ``market:symbol``: whether the order book is known now."""
-        synced = state.tables.instruments["synced"].tolist()
-        return {d.instrument: bool(s) for d, s in zip(self.definitions, synced, strict=True)}
+        """By ``market:symbol``: whether the order book is known now, or none is missing as quotes serve."""
+        known = state.tables.instruments
+        quoted = (known["rule"] & RULE_QUOTES_SERVE != 0) & (known["chain_id"] < 0)
+        synced = ((known["synced"] == 1) | quoted).tolist()
+        return dict(zip((d.instrument for d in self.definitions), synced, strict=True))
 
     def lifecycles(self, state: State) -> dict[str, dict[str, int]]:
         """How clean the lives of orders are, by ``market:symbol``; empty where no single orders are told."""

@@ -299,7 +299,7 @@ class KafkaAppender(_Sender):
         super().__init__("appender", bootstrap, {})
         self._poll_at_s = 0.0
         self._acknowledged: Acknowledged | None = None
-        self._reported: Any = partial(self._report, None)
+        self._reported: Any = self._reporter(None)
 
     def append(
         self, topic: str, partition: int, key: bytes | None, value: bytes, header: bytes | None,
@@ -316,8 +316,11 @@ class KafkaAppender(_Sender):
             self._poll(0)
         headers = [*extra] if header is None else [(HEADER_KEY, header), *extra]
         if acknowledged is not self._acknowledged:  # the same is told as a rule
-            self._acknowledged, self._reported = acknowledged, partial(self._report, acknowledged)
-        self._produce(topic, partition, key, value, headers or None, self._reported)
+            self._acknowledged, self._reported = acknowledged, self._reporter(acknowledged)
+        try:
+            self._producer.produce(topic, value, key, partition, on_delivery=self._reported, headers=headers or None)
+        except (BufferError, KafkaException):  # no room, as a rule: wait for it
+            self._produce(topic, partition, key, value, headers or None, self._reported)
 
     def flush(self, timeout_s: float) -> int:
         """Wait until everything is acknowledged, at most ``timeout_s``; returns how many records are not.
@@ -331,8 +334,11 @@ class KafkaAppender(_Sender):
             self._poll(WAIT_S)
         return left
 
-    def _report(self, acknowledged: Acknowledged | None, error: KafkaError | None, message: Any) -> None:
-        if error is not None:
-            self._undelivered(error)
-        elif acknowledged is not None:
-            acknowledged(message.partition(), message.offset())
+    def _reporter(self, acknowledged: Acknowledged | None) -> Callable[[KafkaError | None, Any], None]:
+        def report(error: KafkaError | None, message: Any) -> None:
+            if error is not None:
+                self._undelivered(error)
+            elif acknowledged is not None:
+                acknowledged(message.partition(), message.offset())
+
+        return report

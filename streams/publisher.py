@@ -91,6 +91,7 @@ class Publisher:
         self._durable = list(self._next)
         self._session = wall_ns()
         self._neighbours = Neighbours(self._log, self.topic, source, self._session)
+        self._alone = len(found) == 1 and partition_of is by_key
         self._last = [-1] * len(found)
         self._packed = payload_packer(RAW.number, RAW.version, source, self._session)
         self._report = self._acknowledged  # one object: whoever is told by it can tell that it is the same
@@ -149,11 +150,17 @@ class Publisher:
                 "a payload is too large", kind="too_large", got=f"{len(payload)} bytes", allowed=f"{PAYLOAD_BYTES_MAX}"
             )
         key = key.encode() if isinstance(key, str) else key
-        partition = self._partition_of(key, len(self._next))
+        partition = 0 if self._alone else self._partition_of(key, len(self._next))
         if self._broken is not None or self.ended or self._neighbours.seen:
             self._check_open()
         seq = self._next[partition]
-        self._append(partition, key, payload, self._packed(seq, ts_recv, wall_ns() if scheduled is None else scheduled))
+        header = self._packed(seq, ts_recv, wall_ns() if scheduled is None else scheduled)
+        try:  # as _append does, without a further call: this is what a payload costs
+            self._appender.append(self.topic, partition, key, payload, header, self._report)
+        except BrokerError as error:
+            self._broken = error
+            raise
+        self._next[partition] = seq + 1
         return seq
 
     def end(self, run: str, ts: int, inputs: int) -> None:

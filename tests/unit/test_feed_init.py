@@ -45,6 +45,7 @@ def test_what_it_writes_passes_its_test_and_feed_check_accepts_it(
     assert main(["feed", "check", "json", str(folder / "ticks.capture"), "--json"]) == 0
     report = orjson.loads(capsys.readouterr().out)
     found = report["instruments"]["spot:BTCUSDT"]
+    assert "depth_synchronised" not in found, "no book is missing where quotes serve"
     assert (report["rejected"], found["messages"], found["ticks"], found["gaps"]) == (0, 10, 10, 0)
 
 
