@@ -17,7 +17,7 @@ from agents.topology import GATEWAY, PRIMARY, TaskHops
 from replay.known import check_schema
 from replay.recording import NO_END, RAW_TOPIC, Recording, header_of, snapshot_records, time_of
 from replay.tape_time import stretch
-from schemas.catalog import END, RAW
+from schemas.catalog import END
 from schemas.codec import decode_any
 from schemas.control import ReleaseCut, RunOpened
 from schemas.definition import Definition

@@ -72,6 +72,7 @@ class Input:
         seqs: Next ``seq`` expected, by writer.
         ordinal: Number of items handed out since the task began.
         time: Log time of the newest that was handed out, as the task keeps it, ns.
+        session: Of a live raw topic: the publisher's session that the newest payload taken was of.
     """
 
     def __init__(
@@ -85,7 +86,7 @@ class Input:
         self.offset = 0
         self.seqs: dict[str, int] = {}
         self.ordinal = 0
-        self.time = 0
+        self.time = self.session = 0
         self.ended = False
         self._log = log
         self._source = source
@@ -108,7 +109,7 @@ class Input:
     def restore(self, position: dict[str, Any]) -> None:
         """Go on where a snapshot stands."""
         self.offset, self.ordinal, self.seqs = position["offset"], position["ordinal"], dict(position["seqs"])
-        self.time = position.get("time", 0)
+        self.time, self.session = position.get("time", 0), position.get("session", 0)
 
     def fill(self, timeout_s: float) -> bool:
         """Make sure something is buffered, waiting up to ``timeout_s``; False when nothing came."""
@@ -217,11 +218,12 @@ class Input:
         )
 
     def _is_of_another_publisher(self, header: Header) -> bool:
-        """Whether a number that was seen before is no repeat: judged alike by every life, as by the record alone.
+        """Whether a number that was seen before is no repeat, but another session's: what the newest taken was of.
 
         In a play run a number stands for one payload, whoever sends it: there a second feed only repeats.
         """
-        return self._sole and header.writer == self._source and header.cause != 0
+        mine = self._sole and header.writer == self._source and header.cause != 0
+        return mine and header.cause != self.session
 
     def _skip(self, record: Record, header: Header) -> int:
         """How many rows of a record have been seen before."""
@@ -288,6 +290,7 @@ class Input:
                 places.append((n, record.offset, header.seq + skip))
                 items_max -= n
                 self.seqs[header.writer] = header.seq + skip + n
+                self.session = header.cause if self._sole else 0
             if skip + n < header.count:
                 # The rest of this frame is handed out next time: what has been seen tells its rows apart.
                 self.offset = record.offset

@@ -342,7 +342,7 @@ class Task:
             "task": self.plan.name, **{name: getattr(self.plan, name) for name in ("run", "owner", "build")},
             "left_to": self.left_to, "succession": None if self.succession is None else self.succession.document(),
             "stages": [s.name for s in self.stages],
-            "input": {name: getattr(self._input, name) for name in ("offset", "ordinal", "seqs", "time")},
+            "input": {name: getattr(self._input, name) for name in ("offset", "ordinal", "seqs", "time", "session")},
             "sides": self._sides.positions(self._outputs.sides_told),
             "outputs": self._outputs.marks(recovering=self.inputs <= self._cause_max),
             "breaker": self._breaker.dump(),

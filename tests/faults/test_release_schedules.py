@@ -168,7 +168,7 @@ class Desk:
             partitions=1,
             starts={},
             build="1" * 64,
-            gateway="",
+            gateway=msgspec.UNSET,
         )
         append(self.log, self.first)
         self.run_at_work = "r1"
