@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from agents.topology import HOP_FACTORIES, SPLIT, writers
+from agents.topology import HOP_FACTORIES, SPLIT, deployment, writers
 from replay.plan import PlayPlan, open_run
 from schemas.catalog import CATALOG
 from schemas.codec import decode, encode
@@ -31,6 +31,7 @@ from tests.fuzz.test_doors import BOUNDED, bends, bent
 from tests.golden.test_golden_bytes import DOCUMENTS
 
 PLAN = PlayPlan(run="r", speed=0.0, split=True)
+TASKS = {task.name: task for external in (False, True) for task in deployment(True, 1, external=external)}
 WRITERS = writers(SPLIT, PLAN.source)
 TURNS_MAX = 200
 """A task that still moves then is caught in something: there are a handful of records."""
@@ -84,7 +85,7 @@ class Stage:
 
     def run(self) -> None:
         """A life, to the end of what is there."""
-        hops = next(task for task in SPLIT if task.name == self.hop)
+        hops = TASKS[self.hop]
         plan = TaskPlan(
             name=self.hop, namespace=PLAN.namespace, source=PLAN.source, run="r", commit_interval_s=0.0,
             state_partition=hops.state_partition, writers=WRITERS,
@@ -135,7 +136,7 @@ def test_a_task_takes_any_snapshot_that_passes_for_its_own(hop: str) -> None:
         from tests.fuzz.seeds import SEALED
 
         stage = Stage(hop)
-        partition = next(task for task in SPLIT if task.name == hop).state_partition
+        partition = TASKS[hop].state_partition
         state = sealed(SEALED if whole else value, "task/1")
         stage.log.appender().append(PLAN.topic("state"), partition, hop.encode(), state, None)
         refused: Any = None
