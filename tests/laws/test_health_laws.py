@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import random
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,7 @@ from monitoring.health_inputs import Names, health_of, health_over, places_of
 from monitoring.health_topic import HealthWriter, recalled, written
 from monitoring.letter_health import UNKNOWN
 from monitoring.place_health import NANOS, Spot
+from replay.joined_log import JoinedLog
 from schemas.catalog import DEAD_LETTER, END
 from schemas.codec import encode
 from schemas.dead_letter import DeadLetter
@@ -25,6 +27,7 @@ from schemas.feed_health import FeedHealth, key_of
 from schemas.header import Header, pack
 from schemas.tick import ACTION_TRADE, FLAG_CROSSED, FLAG_DEPTH_UNSYNCED, FLAG_OUT_OF_ORDER, TICK
 from streams.log import TopicSpec
+from tests.archive_world import archived
 from tests.laws.test_export_laws import TOPIC, tape
 
 quick = settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
@@ -202,6 +205,14 @@ def test_the_end_of_a_run_ends_its_windows(ticks: Any) -> None:
     after = list(health_over(log, "", NANOS))
     assert after[: len(before)] == before
     assert sum(h.ticks for h in before) < len(ticks) == sum(h.ticks for h in after)
+
+
+def test_the_archive_alone_tells_the_same(ticks: Any, tmp_path: Path) -> None:
+    log = with_letters(tape(ticks, range(0, len(ticks), 40)))
+    expected = list(health_over(log, "", NANOS // 4))
+    archived(log, tmp_path)
+    assert list(health_over(JoinedLog(None, tmp_path), "", NANOS // 4)) == expected
+    assert {h.topic for h in expected} == {TOPIC, "dlq"}
 
 
 def test_places_are_the_tick_partitions_and_the_letters(ticks: Any) -> None:
