@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from console import feed_init, feed_status
+from console import feed_health, feed_init, feed_status
 from console.examples import epilog
 from console.feed_files import FILES
 from console.feed_run import CUT_SHORT_EXIT, EXAMPLES, run
@@ -47,6 +47,7 @@ def feed() -> None:
 app.command("run", epilog=epilog("feed run", EXAMPLES))(run)
 app.command("init", epilog=epilog("feed init", feed_init.EXAMPLES))(feed_init.init)
 app.command("status", epilog=epilog("feed status", feed_status.EXAMPLES))(feed_status.status)
+app.command("health", epilog=epilog("feed health", feed_health.EXAMPLES))(feed_health.health)
 
 
 @app.command(

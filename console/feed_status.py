@@ -7,7 +7,7 @@ from typing import Annotated, Any
 import typer
 
 from console.cluster import running
-from console.figures import age, count, rate
+from console.figures import age, count, rate, time_of_day
 from console.terminal import emit, show
 
 EXAMPLES = ("acme", "acme --watch", "acme --record 0/1742 --json", "binance --last 0 --json | jq .by_reason")
@@ -37,10 +37,13 @@ def status(
     A payload is accepted when normalise has committed past it and it is not in dlq. With --record it is told of one
     payload, by the place that the producer's delivery report names: accepted, without_ticks (read, and it gave none: a
     repeat, or a part of a book that is not known), rejected, or waiting. Reading is all that it does.
+
+    Where a monitor runs (tapedeck feed health), the newest window of each instrument stands below.
     """
     import orjson
 
     from console.dlq_words import number_of
+    from monitoring.health_now import HealthNow
     from operations.feed_status import FeedStatus
     from operations.record_fate import fate_of
     from streams.clock import sleep_s, wall_ns
@@ -55,9 +58,9 @@ def status(
             fate = fate_of(log, source, *place)
             emit(orjson.dumps(fate).decode() if json else _line(fate))
             return
-        found = FeedStatus(log, source, last)
+        found, healths = FeedStatus(log, source, last), HealthNow(log, "", source)
         while True:
-            told = found.look()
+            told = found.look() | {"health": healths.look()}
             if json:
                 emit(orjson.dumps(told).decode())
             else:
@@ -110,6 +113,8 @@ def _drawn(told: dict[str, Any], now_ns: int) -> list[Any]:
                 "\n".join(p["letter"] for p in places),
             )  # fmt: skip
         drawn += ["", reasons, "one of them whole: tapedeck dlq show NUMBER"]
+    if told["health"]:
+        drawn += ["", _health(told["health"])]
     for partition, found in told["publishers"].items():
         if found["at_once"]:
             drawn.append(Text(
@@ -117,3 +122,21 @@ def _drawn(told: dict[str, Any], now_ns: int) -> list[Any]:
                 "bold red",
             ))  # fmt: skip
     return [*drawn, ""]
+
+
+def _health(found: dict[str, dict[str, Any]]) -> Any:
+    """The newest window of each instrument, as a monitor has told it."""
+    from rich import box
+    from rich.table import Table
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1))
+    for head in ("instrument", "window", "ticks/s", "gaps", "stale", "skew", "suspect"):
+        table.add_column(head, justify="left" if head == "instrument" else "right", no_wrap=True)
+    for instrument, h in found.items():
+        skew, share = h["skew_ms"], h["suspect_share"]
+        table.add_row(
+            instrument, time_of_day(h["window_start"]), rate(h["rate_per_s"]),
+            count(h["gaps"]) if h["synced"] else f"{count(h['gaps'])}, unsynced", f"{h['stale_ms'] / 1_000:.1f} s",
+            "-" if skew is None else f"{skew:.1f} ms", "-" if share is None else f"{share:.1%}",
+        )  # fmt: skip
+    return table

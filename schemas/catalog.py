@@ -17,6 +17,7 @@ from schemas.definition import Definition
 from schemas.document import Document
 from schemas.execution import Execution
 from schemas.feature import Feature
+from schemas.feed_health import FeedHealth
 from schemas.intent import Intent
 from schemas.order import Order
 from schemas.pin_tag import PinTagged
@@ -58,10 +59,11 @@ RELEASE = Schema(number=28, name="release", version=1, kind="document", event=Re
 RETRY = Schema(number=30, name="retry", version=1, kind="document", event=Retry)
 RETRIED = Schema(number=31, name="retried", version=1, kind="document", event=Retried)
 PIN_TAG = Schema(number=32, name="pin_tag", version=1, kind="document", event=PinTagged)
+FEED_HEALTH = Schema(number=40, name="feed_health", version=1, kind="document", event=FeedHealth)
 
 CATALOG: tuple[Schema, ...] = (
     RAW, SNAPSHOT, TICK_SCHEMA, FEATURE_SCHEMA, SCORE_SCHEMA, DEFINITION, INTENT, DECISION, ORDER, EXECUTION, RUN, END,
-    CLOCK, DEAD_LETTER, HALT, RESUME, LIMITS, RELEASE, RETRY, RETRIED, PIN_TAG,
+    CLOCK, DEAD_LETTER, HALT, RESUME, LIMITS, RELEASE, RETRY, RETRIED, PIN_TAG, FEED_HEALTH,
 )  # fmt: skip
 
 BY_NUMBER: dict[int, Schema] = {s.number: s for s in CATALOG}

@@ -106,5 +106,12 @@ PROMISES: dict[str, Promise] = {
         idempotency="(topic, partition, offset, seq) of the refused input: each is there once.",
         retries="tapedeck dlq retry NUMBER puts a payload back, once, on record in control.", committed=_WITHIN_2_S,
     ),
+    "feed.health": Promise(
+        ordering="By input partition, in the order of its windows; a window's documents follow each other by part.",
+        idempotency="The key: a window that is told again has the same key and the same bytes.",
+        retries="A monitor that comes back goes on behind the newest window that is whole, and may tell the one after "
+        "it again.",
+        committed="It is in no transaction: there at once.",
+    ),
 }  # fmt: skip
 """By name of the table (``schemas/topics.py``)."""

@@ -18,6 +18,7 @@ from schemas.catalog import (
     END,
     EXECUTION,
     FEATURE_SCHEMA,
+    FEED_HEALTH,
     HALT,
     INTENT,
     LIMITS,
@@ -91,6 +92,9 @@ TOPICS: tuple[Topic, ...] = (
           about="agents' snapshots, committed with the outputs they stand for"),
     Topic(name="dlq", schemas=(DEAD_LETTER,), key="as the input's", written_by="every task",
           about="every rejected input, whole, with reason and place"),
+    Topic(name="feed.health", schemas=(FEED_HEALTH,), key="source, instrument, window and input positions",
+          written_by="monitor", transactional=False,
+          about="by source and instrument, windows by log time of rate, gaps, staleness, skew, suspect ticks, rejects"),
 )  # fmt: skip
 
 

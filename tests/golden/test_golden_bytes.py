@@ -24,6 +24,7 @@ from schemas.definition import Definition
 from schemas.document import Document, Root
 from schemas.execution import Execution
 from schemas.feature import feature_dtype
+from schemas.feed_health import FeedHealth
 from schemas.header import HEADER_VERSION, Header, Side, pack, unpack
 from schemas.intent import Intent, Touch
 from schemas.order import Order
@@ -110,6 +111,12 @@ DOCUMENTS: dict[str, Document] = {
     "pin_tag": PinTagged(
         name="q3-study", pin="0a" * 32, was="0b" * 32, namespace="demo.r.", since=TS, until=TS + 2, known_by=TS + 1,
         topics=["raw.binance"], author="j.doe", reason="revised definitions", ts=TS,
+    ),
+    "feed_health": FeedHealth(
+        source="binance", instrument="linear:BTCUSDT", instrument_id=3, window_start=TS - 7, window_ns=10**10,
+        topic="ticks.binance", partition=1, begin_offset=5, begin_row=2, end_offset=2**40, end_row=7, part=1, parts=3,
+        ticks=2**40, trades=12, suspect=3, out_of_order=1, gaps=2, stale_ns=10**9, skew_ns_min=-5, skew_ns_mean=11,
+        skew_ns_max=2**40, last_ts=TS, synced=True, rejected=2, reasons={"bad_payload.not_finite": 2},
     ),
     "retried": Retried(retry=9, first_seq=2**46 + 5, copies=1, gone=1, ts=TS),
 }  # fmt: skip

@@ -11,7 +11,19 @@ from pathlib import Path
 import pytest
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-PACKAGES = ("schemas", "streams", "feeds", "features", "models", "agents", "replay", "operations", "chaos", "console")
+PACKAGES = (
+    "schemas",
+    "streams",
+    "feeds",
+    "features",
+    "models",
+    "agents",
+    "replay",
+    "operations",
+    "monitoring",
+    "chaos",
+    "console",
+)
 CODE = (*PACKAGES, "tests", "benchmarks")
 ROOT_FILES = ("README.md", "CHANGELOG.md", "justfile", "docker-compose.yml", "Dockerfile", "pyproject.toml", ".ci/run")
 
