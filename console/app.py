@@ -22,6 +22,7 @@ from console import (
     export,
     feed,
     init,
+    instruments,
     pin,
     release,
     replay,
@@ -82,6 +83,7 @@ app.command(
     epilog=epilog("trace", trace.EXAMPLES),
 )(trace.trace)
 app.add_typer(feed.app, name="feed")
+app.add_typer(instruments.app, name="instruments")
 app.add_typer(risk.app, name="risk")
 app.add_typer(release.app, name="release")
 app.add_typer(replay.app, name="replay")
