@@ -49,8 +49,8 @@ def announce(log: Log, watch: ReleaseWatch, plan: LivePlan, author: str, reason:
         The cut that is under way: this one, or one to the same release that was made before it.
 
     Raises:
-        ConfigError: There is no run, it is this release already and no instrument was added, its source or deployment differs, or a cut to another
-            release is under way.
+        ConfigError: There is no run, it is this release already and no instrument was added, its source or deployment
+            differs, or a cut to another release is under way.
         SnapshotError: The release cannot use what the tasks hold.
         BrokerError: It cannot be written.
     """

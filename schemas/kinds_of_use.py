@@ -151,6 +151,12 @@ CONFIG = {
     ),
     "folder_unwritable": ("A run's folder cannot be made.", "Set `TAPEDECK_HOME` to a folder that can be written."),
     "no_run": ("There is no such run.", "`tapedeck topics list --all` shows all."),
+    "no_record": ("There is no record or row at that place of a topic.", "Name one that is allowed."),
+    "bad_place": ("A place in a topic is not `OFFSET` or `OFFSET:ROW`.", "Write e.g. `4711:3`."),
+    "no_provenance": (
+        "Records of that topic are said by people or the clock: no payload led to them.",
+        "Name a topic that is allowed.",
+    ),
     "no_order": ("No run has an order or intent of that id.", "Name one that is allowed, or the run with `--run`."),
     "runs_differ": ("Two runs cannot be compared row for row.", "Compare runs of one number of partitions."),
     "bad_budget": ("A latency budget names no interval, or no duration.", "See `docs/replay-reports.md`."),
