@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from agents.defining import all_defined, known_to
 from schemas.codec import decode_any
 from schemas.control import Halt, LimitsChanged, Resume, RunOpened
 from schemas.definition import Definition
@@ -74,7 +75,7 @@ def context_of(run: RunOpened, definitions: Iterable[Definition], folder: Path =
 
 
 def read_context(log: Log, namespace: str, folder: Path = Path()) -> Context:
-    """Context from a run's ``control`` and ``definitions`` topics; the newest opening counts.
+    """Context from a run's ``control`` and ``definitions`` topics; the newest opening counts, and what it knows.
 
     Args:
         log: Where.
@@ -89,7 +90,7 @@ def read_context(log: Log, namespace: str, folder: Path = Path()) -> Context:
         raise SnapshotError(
             "no run was opened here", kind="no_run", where=topic_name(namespace, "control"), allowed="a run record"
         )
-    context = context_of(opened[-1], _documents(log, topic_name(namespace, "definitions"), Definition), folder)
+    context = context_of(opened[-1], known_to(opened[-1], all_defined(log, namespace)), folder)
     if namespace.startswith(SHADOWS):
         return replace(context, listens=True)
     if opened[-1].mode == "live" or not namespace.startswith(REPEATED):

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from agents.defining import define
+from agents.defining import define, numbered
 from agents.release_watch import ReleaseWatch
 from agents.settled import check_settled, left_behind
 from agents.topology import CLOCK, TaskHops, deployed, source_of
@@ -114,7 +114,7 @@ def complete(log: Log, watch: ReleaseWatch, *, at_rest: bool = False) -> RunOpen
     define(log, cut.definitions)
     with suppress(Overtaken):
         append(
-            log, msgspec.structs.replace(cut.opening, starts=starts), ts=wall_ns(),
+            log, msgspec.structs.replace(cut.opening, starts=starts, defined=numbered(log)), ts=wall_ns(),
             confirm=lambda: stands(watch, before.run, cut),
         )  # fmt: skip
     watch.look_again()

@@ -289,5 +289,6 @@ def _units(text: str | float, definition: Definition, where: str) -> int:
 
 
 def same_but_for_the_run(one: RunOpened, other: RunOpened) -> bool:
-    """Whether two openings say the same, whatever they are called."""
-    return msgspec.structs.replace(one, run="r", starts={}) == msgspec.structs.replace(other, run="r", starts={})
+    """Whether two openings say the same, whatever they are called, and whatever instruments were added in between."""
+    same: dict[str, Any] = {"run": "r", "starts": {}, "defined": UNSET}
+    return msgspec.structs.replace(one, **same) == msgspec.structs.replace(other, **same)

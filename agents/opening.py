@@ -10,7 +10,7 @@ from hashlib import sha256
 
 import msgspec
 
-from agents.defining import define
+from agents.defining import added_since, define, numbered
 from agents.handover import Overtaken, clock_ticks, complete, stands, starts_of, waits_for
 from agents.live_plan import LivePlan, same_but_for_the_run
 from agents.release_watch import ReleaseWatch, release_of
@@ -49,8 +49,9 @@ def open_live(log: Log, plan: LivePlan) -> tuple[RunOpened, bool]:
     wanted = plan.opening("r")
     if before is None:
         define(log, plan.definitions)
-        return _opened(log, watch, plan.opening(run_id("", wanted)), "")
-    if same_but_for_the_run(before, wanted):
+        opening = msgspec.structs.replace(plan.opening(run_id("", wanted)), defined=numbered(log))
+        return _opened(log, watch, opening, "")
+    if same_but_for_the_run(before, wanted) and not _may_take_up(log, before):
         define(log, plan.definitions)
         return before, False
     if watch.cut is not None:
@@ -58,8 +59,21 @@ def open_live(log: Log, plan: LivePlan) -> tuple[RunOpened, bool]:
     check_nobody_at_work(log, before, wanted)  # before anything is written: what is refused changes nothing
     check_settled(log, before)
     define(log, plan.definitions)
-    opening = msgspec.structs.replace(plan.opening(run_id(before.run, wanted)), starts=starts_of(log, before))
+    opening = msgspec.structs.replace(
+        plan.opening(run_id(before.run, wanted)), starts=starts_of(log, before), defined=numbered(log)
+    )
     return _opened(log, watch, opening, before.run)
+
+
+def _may_take_up(log: Log, before: RunOpened) -> bool:
+    """Whether instruments were added since a run was opened, and nobody is at work who could not hear of them."""
+    if not added_since(log, before) or clock_ticks(log):
+        return False
+    try:
+        check_settled(log, before)
+    except ConfigError:  # it must come back as it was, and end in order, before it can go on as another
+        return False
+    return True
 
 
 def _opened(log: Log, watch: ReleaseWatch, opening: RunOpened, before: str) -> tuple[RunOpened, bool]:

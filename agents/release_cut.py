@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from agents.context import context_of, read_context
-from agents.defining import undefined
+from agents.context import context_of
+from agents.defining import added_since, all_defined, undefined
 from agents.handover import Overtaken, stands
 from agents.live_plan import LivePlan, same_but_for_the_run
 from agents.opening import check_successor, run_id
@@ -33,7 +33,7 @@ def rehearse(log: Log, plan: LivePlan) -> None:
         SnapshotError: One could not: the release would not come up.
         ConfigError: The desk's own code cannot be loaded.
     """
-    known = read_context(log, "").instruments
+    known = [found.definition for found in all_defined(log)]
     context = context_of(plan.opening("r"), (*known, *undefined(log, plan.definitions)), plan.folder)
     for task in plan.tasks:
         snapshot = newest(log, "state", task.state_partition, task.name)
@@ -49,8 +49,8 @@ def announce(log: Log, watch: ReleaseWatch, plan: LivePlan, author: str, reason:
         The cut that is under way: this one, or one to the same release that was made before it.
 
     Raises:
-        ConfigError: There is no run, it is this release already, its source or deployment differs, or a cut to another
-            release is under way.
+        ConfigError: There is no run, it is this release already and no instrument was added, its source or deployment
+            differs, or a cut to another release is under way.
         SnapshotError: The release cannot use what the tasks hold.
         BrokerError: It cannot be written.
     """
@@ -66,10 +66,10 @@ def announce(log: Log, watch: ReleaseWatch, plan: LivePlan, author: str, reason:
         )  # fmt: skip
     wanted = plan.opening("r")
     if watch.cut is None:
-        if same_but_for_the_run(before, wanted):
+        if same_but_for_the_run(before, wanted) and not added_since(log, before):
             raise ConfigError(
                 "this release is at work already", kind="same_release", got=release_of(before), where=before.run,
-                fix="change code, model, view or parameters first; tapedeck release show tells what runs",
+                fix="change code, model, view or parameters, or add an instrument; what runs: tapedeck release show",
             )  # fmt: skip
         missing = undefined(log, plan.definitions)
         rehearse(log, plan)

@@ -22,7 +22,9 @@ from console import (
     export,
     feed,
     init,
+    instruments,
     pin,
+    provenance,
     release,
     replay,
     risk,
@@ -81,7 +83,13 @@ app.command(
     short_help="Tell an order's whole story from the log.",
     epilog=epilog("trace", trace.EXAMPLES),
 )(trace.trace)
+app.command(
+    "provenance",
+    short_help="Walk from any record back to its payload.",
+    epilog=epilog("provenance", provenance.EXAMPLES),
+)(provenance.provenance)
 app.add_typer(feed.app, name="feed")
+app.add_typer(instruments.app, name="instruments")
 app.add_typer(risk.app, name="risk")
 app.add_typer(release.app, name="release")
 app.add_typer(replay.app, name="replay")

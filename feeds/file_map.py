@@ -182,10 +182,15 @@ def defined(file: MapFile, where: str) -> dict[str, Definition]:
     Raises:
         ConfigError: An increment is no decimal above 0.
     """
-    return {**KNOWN, **{table.instrument: _definition(table, where) for table in file.definition}}
+    return {**KNOWN, **{table.instrument: definition_of(table, where) for table in file.definition}}
 
 
-def _definition(table: DefinitionTable, where: str) -> Definition:
+def definition_of(table: DefinitionTable, where: str) -> Definition:
+    """The definition that a table tells, under the venue ``history``.
+
+    Raises:
+        ConfigError: An increment is no decimal above 0.
+    """
     market, _, symbol = table.instrument.partition(":")
     try:
         return Definition(

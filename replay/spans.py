@@ -13,6 +13,9 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+from msgspec import UNSET
+
+from agents.defining import all_defined, known_to
 from agents.topology import GATEWAY, PRIMARY, TaskHops
 from replay.known import check_schema
 from replay.recording import NO_END, RAW_TOPIC, Recording, header_of, snapshot_records, time_of
@@ -108,11 +111,13 @@ def _runs(log: Log, namespace: str, folder: Path) -> list[Recording]:
         raise SnapshotError(
             "no run was opened here", kind="no_run", where=topic_name(namespace, "control"), allowed="a run record"
         )
-    defined = [d for d in _documents(log, topic_name(namespace, "definitions")) if isinstance(d, Definition)]
+    there = all_defined(log, namespace)
+    defined: list[Definition] = [d.definition for d in there]
     found: list[Recording] = []
     after: RunOpened | None = None
     for opening in reversed(openings.values()):
         ends = {} if after is None else after.starts
+        defined = defined if opening.defined is UNSET else known_to(opening, there)
         found.append(Recording(log, namespace, opening, tuple(defined), {}, {}, {}, folder, ends=ends))
         if opening.run in cuts:  # what it brought along, those before it did not know
             brought = cuts[opening.run].definitions

@@ -9,6 +9,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from agents.context import context_of
+from agents.defining import all_defined, known_to
 from agents.topology import TaskHops, deployed
 from replay.plan import PlayPlan
 from schemas.codec import decode_any
@@ -108,7 +110,7 @@ def watched_plan(plan: PlayPlan) -> Watched:
 
 def _opened(log: Log, names: set[str], namespace: str) -> Watched | None:
     """The run of a namespace; the newest opening counts."""
-    control, definitions = topic_name(namespace, "control"), topic_name(namespace, "definitions")
+    control = topic_name(namespace, "control")
     opened: tuple[RunOpened, Record] | None = None
     for record, document in _documents(log, control) if control in names else ():
         if isinstance(document, RunOpened):
@@ -116,16 +118,10 @@ def _opened(log: Log, names: set[str], namespace: str) -> Watched | None:
     if opened is None:
         return None
     document, record = opened
-    newest: dict[int, Definition] = {}
-    for _, definition in _documents(log, definitions) if definitions in names else ():
-        if isinstance(definition, Definition):
-            known = newest.get(definition.instrument_id)
-            if known is None or definition.revision >= known.revision:
-                newest[definition.instrument_id] = definition
     return Watched(
         run=document.run, namespace=namespace, source=document.source, opened=document,
         opened_ns=record.timestamp_ms * NANOS_PER_MS, tasks=deployed(document),
-        definitions=tuple(newest[i] for i in sorted(newest)),
+        definitions=context_of(document, known_to(document, all_defined(log, namespace))).instruments,
     )  # fmt: skip
 
 

@@ -60,6 +60,9 @@ class RunOpened(Document, frozen=True, kw_only=True, tag="run"):
     starts: Annotated[
         dict[str, TaskStart], Meta(description="live: where each task takes over from the run before")
     ] = msgspec.field(default_factory=dict)
+    defined: Annotated[
+        U64 | UnsetType, Meta(description="definitions with a lower seq are the run's; left out: all there are")
+    ] = UNSET
 
 
 class ReleaseCut(Document, frozen=True, kw_only=True, tag="release"):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import UNSET, Meta, UnsetType
 
 from schemas.columns import U32, Nanos, Positive
 from schemas.document import Document, Text
@@ -29,5 +29,9 @@ class Definition(Document, frozen=True, kw_only=True, tag="definition"):
     ] = 1_000_000_000
     inverse: bool = False
     calendar: Text = "24x7"
-    valid_from: Nanos = 0
+    valid_from: Annotated[Nanos, Meta(description="from when it is so at the venue; 0: always")] = 0
     revision: U32 = 1
+    author: Annotated[
+        Text | UnsetType, Meta(description="who added it; left out: it came with the build or a file")
+    ] = UNSET
+    reason: Annotated[Text | UnsetType, Meta(description="why, in that person's words")] = UNSET

@@ -79,8 +79,24 @@ CONFIG = {
     ),
     "bad_name": ("A project's name is not made of letters, digits, `-` and `_`.", "Give another."),
     "folder_in_use": ("A project's folder is there and not empty.", "Give another name: nothing is overwritten."),
-    "bad_key": ("A key of a topology, view or model file is unknown, missing or out of bounds.", "Mend the key named."),
+    "bad_key": (
+        "A key of a topology, view, model or instruments file is unknown, missing or out of bounds.",
+        "Mend the key named.",
+    ),
     "feed_conflict": ("A topology's feed contradicts itself.", "Give what its `kind` needs, and nothing else."),
+    "bad_definition": (
+        "A definition of an instrument contradicts itself or another.",
+        "Mend the key that the message names.",
+    ),
+    "fixed_definition": (
+        "A revision of a definition changes what sizes, positions or money on the tape are counted in.",
+        "Define it as another instrument: under a name of its own.",
+    ),
+    "does_not_divide": (
+        "An increment of a definition does not divide a price or size at which its instrument was seen.",
+        "Give the venue's own increment.",
+    ),
+    "no_definition": ("No instrument of that name is defined, or was by then.", "`tapedeck instruments list`."),
     "no_instrument": ("A name is no instrument of the run.", "Name one of those allowed."),
     "no_parameter": ("A strategy has no such parameter.", "Name one of those allowed."),
     "bad_size": ("A size is no decimal number from 0 on.", 'Write e.g. `"0.25"`.'),
@@ -135,6 +151,12 @@ CONFIG = {
     ),
     "folder_unwritable": ("A run's folder cannot be made.", "Set `TAPEDECK_HOME` to a folder that can be written."),
     "no_run": ("There is no such run.", "`tapedeck topics list --all` shows all."),
+    "no_record": ("There is no record or row at that place of a topic.", "Name one that is allowed."),
+    "bad_place": ("A place in a topic is not `OFFSET` or `OFFSET:ROW`.", "Write e.g. `4711:3`."),
+    "no_provenance": (
+        "Records of that topic are said by people or the clock: no payload led to them.",
+        "Name a topic that is allowed.",
+    ),
     "no_order": ("No run has an order or intent of that id.", "Name one that is allowed, or the run with `--run`."),
     "runs_differ": ("Two runs cannot be compared row for row.", "Compare runs of one number of partitions."),
     "bad_budget": ("A latency budget names no interval, or no duration.", "See `docs/replay-reports.md`."),

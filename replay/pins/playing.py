@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 
+from agents.defining import all_defined, known_to
 from agents.topology import TaskHops
 from replay.pins.manifest import Manifest
 from replay.pins.measuring import Measured, OnProgress
@@ -14,7 +15,6 @@ from replay.pins.verifying import verify
 from replay.recording import RAW_TOPIC, Recording, documents
 from replay.tape_time import place_before
 from schemas.control import RunOpened
-from schemas.definition import Definition
 from schemas.errors import ConfigError, SnapshotError
 from schemas.topics import is_spread, topic_name
 from streams.log import Log
@@ -49,8 +49,11 @@ def open_pin(
     begin = {p: measured.lead[p] if p in ranges else 0 for p in partitions}
     states = {task: from_bytes(start.value) for task, start in measured.starts.items()}
     _check_numbered(manifest, measured, raw, states)
+    defined = all_defined(log, selection.namespace)
+    if selection.known_by is not None:
+        defined = [d for d in defined if d.ts_known <= selection.known_by]
     recording = Recording(
-        log, selection.namespace, opening, tuple(documents(log, selection.namespace, Definition, selection.known_by)),
+        log, selection.namespace, opening, tuple(known_to(opening, defined)),
         begin, {p: ranges[p][1] if p in ranges else 0 for p in partitions}, {}, folder, pin=manifest.id,
         known_by=selection.known_by,
     )  # fmt: skip

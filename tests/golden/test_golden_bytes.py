@@ -56,6 +56,7 @@ DOCUMENTS: dict[str, Document] = {
         instrument_id=3, instrument="inverse:BTCUSD", venue="binance", market="inverse", symbol="BTCUSD_PERP",
         base="BTC", quote="USD", settlement="BTC", price_increment=100_000_000, size_increment=1_000_000_000,
         multiplier=100_000_000_000, inverse=True, valid_from=TS, revision=2,
+        author="j.doe", reason="tick size halved",
     ),
     "intent": Intent(
         **ORDERED, side="buy", quantity=1_500, limit_price=61_000_600_000_000, valid_until=TS + 1_000_000_000,
@@ -84,6 +85,7 @@ DOCUMENTS: dict[str, Document] = {
         code=[{"kind": "strategy", "load": "strategy.py:STRATEGY", "sha256": "c" * 64}], split=True,
         partitions=4, gateway="okx", build="b" * 64,
         starts={"hot": TaskStart(offset=2**40, inputs=217_091, seqs={"scores": 2**53 + 1})},
+        defined=2**53 + 1,
     ),
     "end": End(run="20240809t000000-ab12", ts=TS, inputs=217_091),
     "clock": Clock(ts=TS),
@@ -122,7 +124,7 @@ DOCUMENTS: dict[str, Document] = {
 }  # fmt: skip
 DOCUMENTS["release"] = ReleaseCut(
     release="rel-0123456789ab", from_run="live-0123456789ab",
-    opening=msgspec.structs.replace(cast("RunOpened", DOCUMENTS["run"]), gateway=msgspec.UNSET),
+    opening=msgspec.structs.replace(cast("RunOpened", DOCUMENTS["run"]), gateway=msgspec.UNSET, defined=msgspec.UNSET),
     definitions=[], topology="desk/topology.toml", commit="d" * 40, author="j.doe", reason="model 14", ts=TS,
 )  # fmt: skip
 

@@ -23,6 +23,7 @@ from models.linear import DEFAULT_MODEL, load_file
 from replay import budget
 from replay.diff import compare
 from replay.plan import PlayPlan, open_run
+from replay.provenance import provenance
 from replay.shape import Shape, shape_of
 from replay.trace import trace
 from schemas.errors import ConfigError, TapedeckError
@@ -159,6 +160,9 @@ def opened_run(name: str, partitions: int = 1) -> tuple[MemoryLog, Shape]:
     return log, replace(shape, watched=replace(shape.watched, opened=run))
 
 
+trigger("config.no_record")(lambda _: provenance(opened_run("r")[0], "demo.r.orders", 0, 17))
+trigger("config.no_provenance")(lambda _: provenance(opened_run("r")[0], "demo.r.control", 0, 0))
+trigger("config.bad_place")(lambda desk: ran(desk, "provenance", "orders", 0, "first"))
 trigger("config.no_order")(lambda _: trace(opened_run("r")[0], "nobody-1-0"))
 trigger("config.runs_differ")(lambda _: compare(*opened_run("a"), *opened_run("b", partitions=2)))
 trigger("config.source_name")(lambda _: Publisher(MemoryLog(), "a/b"))
