@@ -300,6 +300,6 @@ class LiveSession:
             feed=None if name != FEED else FeedSpec(
                 captures=[str(path) for path in self.plan.captures], seed=feed.seed, speed=feed.speed,
                 instruments=feed.instruments, symbols=feed.symbols, market=feed.market, url=feed.url,
-                rest_url=feed.rest_url,
+                rest_url=feed.rest_url, connections=feed.connections,
             ),
         )  # fmt: skip

@@ -23,6 +23,9 @@ FILE_BYTES_MAX = 1_048_576
 INSTRUMENTS_MAX = 5_000
 """Most simulated instruments."""
 
+CONNECTIONS_MAX = 4
+"""Most connections of one live feed."""
+
 METRICS_PORT_MAX = 65_000
 """Largest port at which metrics begin: those of all processes lie behind it."""
 
@@ -44,6 +47,7 @@ class FeedTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
         symbols: Of a venue's live feed, as the venue writes them.
         market: Theirs; empty: the venue's first.
         url, rest_url: Instead of the venue's own addresses; empty: those.
+        connections: Of a venue's live feed: so many at once, each payload published once.
     """
 
     kind: Literal["simulator", "captures", "none", "binance", "coinbase", "kraken"] = "simulator"
@@ -56,6 +60,7 @@ class FeedTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only
     market: Literal["", "spot", "linear", "inverse"] = ""
     url: str = ""
     rest_url: str = ""
+    connections: Annotated[int, Meta(ge=1, le=CONNECTIONS_MAX)] = 1
 
     @property
     def venue(self) -> str:

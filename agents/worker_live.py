@@ -186,9 +186,16 @@ def _venue_feed(spec: WorkerSpec, feed: FeedSpec, log: KafkaLog) -> Any:
     publisher = Publisher(log, spec.source, namespace=spec.namespace)
 
     def tell(event: str, message: str) -> None:
-        say("log", task=spec.task, level="info" if event == "connected" else "warning", message=f"{event}: {message}")
+        say(
+            "log",
+            task=spec.task,
+            level="info" if event in ("connected", "arbitrated") else "warning",
+            message=f"{event}: {message}",
+        )
 
-    live = VenueFeed(asked.venue, asked.market, asked.definitions, asked.dialect, publisher, tell=tell)
+    live = VenueFeed(
+        asked.venue, asked.market, asked.definitions, asked.dialect, publisher, connections=feed.connections, tell=tell
+    )
     signal.signal(signal.SIGTERM, lambda *_: live.stop())
     return live
 

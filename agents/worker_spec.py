@@ -28,6 +28,7 @@ class FeedSpec(msgspec.Struct, frozen=True, kw_only=True):
     market: str = ""
     url: str = ""
     rest_url: str = ""
+    connections: int = 1
 
 
 class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):

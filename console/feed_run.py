@@ -21,6 +21,7 @@ EXAMPLES = (
     "binance --symbols BTCUSDT,ETHUSDT",
     "binance --market linear --symbols BTCUSDT --record btc.raw",
     "coinbase --symbols BTC-USD --seconds 60 --json",
+    "binance --symbols BTCUSDT --connections 2",
     "kraken --symbols PI_XBTUSD,PI_ETHUSD",
     "csv 20140501_quote.zip --map map.toml",
     "csv quotes.csv --map map.toml --no-publish --record a.raw",
@@ -61,6 +62,9 @@ def run(
         Path | None, typer.Option(metavar="FILE", show_default=False, help="Append all that comes to a capture.")
     ] = None,
     seconds: Annotated[float | None, typer.Option(min=0, help="End after so long.", show_default=False)] = None,
+    connections: Annotated[
+        int, typer.Option(min=1, max=4, metavar="N", help="So many at once: each payload is published once.")
+    ] = 1,
     url: Annotated[str | None, typer.Option(help="Another websocket address.", show_default=False)] = None,
     rest_url: Annotated[str | None, typer.Option(help="Another HTTP address.", show_default=False)] = None,
     json: Annotated[bool, typer.Option("--json", help="At the end what came of it as one JSON object.")] = False,
@@ -69,14 +73,16 @@ def run(
 
     Every payload goes to raw.<source> untouched, numbered and with its receive time. Snapshots are fetched and books
     resynchronised as the venue's rules say; a connection that closes or falls silent is opened again, with a growing,
-    jittered wait. Where no cluster is named, the embedded Kafka is started. Ctrl-C ends it in order (exit 0).
+    jittered wait. Of two connections each payload is published once, by the venue's own numbers, so that one of them
+    may close, stall or lag without a gap. Where no cluster is named, the embedded Kafka is started. Ctrl-C ends it in
+    order (exit 0).
 
     Rows of files go to raw.history, each with its file, sha256 and line; docs/files.md tells how a map is written.
     """
     from streams.home import use_kernel_cache
 
     use_kernel_cache()  # before anything imports numba
-    _check_flags(source, symbols, files or (), mapped, publish=publish)
+    _check_flags(source, symbols, files or (), mapped, publish=publish, connections=connections)
     if source in FILES:
         counts = _run_files(context, source, files or (), mapped, record, publish=publish)
         _emit("history", counts, as_json=json)
@@ -94,7 +100,7 @@ def run(
         bootstrap = started(None if named is None else named.bootstrap, lambda line: _tell("broker", line))
         feed = VenueFeed(
             asked.venue, asked.market, asked.definitions, asked.dialect, Publisher(bootstrap, source),
-            recorder=recorder, tell=_tell,
+            connections=connections, recorder=recorder, tell=_tell,
         )  # fmt: skip
         interrupts.on_first(feed.stop)
         counts = _run(feed, seconds)
@@ -118,7 +124,7 @@ def _run_files(
 
 
 def _check_flags(
-    source: str, symbols: str, files: Sequence[Path], mapped: Path | None, *, publish: bool
+    source: str, symbols: str, files: Sequence[Path], mapped: Path | None, *, publish: bool, connections: int
 ) -> None:  # fmt: skip
     """Flags of files and flags of venues do not go together.
 
@@ -127,7 +133,7 @@ def _check_flags(
     """
     from schemas.errors import ConfigError
 
-    wrong = ("--symbols" if symbols else "") if source in FILES else next(
+    wrong = ("--symbols" if symbols else "--connections" if connections > 1 else "") if source in FILES else next(
         (flag for flag, given in (("FILE", files), ("--map", mapped), ("--no-publish", not publish)) if given), ""
     )  # fmt: skip
     if wrong:
@@ -143,7 +149,11 @@ def _emit(source: str, counts: dict[str, Any], *, as_json: bool) -> None:
 
         emit(orjson.dumps({"source": source, **counts}).decode())
     else:
-        emit(", ".join(f"{value:,} {name.replace('_', ' ')}" for name, value in counts.items()))
+        emit(
+            ", ".join(
+                f"{value:,} {name.replace('_', ' ')}" for name, value in counts.items() if not isinstance(value, list)
+            )
+        )
 
 
 def _run(feed: VenueFeed, seconds: float | None) -> dict[str, Any]:
@@ -161,5 +171,5 @@ def _run(feed: VenueFeed, seconds: float | None) -> dict[str, Any]:
 
 
 def _tell(event: str, message: str) -> None:
-    calm = event in ("connected", "broker")
+    calm = event in ("connected", "broker", "arbitrated")
     complain(f"{event}: {message}", event=event, level="info" if calm else "warning", code=f"feed.{event}")

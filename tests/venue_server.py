@@ -15,6 +15,11 @@ from websockets.sync.server import serve
 STALL: Any = object()
 """In a script: say nothing more, and keep the connection open."""
 
+TOGETHER: Any = object()
+"""In a script: go on when another connection's script is here too."""
+
+TOGETHER_S_MAX = 20.0
+
 
 class VenueServer:
     """Serves scripts of frames; a connection beyond the last script stays silent.
@@ -32,6 +37,7 @@ class VenueServer:
         self.asked: list[str] = []
         self._scripts = list(scripts)
         self._over = threading.Event()
+        self._together = threading.Barrier(2)
         self._sockets = serve(self._talk, "127.0.0.1", port, ping_interval=None)
         outer, given = self, answers or {}
 
@@ -74,6 +80,8 @@ class VenueServer:
             for step in script:
                 if step is STALL:
                     self._over.wait(20)
+                elif step is TOGETHER:
+                    self._together.wait(TOGETHER_S_MAX)
                 elif isinstance(step, float):
                     time.sleep(step)
                 else:

@@ -32,7 +32,7 @@ class Running:
 
     def __init__(
         self, server: VenueServer, source: str, symbols: Sequence[str], market: str | None = None,
-        record: Path | None = None, **changed: Any,
+        record: Path | None = None, connections: int = 1, **changed: Any,
     ) -> None:  # fmt: skip
         asked = asked_for(source, symbols, market, server.url, server.rest_url)
         self.log = MemoryLog()
@@ -41,7 +41,8 @@ class Running:
         self.feed = VenueFeed(
             asked.venue, asked.market, asked.definitions, dataclasses.replace(asked.dialect, **changed),
             Publisher(self.log, source), recorder=None if record is None else Recorder(record),
-            tell=lambda event, message: self.told.append((event, message)), backoff=Backoff(first_s=0.05),
+            tell=lambda event, message: self.told.append((event, message)),
+            backoff=lambda: Backoff(first_s=0.05), connections=connections,
         )  # fmt: skip
 
     def until(self, reached: Callable[[], bool]) -> None:
@@ -87,7 +88,7 @@ def test_what_is_published_is_what_was_served_over_a_close_a_stall_and_garbage(
 ) -> None:
     served = [*kraken[:1000], b"garbage", *kraken[1000:2000]]
     again = [frame for frame in kraken if b"snapshot" in frame]
-    scripts = [served, [*again, STALL], again]
+    scripts = [served, [*again, STALL], [*again, STALL]]
     with VenueServer(scripts) as server:
         running = Running(
             server, "kraken", symbols_of(kraken), record=tmp_path / "recorded", silence_s_max=2.0, request_gap_s=99.0

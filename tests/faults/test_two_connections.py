@@ -1,0 +1,155 @@
+"""Two connections of one feed publish what one clean connection would have: whatever becomes of either, no gap."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from feeds.check import check
+from tests.faults.test_live_feed import Running, recorded, symbols_of
+from tests.venue_server import STALL, TOGETHER, VenueServer
+
+FRAMES = 2_000
+LAG_S = 0.3
+EVERY = 97
+"""One frame of so many is dropped, or changes places."""
+
+Script = list[Any]
+VENUES = ("kraken", "coinbase", "binance")
+FILES = {
+    "kraken": "venues/KRAKEN_FUTURES.ws.1.0.gz",
+    "coinbase": "venues/COINBASE.ws.28.0.gz",
+    "binance": "binance/usdm_btcusdt_20240808.gz",
+}
+
+
+class Tape:
+    """What a venue sends, and how a feed asks for it."""
+
+    def __init__(self, folder: Path, source: str) -> None:
+        path = folder / FILES[source]
+        check([path], wanted=source)  # kernels are compiled now, not while a server waits
+        lines = [line.payload for line in recorded([path], FRAMES)]
+        self.source = source
+        self.snapshots = (
+            {"/depth": next((v for v in lines if b"lastUpdateId" in v), b"")} if source == "binance" else {}
+        )
+        self.frames = [line for line in lines if line not in self.snapshots.values()]
+        self.symbols = ["BTCUSDT"] if source == "binance" else symbols_of(self.frames)
+        self.market = "linear" if source == "binance" else None
+
+    def run(self, scripts: Sequence[Script], wanted: int, **changed: Any) -> Running:
+        """Two connections that follow scripts, until so many payloads of theirs are published."""
+        with VenueServer([[TOGETHER, *script] for script in scripts], self.snapshots) as server:
+            running = Running(
+                server, self.source, self.symbols, self.market, connections=2,
+                **{"request_gap_s": 99.0, "silence_s_max": 30.0, **changed},
+            )  # fmt: skip
+            running.until(lambda: len(self.streamed(running)) >= wanted and running.feed.counts.connections >= 2)
+        return running
+
+    def streamed(self, running: Running) -> list[bytes]:
+        """What was published, snapshots by HTTP left out."""
+        records = running.log.scan(f"raw.{self.source}", 0, 0, committed=True)
+        return [record.value for record in records if record.value not in self.snapshots.values()]
+
+    def numbered(self) -> list[int]:
+        """Places of frames, some way apart, that the venue numbers."""
+        marks = {"kraken": b'"feed":"book"', "coinbase": b'"type":"match"', "binance": b"depthUpdate"}[self.source]
+        return [i for i, frame in enumerate(self.frames) if marks in frame and i > len(self.frames) // 4][::7]
+
+
+@pytest.fixture(scope="module")
+def tapes(data_dir: Path) -> dict[str, Tape]:
+    return {source: Tape(data_dir, source) for source in VENUES}
+
+
+@pytest.fixture(params=VENUES)
+def tape(request: pytest.FixtureRequest, tapes: dict[str, Tape]) -> Tape:
+    return tapes[request.param]
+
+
+def as_of_one(tape: Tape, running: Running) -> None:
+    """The same payloads as one clean connection's, each as often, and no hole in them."""
+    published = tape.streamed(running)
+    assert Counter(published) == Counter(tape.frames)
+    assert running.feed.counts.gaps == 0
+    assert "gap" not in running.events()
+    assert sum(tally.won for tally in running.feed.counts.by_connection) == len(published)
+
+
+def test_two_clean_ones_publish_everything_once_and_in_order(tape: Tape) -> None:
+    running = tape.run([[*tape.frames, STALL]] * 2, len(tape.frames))
+    as_of_one(tape, running)
+    assert tape.streamed(running) == tape.frames
+
+
+def test_one_that_closes_loses_nothing(tape: Tape) -> None:
+    middle = len(tape.frames) // 2
+    running = tape.run([tape.frames[:middle], [*tape.frames, STALL]], len(tape.frames))
+    as_of_one(tape, running)
+
+
+def test_one_that_stalls_loses_nothing_and_is_opened_again(tape: Tape) -> None:
+    middle = len(tape.frames) // 2
+    few = [step for frame in tape.frames[middle : middle + 4] for step in (frame, 0.5)]
+    slow = [*tape.frames[:middle], *few, *tape.frames[middle + 4 :], STALL]
+    running = tape.run([[*tape.frames[:middle], STALL], slow], len(tape.frames), silence_s_max=1.2)
+    published = Counter(tape.streamed(running))
+    assert not Counter(tape.frames) - published
+    assert running.feed.counts.gaps == 0
+    assert any("silent for" in message for event, message in running.told if event == "disconnected")
+
+
+def test_one_that_lags_is_counted_with_how_much(tape: Tape) -> None:
+    middle = len(tape.frames) // 2
+    late = [*tape.frames[:middle], LAG_S, *tape.frames[middle:], STALL]
+    with_lag = tape.run([[*tape.frames, STALL], late], len(tape.frames))
+    as_of_one(tape, with_lag)
+    tallies = with_lag.feed.counts.by_connection
+    assert all(tally.lag_ms_mean <= tally.lag_ms_max for tally in tallies)
+
+
+def test_what_one_drops_comes_of_the_other(tape: Tape) -> None:
+    dropped = set(tape.numbered())
+    holed = [frame for i, frame in enumerate(tape.frames) if i not in dropped]
+    assert len(holed) < len(tape.frames)
+    running = tape.run([[*holed, STALL], [*tape.frames, STALL]], len(tape.frames))
+    as_of_one(tape, running)
+
+
+def test_what_both_bring_out_of_order_leaves_in_order(tape: Tape) -> None:
+    running = tape.run([[*swapped(tape, 0), STALL], [*swapped(tape, 1), STALL]], len(tape.frames))
+    as_of_one(tape, running)
+
+
+def test_what_both_drop_is_a_hole_that_is_told(tapes: dict[str, Tape], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("feeds.arbiter.HOLD_S", 0.1)
+    monkeypatch.setattr("feeds.venue_feed.ASK_AGAIN_S", 0.1)
+    tape = tapes["kraken"]
+    at = next(i for i in tape.numbered() if b'"PI_ETHUSD"' in tape.frames[i])
+    holed = tape.frames[:at] + tape.frames[at + 1 :]
+    with VenueServer([[TOGETHER, *holed, STALL]] * 2) as server:
+        running = Running(server, "kraken", tape.symbols, connections=2, request_gap_s=0.05)
+        running.until(
+            lambda: (
+                running.feed.counts.gaps == 1
+                and running.feed.counts.snapshots >= 1
+                and running.feed.counts.sent >= len(holed)
+            )
+        )
+        assert any("unsubscribe" in message and "PI_ETHUSD" in message for message in server.heard)
+    assert Counter(tape.streamed(running)) == Counter(holed)
+
+
+def swapped(tape: Tape, turn: int) -> list[bytes]:
+    """Frames of which some that follow each other in one numbered stream have changed places."""
+    frames = list(tape.frames)
+    for place in tape.numbered()[turn::2]:
+        if place + 1 < len(frames) and frames[place] != frames[place + 1]:
+            frames[place], frames[place + 1] = frames[place + 1], frames[place]
+    return frames
