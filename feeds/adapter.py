@@ -45,10 +45,11 @@ class Adapter:
         self.venue = venue
         self.definitions = tuple(venue.definitions if definitions is None else definitions)
         self._reader = venue.reader(self.definitions)
+        self._rules = [venue.rule(definition) for definition in self.definitions]
 
     def start(self) -> State:
         """A fresh state."""
-        return State(empty_memory(self.definitions, [self.venue.rule(d) for d in self.definitions]))
+        return State(empty_memory(self.definitions, self._rules))
 
     def ingest(self, state: State, payloads: Sequence[Payload]) -> tuple[Records, Ints, list[Reject]]:
         """Take payloads in, in order.
@@ -100,6 +101,6 @@ class Adapter:
         """State from ``snapshot``'s bytes.
 
         Raises:
-            SnapshotError: Torn, of another version, or of other instruments.
+            SnapshotError: Torn, of another version, or of instruments that are not defined any more.
         """
-        return State(restore(data, self.definitions))
+        return State(restore(data, self.definitions, self._rules))

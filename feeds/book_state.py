@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from feeds.book_tables import Tables, empty_memory, tables_of
+from feeds.book_tables import Tables, empty_memory, parts_of, tables_of
 from feeds.kernel import Ints
 from feeds.waiting import Waiting
 from schemas.definition import Definition
@@ -56,25 +56,47 @@ def snapshot(tables: Tables, further: Mapping[str, npt.NDArray[Any]] = MappingPr
     return dump(KIND, {**arrays, **further}, {})
 
 
-def restore(data: bytes, definitions: Sequence[Definition]) -> Ints:
+def restore(data: bytes, definitions: Sequence[Definition], rules: Sequence[int] | None = None) -> Ints:
     """Memory from ``snapshot``'s bytes.
 
+    Args:
+        data: The bytes.
+        definitions: Instruments of today.
+        rules: By definition, of those that were added since; None: there may be none.
+
     Raises:
-        SnapshotError: Torn, of another version, or of other instruments.
+        SnapshotError: Torn, of another version, or of instruments that are not defined any more.
     """
     arrays, _ = load(KIND, data)
-    memory = empty_memory(definitions, [0] * len(definitions))  # rules stand in the snapshot
-    tables = tables_of(memory)
     instruments = arrays["instruments"]
-    if not np.array_equal(instruments["instrument_id"], tables.instruments["instrument_id"]):
+    slots = {d.instrument_id: slot for slot, d in enumerate(definitions)}
+    now = [slots.get(number, -1) for number in instruments["instrument_id"].tolist()]
+    if -1 in now or (rules is None and now != list(range(len(definitions)))):
         raise SnapshotError(
             "a snapshot is of other instruments",
             kind="other_instruments",
             got=str(instruments["instrument_id"].tolist()),
-            allowed=str(tables.instruments["instrument_id"].tolist()),
+            allowed=str(list(slots)),
             fix="use the definitions that the snapshot was taken with",
         )
-    tables.instruments[:] = instruments
+    then = [definitions[slot] for slot in now]
+    memory = _restored(arrays, then)
+    return memory if rules is None or then == list(definitions) else _moved(memory, now, definitions, rules)
+
+
+def _moved(memory: Ints, slots: Sequence[int], definitions: Sequence[Definition], rules: Sequence[int]) -> Ints:
+    """What is remembered of some instruments in their slots of today, among others of which nothing is known yet."""
+    wider = empty_memory(definitions, rules)
+    for before, after in zip(parts_of(memory), parts_of(wider), strict=True):
+        after[list(slots)] = before
+    tables_of(wider).clocks[:] = tables_of(memory).clocks
+    return wider
+
+
+def _restored(arrays: Mapping[str, npt.NDArray[Any]], definitions: Sequence[Definition]) -> Ints:
+    memory = empty_memory(definitions, [0] * len(definitions))  # rules stand in the snapshot
+    tables = tables_of(memory)
+    tables.instruments[:] = arrays["instruments"]
     tables.clocks[:] = arrays["clocks"]
     tables.recent.newest[:] = arrays["recent_newest"]
     tables.recent.floors[:] = arrays["recent_floors"]

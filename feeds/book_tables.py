@@ -7,6 +7,7 @@ where a feed is live: with one array a call takes 1 us instead of 9.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import NamedTuple
 
 import numpy as np
@@ -114,6 +115,13 @@ def empty_memory(definitions: Sequence[Definition], rules: Sequence[int]) -> Int
     instruments["bid_price"] = instruments["ask_price"] = PRICE_UNDEFINED
     tables.recent.newest[:] = tables.recent.floors[:] = -1
     return memory
+
+
+def parts_of(memory: Ints) -> list[Ints]:
+    """A memory's arrays but for the clocks, as views of shape (instruments, words)."""
+    count = (len(memory) - _CLOCKS) // int(_PLACES[-1])
+    edges = [int(place) * count for place in _PLACES]
+    return [memory[begin:end].reshape(count, -1) for begin, end in pairwise(edges)]
 
 
 @kernel

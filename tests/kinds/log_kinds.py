@@ -124,7 +124,7 @@ trigger("snapshot.foreign")(lambda _: load("risk/1", dump("hot/1", {}, {})))
 @trigger("snapshot.other_instruments")
 def books_of_other_instruments(_: Desk) -> Any:
     two, all_of_them = BinanceAdapter(DEFINITIONS[:2]), BinanceAdapter()
-    return all_of_them.restore(two.snapshot(two.start()))
+    return two.restore(all_of_them.snapshot(all_of_them.start()))
 
 
 @trigger("snapshot.no_run")
