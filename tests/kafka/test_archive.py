@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import orjson
+import pytest
 from confluent_kafka import TopicPartition
 from confluent_kafka.admin import AdminClient
 
@@ -66,6 +67,7 @@ def test_it_follows_a_log_and_ends_whole(played: tuple[str, PlayPlan], tmp_path:
     assert ran(bootstrap, folder, "archive", "list", "--json").returncode == 0
 
 
+@pytest.mark.long
 def test_a_run_is_archived_and_replays_without_kafkas_records_and_without_its_topics(
     played: tuple[str, PlayPlan], tmp_path: Path
 ) -> None:

@@ -225,6 +225,7 @@ def test_people_who_speak_at_once_are_all_written_once(bootstrap: str, log: Kafk
     assert seqs(log, "control") == list(range(len(seqs(log, "control"))))
 
 
+@pytest.mark.long
 def test_who_is_killed_while_writing_leaves_all_of_it_or_nothing(bootstrap: str, log: KafkaLog, world: World) -> None:
     person = Person(bootstrap)
     before = len(seqs(log, "control"))

@@ -8,6 +8,8 @@ from collections import Counter
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from schemas.codec import decode_any
 from schemas.decision import Decision
 from schemas.execution import Execution
@@ -121,6 +123,7 @@ def test_a_day_of_a_live_desk(desk: LiveDesk, desk_log: KafkaLog) -> None:
     assert_nothing_is_lost_or_doubled(desk_log, "simulator")
 
 
+@pytest.mark.long
 def test_a_project_of_its_own_takes_over_where_the_run_before_ended(
     desk: LiveDesk, desk_log: KafkaLog, tmp_path: Path
 ) -> None:

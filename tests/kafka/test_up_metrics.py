@@ -60,6 +60,7 @@ def until(holds: object, what: str) -> None:
         sleep_s(0.2)
 
 
+@pytest.mark.long
 def test_every_process_is_read_while_it_works_killed_and_brought_back(desk: LiveDesk, tmp_path: Path) -> None:
     base = free_base()
     with socket.create_server(("127.0.0.1", base + PROCESSES.index("venue"))):

@@ -228,12 +228,14 @@ def test_whatever_is_done_to_an_archive_is_found(whole: Path, data: st.DataObjec
         assert all(str(folder) in where for where in told)
 
 
-def test_every_bit_of_every_file_counts(whole: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("manifests", "segments"), [(11, 397), pytest.param(1, 97, marks=pytest.mark.long)])
+def test_every_bit_of_every_file_counts(whole: Path, tmp_path: Path, manifests: int, segments: int) -> None:
+    """One bit of every so many bytes."""
     folder = tmp_path / "archive"
     shutil.copytree(whole, folder)
     for path in files_of(folder):
         content = path.read_bytes()
-        for at in range(0, len(content), 1 if path.suffix == ".json" else 97):
+        for at in range(0, len(content), manifests if path.suffix == ".json" else segments):
             path.write_bytes(content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :])
             found = verify(folder).problems
             assert found, (path, at)
