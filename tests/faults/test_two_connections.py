@@ -13,7 +13,7 @@ from feeds.check import check
 from tests.faults.test_live_feed import Running, recorded, symbols_of
 from tests.venue_server import STALL, TOGETHER, VenueServer
 
-FRAMES = 2_000
+FRAMES = 1_000
 LAG_S = 0.3
 EVERY = 97
 """One frame of so many is dropped, or changes places."""
