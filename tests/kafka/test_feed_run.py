@@ -126,7 +126,7 @@ def test_up_trades_on_a_venue_s_feed_of_two_connections(
             code, summary, err = other.end(up, signal.SIGINT)
         assert (code, summary is not None and summary["in_order"]) == (0, True), err
         assert Counter(on_tape(log)) == Counter(frames)
-        assert summary["gaps"] == 0
+        assert "holes in the venue's ids" not in err, err
     finally:
         log.close()
         other.close()
