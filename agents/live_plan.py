@@ -222,6 +222,12 @@ def _check_symbols(settings: TopologyFile, where: str) -> None:
             got=f'kind "{feed.kind}", {len(feed.symbols)} symbols',
             allowed="symbols with a venue's name as kind, and only there", where=f"{where}: feed.symbols",
         )  # fmt: skip
+    if feed.connections > 1 and not feed.venue:
+        raise ConfigError(
+            "only a venue's live feed has connections", kind="feed_conflict",
+            got=f'kind "{feed.kind}", connections {feed.connections}', allowed="a venue's name as kind",
+            where=f"{where}: feed.connections",
+        )  # fmt: skip
     if feed.venue:
         from feeds.live_instruments import asked_for
 

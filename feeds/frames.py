@@ -30,16 +30,18 @@ class Tally:
     Attributes:
         won: Payloads that it brought first: they were published.
         lost: Payloads that another had brought.
-        lag_ms_mean, lag_ms_max: How much later it brought those.
+        timed: Those of them of which it is known how much later they came.
+        lag_ms_mean, lag_ms_max: How much.
     """
 
     won: int = 0
     lost: int = 0
+    timed: int = 0
     lag_ms_mean: float = 0.0
     lag_ms_max: float = 0.0
 
     def __str__(self) -> str:
-        behind = f", {self.lag_ms_mean:.1f} ms behind, {self.lag_ms_max:.1f} at most" if self.lost else ""
+        behind = f", {self.lag_ms_mean:.1f} ms behind, {self.lag_ms_max:.1f} at most" if self.timed else ""
         return f"{self.won:,} won, {self.lost:,} lost{behind}"
 
     def lose(self, lag_s: float) -> None:
@@ -47,5 +49,6 @@ class Tally:
         self.lost += 1
         if isfinite(lag_s):
             lag_ms = max(lag_s, 0.0) * 1e3
-            self.lag_ms_mean += (lag_ms - self.lag_ms_mean) / self.lost
+            self.timed += 1
+            self.lag_ms_mean += (lag_ms - self.lag_ms_mean) / self.timed
             self.lag_ms_max = max(self.lag_ms_max, lag_ms)

@@ -13,13 +13,15 @@ from feeds.check import check
 from tests.faults.test_live_feed import Running, recorded, symbols_of
 from tests.venue_server import STALL, TOGETHER, VenueServer
 
-FRAMES = 2_000
+FRAMES = 1_000
 LAG_S = 0.3
 EVERY = 97
 """One frame of so many is dropped, or changes places."""
 
 Script = list[Any]
 VENUES = ("kraken", "coinbase", "binance")
+SLOW = [pytest.param("kraken"), *(pytest.param(v, marks=pytest.mark.long) for v in VENUES[1:])]
+"""A stall takes seconds: one venue is in the default suite."""
 FILES = {
     "kraken": "venues/KRAKEN_FUTURES.ws.1.0.gz",
     "coinbase": "venues/COINBASE.ws.28.0.gz",
@@ -94,6 +96,7 @@ def test_one_that_closes_loses_nothing(tape: Tape) -> None:
     as_of_one(tape, running)
 
 
+@pytest.mark.parametrize("tape", SLOW, indirect=True)
 def test_one_that_stalls_loses_nothing_and_is_opened_again(tape: Tape) -> None:
     middle = len(tape.frames) // 2
     few = [step for frame in tape.frames[middle : middle + 4] for step in (frame, 0.5)]

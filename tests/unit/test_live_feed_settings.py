@@ -47,7 +47,7 @@ def topology(folder: Path, feed: str) -> Path:
         ('kind = "binance"\nsymbols = ["BTCUSDT"]', "binance", "spot:BTCUSDT"),
         ('kind = "binance"\nmarket = "linear"\nsymbols = ["ETHUSDT"]', "binance", "spot:BTCUSDT"),
         ('kind = "coinbase"\nsymbols = ["BTC-USD"]', "coinbase", "spot:BTC-USD"),
-        ('kind = "kraken"\nsymbols = ["PI_XBTUSD"]', "kraken", "inverse:PI_XBTUSD"),
+        ('kind = "kraken"\nconnections = 2\nsymbols = ["PI_XBTUSD"]', "kraken", "inverse:PI_XBTUSD"),
     ],
 )
 def test_a_topology_names_a_venue_and_symbols(tmp_path: Path, feed: str, source: str, first: str) -> None:
@@ -63,6 +63,8 @@ def test_a_topology_names_a_venue_and_symbols(tmp_path: Path, feed: str, source:
         ('symbols = ["BTCUSDT"]', "config.feed_conflict"),
         ('kind = "binance"\nsymbols = ["NONE"]', "config.no_symbol"),
         ('kind = "coinbase"\nmarket = "linear"\nsymbols = ["BTC-USD"]', "config.no_market"),
+        ("connections = 2", "config.feed_conflict"),
+        ('kind = "kraken"\nconnections = 9\nsymbols = ["PI_XBTUSD"]', "config.bad_key"),
         ('kind = "nowhere"\nsymbols = ["BTCUSDT"]', "config.bad_key"),
     ],
 )
