@@ -9,14 +9,13 @@ import msgspec
 import pytest
 
 from agents.context import read_context
-from agents.defining import added_since, all_defined
+from agents.defining import added_since, all_defined, known_to
 from agents.live_plan import load_topology
 from agents.opening import open_live
 from agents.release_cut import announce
 from agents.release_watch import ReleaseWatch
 from operations.instruments import add, history_of, read_instruments
 from operations.retries import retry
-from replay.spans import open_spans
 from schemas.errors import ConfigError
 from streams.publisher import Publisher
 from tests.refused_world import SOURCE, Life, World
@@ -84,8 +83,9 @@ def test_what_waited_is_put_back_after_its_instrument_is_added_and_the_run_was_o
     Life(desk, seed=3, kills={"any": 0.1}).run()
     assert len(desk.ticks()) == before + 3
     assert len(desk.filed()) == 2
-    old, new = open_spans(desk.log)
-    assert [KEY in {d.instrument for d in span.definitions} for span in (old, new)] == [False, True]
+    runs = [release.opening for release in ReleaseWatch(desk.log).history]
+    known = [{d.instrument for d in known_to(opening, all_defined(desk.log))} for opening in runs]
+    assert [KEY in names for names in known] == [False, True]  # a replay of the first refuses it again
 
 
 def test_a_run_under_way_goes_on_by_what_it_knows_whoever_dies(desk: Desk) -> None:
