@@ -120,6 +120,12 @@ def test_a_monitor_that_is_killed_tells_what_a_pass_over_the_log_tells_and_no_or
     assert by_key(told(log, plan)) == expected
     assert len(told(log, plan)) < 2 * len(expected), "a monitor that comes back does not begin again"
     assert kills == 2
+    once = subprocess.run(
+        [sys.executable, "-m", "console.main", "--bootstrap", kafka.bootstrap, "feed", "health", "--once", "--run",
+         plan.run, "--window", "1", "--json"],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, cwd=REPOSITORY, capture_output=True, check=True,
+    )  # fmt: skip
+    assert sorted(once.stdout.splitlines()) == sorted(expected.values())
     newest = HealthNow(log, plan.namespace, plan.source).look()
     assert newest
     assert all(h["rate_per_s"] >= 0 and h["stale_ms"] >= 0 for h in newest.values())
