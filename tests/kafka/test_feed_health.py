@@ -42,6 +42,12 @@ class Monitor:
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
+    def watching(self) -> dict[str, Any]:
+        """Its first line: it is up, and the signals are its own."""
+        assert self.process.stdout is not None
+        line: dict[str, Any] = json.loads(self.process.stdout.readline())
+        return line
+
     def end(self, number: int) -> tuple[int, list[dict[str, Any]], str]:
         """Exit code, what it said, and standard error, after a signal."""
         self.process.send_signal(number)
@@ -113,13 +119,20 @@ def test_a_monitor_that_is_killed_tells_what_a_pass_over_the_log_tells_and_no_or
     before = by_key(told(log, plan))
     assert before.items() < expected.items(), "it died before it had told all, and told nothing else"
     monitors.append(Monitor(kafka.bootstrap, plan.run))
+    assert monitors[-1].watching()["event"] == "watching"
     until(lambda: len(by_key(told(log, plan))) >= len(expected), "the rest is told")
     code, said, errors = monitors[-1].end(signal.SIGTERM)
     assert (code, errors) == (0, "")
-    assert said[0]["event"] == "watching"
+    assert said[-1]["event"] == "ended"
     assert by_key(told(log, plan)) == expected
     assert len(told(log, plan)) < 2 * len(expected), "a monitor that comes back does not begin again"
     assert kills == 2
+    once = subprocess.run(
+        [sys.executable, "-m", "console.main", "--bootstrap", kafka.bootstrap, "feed", "health", "--once", "--run",
+         plan.run, "--window", "1", "--json"],
+        env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, cwd=REPOSITORY, capture_output=True, check=True,
+    )  # fmt: skip
+    assert sorted(once.stdout.splitlines()) == sorted(expected.values())
     newest = HealthNow(log, plan.namespace, plan.source).look()
     assert newest
     assert all(h["rate_per_s"] >= 0 and h["stale_ms"] >= 0 for h in newest.values())

@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from feeds.definitions import DEFINITIONS
 from monitoring.health_inputs import Names, health_of, health_over, places_of
+from monitoring.health_now import HealthNow
 from monitoring.health_topic import HealthWriter, recalled, written
 from monitoring.letter_health import UNKNOWN
 from monitoring.place_health import NANOS, Spot
@@ -30,7 +31,7 @@ from streams.log import TopicSpec
 from tests.archive_world import archived
 from tests.laws.test_export_laws import TOPIC, tape
 
-quick = settings(deadline=None, max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture])
+quick = settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
 SUSPECT = FLAG_CROSSED | FLAG_DEPTH_UNSYNCED | FLAG_OUT_OF_ORDER
 START_NS = 1_723_161_600_000_000_000
 INSTRUMENTS = ("spot:BTCUSDT", "spot:ETHUSDT", "linear:BTCUSDT")
@@ -213,6 +214,26 @@ def test_the_archive_alone_tells_the_same(ticks: Any, tmp_path: Path) -> None:
     archived(log, tmp_path)
     assert list(health_over(JoinedLog(None, tmp_path), "", NANOS // 4)) == expected
     assert {h.topic for h in expected} == {TOPIC, "dlq"}
+
+
+def test_the_newest_window_of_each_instrument_is_shown(ticks: Any) -> None:
+    log = with_letters(tape(ticks))
+    assert HealthNow(log, "", "simulator").look() == {}
+    seen = HealthNow(log, "", "simulator")
+    seen.look()
+    expected = list(health_over(log, "", NANOS // 4))
+    lives(log, "", NANOS // 4, 1, deaths=3)
+    shown = seen.look()
+    assert set(shown) == set(INSTRUMENTS)
+    for h in (h for h in expected if h.topic == TOPIC):
+        assert h.window_start <= shown[h.instrument]["window_start"]
+    newest = next(h for h in reversed(expected) if h.instrument == "linear:BTCUSDT" and h.topic == TOPIC)
+    assert shown["linear:BTCUSDT"]["rate_per_s"] == newest.ticks * 4 > 0
+    assert shown["spot:BTCUSDT"]["rejected"] > 0
+    assert HealthNow(log, "", "simulator").look() == shown
+    silent = min(shown.values(), key=lambda h: float(h["rate_per_s"]))
+    assert (silent["rate_per_s"], silent["suspect_share"]) == (0, None)
+    assert silent["stale_ms"] > 1_000
 
 
 def test_places_are_the_tick_partitions_and_the_letters(ticks: Any) -> None:
