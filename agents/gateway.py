@@ -16,9 +16,9 @@ from msgspec import UNSET
 
 from agents.context import NO_SLOT, Context
 from agents.reporting import Fill, fill_of, refused
-from agents.working_orders import Working, WorkingOrders, hash_of
+from agents.working_orders import ORDER_REPORTS_MAX, Working, WorkingOrders, hash_of
 from feeds.executions.table import reports_of
-from feeds.executions.told import Told
+from feeds.executions.told import Item, Told
 from schemas.errors import BadExecution
 from schemas.execution import Execution
 from schemas.execution_report import ReportStatus
@@ -51,13 +51,14 @@ class Gateway:
             try:
                 reports = reports_of(payload.value)
             except BadExecution as error:
-                out.rejects.append(Reject(index, error))
-                reports = []
+                reports = [error]
             if not state.heard_all and any(self._may_come(state, told) for told in reports):
                 out.waits = self.sides
                 break
             for told in reports:
                 try:
+                    if isinstance(told, BadExecution):
+                        raise told
                     self._take(state, told, payload, index, out)
                 except BadExecution as error:
                     out.rejects.append(Reject(index, error))
@@ -86,20 +87,22 @@ class Gateway:
         """State from a snapshot."""
         return WorkingOrders.load(data)
 
-    def _may_come(self, state: WorkingOrders, told: Told) -> bool:
+    def _may_come(self, state: WorkingOrders, told: Item) -> bool:
         """Whether a report names an order that is not known, and is none of the venue's own."""
+        if isinstance(told, BadExecution):
+            return False
         known = state.find(told.client_order_id, told.venue_order_id) is not None
         ended = state.has_ended(told.client_order_id, told.venue_order_id)
-        return not (known or ended or told.forced) and hash_of(told.execution_id) not in state.taken
+        return not (known or ended or told.forced) and state.said(told.execution_id, None) is None
 
     def _take(self, state: WorkingOrders, told: Told, payload: Payload, index: int, out: Out) -> None:
-        before = state.taken.get(hash_of(told.execution_id))
+        found = state.find(told.client_order_id, told.venue_order_id)
+        before = state.said(told.execution_id, found)
         if before is not None:
             if before != hash_of(told.content):
                 raise refused(told, "used_id", "a used execution id, and another content", "what was said first")
             state.repeats += 1
             return
-        found = state.find(told.client_order_id, told.venue_order_id)
         if found is None:
             if told.forced:
                 raise refused(told, "forced", f"the venue's own trade: {told.forced}", "orders of this desk")
@@ -107,12 +110,16 @@ class Gateway:
                 raise refused(told, "closed_order", "a report on an order that has ended", "an order that works")
             raise refused(told, "unknown_order", "a report on an order that was never sent", "an order of orders")
         slot = self._context.slot_of(found.order.instrument_id)
-        increment = self._context.instruments[slot].size_increment if slot != NO_SLOT else 0
+        definition = self._context.instruments[slot] if slot != NO_SLOT else None
         named = state.working.get(found.order.cancels)
-        fill = fill_of(found, named, told, increment)
-        state.named(found, told.venue_order_id)
-        state.take(told.execution_id, told.content)
-        for number, (made, status, final, filled) in enumerate(_documents(found, named, told.status, fill)):
+        fill = fill_of(found, named, told, definition)
+        documents = _documents(found, named, told.status, fill)
+        ending = [made for made, _, final, _ in documents if final]
+        if found.reports >= ORDER_REPORTS_MAX and not any(made is found for made in ending):
+            raise refused(told, "too_many_reports", f"report {found.reports:,} on an order", "one that ends it")
+        state.named(found, told.venue_order_id, next((made for made in ending if made is not found), None))
+        state.take(found, told.execution_id, told.content)
+        for number, (made, status, final, filled) in enumerate(documents):
             execution = _execution(made, told, status, payload.ts_recv, number, final=final, fill=filled)
             out.documents.append(DocumentOut("executions", made.order.instrument.encode(), execution, index))
             made.reports += 1
@@ -149,7 +156,7 @@ def _execution(
 ) -> Execution:
     order = made.order
     if fill is not None:
-        made.filled, made.paid = fill.cumulative, made.paid + fill.quantity * fill.price
+        made.filled, made.paid = fill.cumulative, made.paid + fill.cost
     return Execution(
         execution_id=f"{told.execution_id}#{number}" if number else told.execution_id,
         client_order_id=order.client_order_id, root=order.root,

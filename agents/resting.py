@@ -23,7 +23,7 @@ class Resting:
     """What rests, by slot.
 
     Attributes:
-        working_ns: How long an order rests; 0: none does.
+        working_ns: How long an order rests; 0: none does, but those of a run that this one succeeds.
         overdue: int64 by slot: log time from which the newest has rested for long enough; ``NEVER`` where nothing is
             to be moved.
     """
@@ -35,9 +35,9 @@ class Resting:
 
     def begin(self, slot: int, client_order_id: str, side: str, now: int) -> None:
         """An order leaves, or one that takes another's place."""
-        if self.working_ns:
+        if self.working_ns or slot in self._orders:
             self._orders.setdefault(slot, []).append((client_order_id, side))
-            self.overdue[slot] = now + self.working_ns
+            self.overdue[slot] = now + self.working_ns if self.working_ns else NEVER
 
     def newest(self, slot: int) -> tuple[str, str]:
         """Client order id and side of the one that is to be moved."""
@@ -49,11 +49,14 @@ class Resting:
 
     def settle(self, slot: int, answer: Answer) -> None:
         """The last answer to an intent of this slot: what it named rests no more, what is left may be moved later."""
-        orders = [order for order in self._orders.pop(slot, ()) if order[0] != answer.client_order_id]
+        before = self._orders.pop(slot, [])
+        orders = [order for order in before if order[0] != answer.client_order_id]
         self.overdue[slot] = NEVER
         if orders:
             self._orders[slot] = orders
-            self.overdue[slot] = answer.ts + self.working_ns
+            # Where none is to rest, the newest is immediate-or-cancel: it ends by itself. One from before does not.
+            if self.working_ns or orders[-1] != before[-1] or orders == before:
+                self.overdue[slot] = answer.ts + self.working_ns
 
     def dump(self) -> tuple[dict[str, Any], dict[str, Any]]:
         """Arrays and values for a snapshot; none where nothing rests."""

@@ -1,13 +1,14 @@
 """What a gateway hop remembers: orders that are being worked, those that have ended of late, and reports it has taken.
 
 Ends and reports are remembered as hashes, the newest so many: a report on what lies further back counts as one on an
-unknown order. A repeat from further back is refused as one on a closed or unknown order: it never fills twice.
+unknown order. Reports on an order are remembered beside it as long as it works, however many others come between; once
+it has ended, a repeat from further back is refused as one on a closed or unknown order. It never fills twice.
 """
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from hashlib import blake2b
 
 import numpy as np
@@ -20,7 +21,9 @@ KIND = "gateway/1"
 ENDED_MAX = 16_384
 """Ids of ended orders that are remembered, the venue's own counted."""
 REPORTS_MAX = 16_384
-"""Reports that are remembered, so that a repeat is told from another with its id."""
+"""Reports on orders that have ended that are remembered, so that a repeat is told from another with its id."""
+ORDER_REPORTS_MAX = 65_000
+"""Executions made of one order, but for those that end it: they are numbered by 16 bits."""
 
 
 @dataclass(slots=True)
@@ -30,9 +33,10 @@ class Working:
     Attributes:
         order: As it stands in ``orders``.
         filled: Units of size_increment that have filled.
-        paid: What they cost: the sum of price in 1e-9 times units.
+        paid: What they cost (``reporting.cost_of``).
         reports: Execution documents made on it.
         venue_order_id: The venue's own id, once a report has named it.
+        taken: Hash of a report's content by hash of its id, of each that was taken on it, oldest first.
     """
 
     order: Order
@@ -40,6 +44,7 @@ class Working:
     paid: int = 0
     reports: int = 0
     venue_order_id: str = ""
+    taken: dict[int, int] = field(default_factory=dict)
 
     @property
     def left(self) -> int:
@@ -52,7 +57,8 @@ class WorkingOrders:
 
     Attributes:
         working: By client order id, in the order in which they were approved.
-        by_venue_id: Client order ids by the venue's own.
+        by_venue_id: Client order ids by the venue's own. A venue may keep its id over a replace: it is the order's that
+            works.
         ended: Hashes of ids of orders that have ended, oldest first.
         taken: Hash of a report's content by hash of its id, oldest first.
         repeats: Reports that said what had been said.
@@ -76,29 +82,49 @@ class WorkingOrders:
         """The order that a report names, by our id, or by the venue's where ours is not named; None: none works."""
         return self.working.get(client_order_id or self.by_venue_id.get(venue_order_id, ""))
 
-    def has_ended(self, *ids: str) -> bool:
-        """Whether an order of one of these ids has ended."""
-        return any(name and hash_of(name) in self.ended for name in ids)
+    def has_ended(self, client_order_id: str, venue_order_id: str = "") -> bool:
+        """Whether the order that a report names has ended: by our id, or by the venue's where ours is not named."""
+        name = client_order_id or venue_order_id
+        return bool(name) and hash_of(name) in self.ended
 
-    def named(self, found: Working, venue_order_id: str) -> None:
-        """The venue's own id of an order, when a report first names it."""
-        if venue_order_id and not found.venue_order_id:
-            found.venue_order_id = venue_order_id
+    def named(self, found: Working, venue_order_id: str, leaves: Working | None = None) -> None:
+        """The venue's own id of an order, by a report that names it.
+
+        Args:
+            found: The order.
+            venue_order_id: Empty where it is not named.
+            leaves: Order that ends by this report: the id is its no more. Of any other that works it stays.
+        """
+        if not venue_order_id:
+            return
+        found.venue_order_id = found.venue_order_id or venue_order_id
+        if found.venue_order_id != venue_order_id:
+            return
+        holder = self.working.get(self.by_venue_id.get(venue_order_id, ""))
+        if holder is None or holder is leaves:
             self.by_venue_id[venue_order_id] = found.order.client_order_id
 
     def end(self, found: Working) -> None:
         """An order has had its last report."""
-        del self.working[found.order.client_order_id]
-        self.by_venue_id.pop(found.venue_order_id, None)
-        for name in (found.order.client_order_id, found.venue_order_id):
-            if name:
-                self.ended[hash_of(name)] = None
+        name = found.order.client_order_id
+        del self.working[name]
+        self.ended[hash_of(name)] = None
+        if self.by_venue_id.get(found.venue_order_id) == name:
+            del self.by_venue_id[found.venue_order_id]
+            self.ended[hash_of(found.venue_order_id)] = None
         while len(self.ended) > ENDED_MAX:
             self.ended.popitem(last=False)
 
-    def take(self, execution_id: str, content: str) -> None:
-        """A report has been taken."""
-        self.taken[hash_of(execution_id)] = hash_of(content)
+    def said(self, execution_id: str, found: Working | None) -> int | None:
+        """Hash of what a report with this id said, as far as it is remembered."""
+        name = hash_of(execution_id)
+        before = self.taken.get(name)
+        return found.taken.get(name) if before is None and found is not None else before
+
+    def take(self, found: Working, execution_id: str, content: str) -> None:
+        """A report on an order has been taken."""
+        name, said = hash_of(execution_id), hash_of(content)
+        self.taken[name] = found.taken[name] = said
         if len(self.taken) > REPORTS_MAX:
             self.taken.popitem(last=False)
 
@@ -107,16 +133,19 @@ class WorkingOrders:
         arrays = {
             "ended": np.array(list(self.ended), dtype=np.uint64),
             "taken": np.array(list(self.taken.items()), dtype=np.uint64).reshape(-1, 2),
+            "held": np.array(
+                [(at, *pair) for at, w in enumerate(self.working.values()) for pair in w.taken.items()], dtype=np.uint64
+            ).reshape(-1, 3),
         }
         working = [
             [encode(w.order).decode(), w.filled, str(w.paid), w.reports, w.venue_order_id]
             for w in self.working.values()
         ]
-        return dump(KIND, arrays, {"working": working, "repeats": self.repeats})
+        return dump(KIND, arrays, {"working": working, "repeats": self.repeats, "by_venue_id": self.by_venue_id})
 
     @classmethod
     def load(cls, data: bytes) -> WorkingOrders:
-        """From ``dump``'s bytes.
+        """From ``dump``'s bytes; of an older build, what it did not write is made as it made it.
 
         Raises:
             SnapshotError: Torn, or of another agent or version.
@@ -131,6 +160,10 @@ class WorkingOrders:
             state.working[order.client_order_id] = Working(order, filled, int(paid), reports, venue_order_id)
             if venue_order_id:
                 state.by_venue_id[venue_order_id] = order.client_order_id
+        state.by_venue_id = values.get("by_venue_id", state.by_venue_id)
+        found = list(state.working.values())
+        for at, name, said in arrays["held"].tolist() if "held" in arrays else ():
+            found[at].taken[name] = said
         return state
 
 

@@ -20,6 +20,10 @@ BAD_EXECUTION = {
     ),
     "closed_order": ("A report on an order that is filled, cancelled, rejected or replaced.", COMPARE),
     "beyond_quantity": ("A fill would bring an order beyond its quantity.", COMPARE),
+    "too_many_reports": (
+        "An order has had more reports than can be numbered: only one that ends it is taken yet.",
+        "Mend the gateway: it repeats itself under new ids. End the order: `tapedeck risk resolve`.",
+    ),
     "off_grid": (
         "A quantity is no whole number of the instrument's `size_increment`.",
         "Correct the definition, or the gateway's unit: it counts as `quantity_decimal` in `orders` does.",

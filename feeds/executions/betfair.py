@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from feeds.executions.told import Told, millis, number, text
+from feeds.executions.told import Item, Told, each, millis, number, text
 
 
 def claims(item: Mapping[str, Any]) -> bool:
@@ -16,12 +16,12 @@ def claims(item: Mapping[str, Any]) -> bool:
     return item.get("op") == "ocm"
 
 
-def told(item: Mapping[str, Any]) -> list[Told]:
+def told(item: Mapping[str, Any]) -> list[Item]:
     """A report for each order in it; the id is made of order, status and what is matched, as there is no other."""
     orders = [
         order for market in item.get("oc", ()) for runner in market.get("orc", ()) for order in runner.get("uo", ())
     ]
-    return [_of(item, order) for order in orders]
+    return each(orders, lambda order: _of(item, order))
 
 
 def _of(item: Mapping[str, Any], order: Mapping[str, Any]) -> Told:

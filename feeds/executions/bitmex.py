@@ -11,9 +11,11 @@ from typing import Any
 from feeds.executions.told import NOTHING, Told, iso, number, text, wrong
 
 _STATUS: dict[str, Any] = {
-    "New": "acknowledged", "Replaced": "acknowledged", "Trade": "fill", "Canceled": "cancelled",
+    "New": "acknowledged", "Replaced": "replaced", "Trade": "fill", "Canceled": "cancelled",
     "Rejected": "rejected",
 }  # fmt: skip
+PASSED_OVER = frozenset({"Funding", "Settlement"})
+"""Rows of positions, which are of no order."""
 
 
 def claims(item: Mapping[str, Any]) -> bool:
@@ -22,8 +24,10 @@ def claims(item: Mapping[str, Any]) -> bool:
 
 
 def told(item: Mapping[str, Any]) -> list[Told]:
-    """One report."""
+    """One report; none of a row that is of no order."""
     kind = text(item, "execType")
+    if kind in PASSED_OVER:
+        return []
     if kind not in _STATUS:
         raise wrong("execType", kind, ", ".join(_STATUS))
     fills = _STATUS[kind] == "fill"
@@ -32,6 +36,7 @@ def told(item: Mapping[str, Any]) -> list[Told]:
         execution_id=text(item, "execID"), status=_STATUS[kind], ts=iso(item, "transactTime"),
         client_order_id=text(item, "clOrdID", may_lack=True), venue_order_id=text(item, "orderID"),
         last=number(item, "lastQty") if fills else NOTHING, price=number(item, "lastPx") if fills else NOTHING,
-        cumulative=number(item, "cumQty"), reason=text(item, "ordRejReason", may_lack=True) or note,
+        cumulative=None if kind == "Replaced" else number(item, "cumQty"),  # it counts the order that was replaced
+        reason=text(item, "ordRejReason", may_lack=True) or note,
         forced="liquidation" if note.startswith("Liquidation") else "",
     )]  # fmt: skip

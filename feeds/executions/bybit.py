@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from feeds.executions.told import NOTHING, Told, millis, number, text, wrong
+from feeds.executions.told import NOTHING, Item, Told, each, millis, number, text, wrong
 
 _FORCED = {"BustTrade": "liquidation", "AdlTrade": "auto-deleveraging", "Settle": "settlement"}
+PASSED_OVER = frozenset({"Funding", "SessionSettlePnL"})
+"""Rows of positions, which are of no order."""
 _STATUS: dict[str, Any] = {
     "New": "acknowledged", "PartiallyFilled": "fill", "Filled": "filled", "Rejected": "rejected",
     "Cancelled": "cancelled", "PartiallyFilledCanceled": "cancelled", "Deactivated": "cancelled",
@@ -20,13 +22,12 @@ _STATUS: dict[str, Any] = {
 
 def claims_list(item: Mapping[str, Any]) -> bool:
     """Whether it is an answer that lists executions."""
-    found = _listed(item)
-    return "retCode" in item and bool(found) and "execId" in found[0]
+    return "retCode" in item and any(isinstance(one, Mapping) and "execId" in one for one in _listed(item))
 
 
-def told_list(item: Mapping[str, Any]) -> list[Told]:
-    """A report for each execution."""
-    return [_execution(one) for one in _listed(item)]
+def told_list(item: Mapping[str, Any]) -> list[Item]:
+    """A report for each execution; none of a row that is of no order."""
+    return each(_listed(item), _execution)
 
 
 def claims_order(item: Mapping[str, Any]) -> bool:
@@ -34,19 +35,21 @@ def claims_order(item: Mapping[str, Any]) -> bool:
     return item.get("topic") == "order" and isinstance(item.get("data"), list)
 
 
-def told_order(item: Mapping[str, Any]) -> list[Told]:
+def told_order(item: Mapping[str, Any]) -> list[Item]:
     """A report for each order; the id is made of order, status and what is filled, as there is no other."""
-    return [_order(one) for one in item["data"]]
+    return each(item["data"], _order)
 
 
 def _listed(item: Mapping[str, Any]) -> list[Any]:
     result = item.get("result")
     found = result.get("list") if isinstance(result, Mapping) else None
-    return found if isinstance(found, list) and all(isinstance(one, Mapping) for one in found) else []
+    return found if isinstance(found, list) else []
 
 
-def _execution(one: Mapping[str, Any]) -> Told:
+def _execution(one: Mapping[str, Any]) -> Told | None:
     kind = text(one, "execType")
+    if kind in PASSED_OVER:
+        return None
     if kind != "Trade" and kind not in _FORCED:
         raise wrong("execType", kind, ", ".join(("Trade", *_FORCED)))
     return Told(

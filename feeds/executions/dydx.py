@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from feeds.executions.told import Told, iso, number, text, wrong
+from feeds.executions.told import Item, Told, each, iso, number, text, wrong
 
 _OURS = ("LIMIT", "MARKET")
 _FORCED = {"LIQUIDATED": "liquidation", "DELEVERAGED": "auto-deleveraging"}
@@ -16,19 +16,18 @@ _FORCED = {"LIQUIDATED": "liquidation", "DELEVERAGED": "auto-deleveraging"}
 
 def claims(item: Mapping[str, Any]) -> bool:
     """Whether it is an answer that lists fills."""
-    return bool(_listed(item))
+    return any(isinstance(one, Mapping) and "createdAtHeight" in one for one in _listed(item))
 
 
-def told(item: Mapping[str, Any]) -> list[Told]:
+def told(item: Mapping[str, Any]) -> list[Item]:
     """A report for each fill."""
-    return [_fill(one) for one in _listed(item)]
+    return each(_listed(item), _fill)
 
 
 def _listed(item: Mapping[str, Any]) -> list[Any]:
     result = item.get("result", item)
     found = result.get("fills") if isinstance(result, Mapping) else None
-    known = isinstance(found, list) and all(isinstance(one, Mapping) and "createdAtHeight" in one for one in found)
-    return found if known and isinstance(found, list) else []
+    return found if isinstance(found, list) else []
 
 
 def _fill(one: Mapping[str, Any]) -> Told:

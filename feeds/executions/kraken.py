@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from feeds.executions.told import Told, iso, number, text, wrong
+from feeds.executions.told import Item, Told, each, iso, number, text, wrong
 
 _OURS = ("maker", "taker", "takerAfterEdit")
 _FORCED = {
@@ -20,12 +20,12 @@ _FORCED = {
 def claims(item: Mapping[str, Any]) -> bool:
     """Whether it is an answer that lists fills."""
     found = item.get("fills")
-    return isinstance(found, list) and bool(found) and isinstance(found[0], Mapping) and "fill_id" in found[0]
+    return isinstance(found, list) and any(isinstance(one, Mapping) and "fill_id" in one for one in found)
 
 
-def told(item: Mapping[str, Any]) -> list[Told]:
+def told(item: Mapping[str, Any]) -> list[Item]:
     """A report for each fill."""
-    return [_fill(one) for one in item["fills"]]
+    return each(item["fills"], _fill)
 
 
 def _fill(one: Mapping[str, Any]) -> Told:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from feeds.executions.told import NOTHING, Told, millis, number, text, wrong
+from feeds.executions.told import NOTHING, Item, Told, each, millis, number, text, wrong
 
 _STATUS: dict[str, Any] = {
     "live": "acknowledged", "partially_filled": "fill", "filled": "filled", "canceled": "cancelled",
@@ -23,9 +23,9 @@ def claims(item: Mapping[str, Any]) -> bool:
     return isinstance(arg, Mapping) and arg.get("channel") == "orders" and isinstance(item.get("data"), list)
 
 
-def told(item: Mapping[str, Any]) -> list[Told]:
+def told(item: Mapping[str, Any]) -> list[Item]:
     """A report for each order. A trade's id counts per instrument."""
-    return [_order(one) for one in item["data"]]
+    return each(item["data"], _order)
 
 
 def _order(one: Mapping[str, Any]) -> Told:

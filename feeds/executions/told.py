@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from decimal import Decimal, InvalidOperation
@@ -16,6 +16,12 @@ NANOS_PER_US = 1_000
 NOTHING = Decimal(0)
 WHOLE_MAX = Decimal(10) ** 9
 """No quantity and no price is as large."""
+PLACES_MAX = 40
+"""Digits behind the point."""
+TIME_MAX = 2**63 - 1
+"""An execution's time is int64, ns."""
+MADE_CHARS_MAX = 500
+"""Of an id that is made of several fields: an execution's has at most 512, its number among those of a report too."""
 
 Status = ReportStatus | Literal["fill"]
 """``fill``: whether it is the last one follows from the order's quantity."""
@@ -53,12 +59,27 @@ class Told:
     author: str = ""
     forced: str = ""
 
+    def __post_init__(self) -> None:
+        """What no execution can carry is refused here, before anything is made of it.
+
+        Raises:
+            BadExecution: A time outside int64, or an id that is too long.
+        """
+        if not 0 <= self.ts <= TIME_MAX:
+            raise wrong("time", self.ts, f"0 to {TIME_MAX} ns since 1970")
+        if not 0 < len(self.execution_id) <= MADE_CHARS_MAX:
+            raise wrong("execution id", f"{len(self.execution_id)} characters", f"1 to {MADE_CHARS_MAX}")
+
     @property
     def content(self) -> str:
         """What a report with a used id must repeat. Not its time: a venue that is asked twice says it at another."""
         numbers = (self.last, self.price, self.cumulative, self.average)
         shown = ["" if n is None else format(n.normalize(), "f") for n in numbers]
         return "|".join((self.client_order_id, self.venue_order_id, self.status, *shown))
+
+
+Item = Told | BadExecution
+"""What is read of one item of a message: a report, or why it is none."""
 
 
 def text(item: Mapping[str, Any], name: str, *, may_lack: bool = False) -> str:
@@ -90,6 +111,9 @@ def number(item: Mapping[str, Any], name: str) -> Decimal:
         raise wrong(name, found, "a decimal") from None
     if not (value.is_finite() and NOTHING <= value < WHOLE_MAX):
         raise wrong(name, found, "0 to below 1e9")
+    places = value.as_tuple().exponent
+    if isinstance(places, int) and places < -PLACES_MAX:
+        raise wrong(name, found, f"at most {PLACES_MAX} digits behind the point")
     return value
 
 
@@ -114,9 +138,28 @@ def iso(item: Mapping[str, Any], name: str) -> int:
     try:
         moment = datetime.fromisoformat(text(item, name))
         since = moment - datetime(1970, 1, 1, tzinfo=UTC)
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         raise wrong(name, item.get(name), "ISO 8601 with Z or an offset") from None
     return ((since.days * 86_400 + since.seconds) * 1_000_000 + since.microseconds) * NANOS_PER_US
+
+
+def each(items: Iterable[Any], read: Callable[[Any], Told | None]) -> list[Item]:
+    """What is read of each item: a report, or why it is none; nothing of one that ``read`` passes over (None).
+
+    One that cannot be used takes no other with it: there may be fills among them.
+    """
+    found: list[Item] = []
+    for item in items:
+        try:
+            told = read(item)
+        except BadExecution as error:
+            found.append(error)
+        except (AttributeError, KeyError, TypeError, ArithmeticError) as error:  # a list where an object belongs
+            found.append(BadExecution("a message of another shape", kind="not_a_report",
+                                      got=f"{type(error).__name__}: {error}"))  # fmt: skip
+        else:
+            found += [told] if told is not None else []
+    return found
 
 
 def wrong(name: str, got: object, allowed: str) -> BadExecution:

@@ -7,6 +7,7 @@ from typing import Any
 from agents.live_plan import check_venue
 from agents.open_orders import OpenOrder, report_of
 from agents.topology_file import TopologyFile, VenueTable
+from agents.working_orders import ORDER_REPORTS_MAX
 from schemas.errors import BadExecution, TapedeckError
 from tests.gateway_desk import Hop, order, report, units
 from tests.kinds.registry import Desk, Trigger, trigger
@@ -53,6 +54,13 @@ def an_order_that_has_ended_fills(_: Desk) -> TapedeckError:
     hop = Hop(order())
     hop.said(report(status="cancelled"))
     return hop.refused(report(status="partially_filled", last=4))
+
+
+@trigger("bad_execution.too_many_reports")
+def an_order_is_acknowledged_for_ever(_: Desk) -> TapedeckError:
+    hop = Hop(order())
+    hop.state.working["o1"].reports = ORDER_REPORTS_MAX
+    return hop.refused(report())
 
 
 def resolved(*, gateway: str = "toy", name: str = "o1", status: Any = "filled", price: str = "") -> Any:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import pytest
 
+from agents import working_orders
+from agents.working_orders import KIND, ORDER_REPORTS_MAX
 from schemas.codec import encode
 from schemas.execution import Execution
 from streams.agent import Batch, Payload
+from streams.state_bytes import dump, load
 from tests.gateway_desk import GATEWAY, TS, Hop, order, report, units
 
 
@@ -170,3 +174,87 @@ def test_a_person_is_named() -> None:
     made: Any = Hop(order()).step(report(status="cancelled", author="j.doe", reason="by phone")).documents[0].document
     assert isinstance(made, Execution)
     assert (made.author, made.reason) == ("j.doe", "by phone")
+
+
+def lived(hop: Hop) -> Hop:
+    """The hop after a death."""
+    hop.state = hop.hop.restore(hop.hop.snapshot(hop.state))
+    return hop
+
+
+@pytest.mark.parametrize("dies", [False, True])
+def test_a_fill_of_an_order_that_works_counts_once_whatever_came_between(
+    dies: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(working_orders, "REPORTS_MAX", 8)
+    hop = Hop(order(), order("o2", 20_000))
+    fill = report(status="partially_filled", last=4)
+    hop.said(fill)
+    hop.step(*(report("o2", "partially_filled", 1, execution_id=f"x{n}") for n in range(9)))
+    assert len(hop.state.taken) == 8
+    assert (lived(hop) if dies else hop).said(fill) == []
+    assert hop.refused(report(status="partially_filled", last=4, last_price="9")).kind == "bad_execution.used_id"
+
+
+def by_venue_id(name: str, last: int) -> bytes:
+    """A fill that names the venue's own id alone."""
+    fill = {"entry_id": f"e{name}{last}", "trade_type": "FILL", "trade_time": "2024-08-09T00:00:00Z", "order_id": name,
+            "size": units(last), "price": "5"}  # fmt: skip
+    return json.dumps({"fills": [fill]}).encode()
+
+
+@pytest.mark.parametrize("dies", [False, True])
+@pytest.mark.parametrize("first", ["acknowledged", None])
+def test_a_venue_may_keep_its_id_over_a_replace(dies: bool, first: str | None) -> None:
+    hop = Hop(order(), order("r1", 7, action="replace", cancels="o1"))
+    hop.said(report(venue_order_id="v"))
+    if first:
+        hop.said(report("r1", first, venue_order_id="v"))  # it is pending: the id is the former's yet
+    assert hop.said(by_venue_id("v", 3)) == [("o1", "partially_filled", 3, False)]
+    hop.said(report("r1", "replaced", venue_order_id="v"))
+    if dies:
+        lived(hop)
+    assert hop.said(by_venue_id("v", 2)) == [("r1", "partially_filled", 2, False)]
+    hop.said(report("r1", "filled", 5))
+    assert hop.refused(by_venue_id("v", 1)).kind == "bad_execution.closed_order"
+
+
+@pytest.mark.parametrize("action", ["cancel", "replace"])
+def test_what_is_refused_leaves_the_venues_id_where_it_was(action: str) -> None:
+    hop = Hop(order(), order("c1", 7 if action == "replace" else 0, action=action, cancels="o1"))
+    hop.said(report(venue_order_id="v"), report("c1", "rejected", venue_order_id="v"))
+    assert lived(hop).said(by_venue_id("v", 3)) == [("o1", "partially_filled", 3, False)]
+
+
+def test_a_report_waits_for_its_order_whatever_became_of_another_with_the_venues_id() -> None:
+    hop = Hop(order())
+    hop.said(report(venue_order_id="v"), report(status="cancelled", venue_order_id="v"))
+    out = hop.hop.step(hop.state, Batch.of([Payload(GATEWAY, 0, TS, b"k", report("o2", venue_order_id="v"))]))
+    assert (out.consumed, out.waits) == (0, ("orders",))
+
+
+def test_a_snapshot_of_an_older_build_is_read() -> None:
+    hop = Hop(order())
+    hop.said(report(venue_order_id="v"))
+    arrays, values = load(KIND, hop.hop.snapshot(hop.state))
+    del arrays["held"], values["by_venue_id"]
+    hop.state = hop.hop.restore(dump(KIND, arrays, values))
+    assert hop.said(report(venue_order_id="v"), by_venue_id("v", 3)) == [("o1", "partially_filled", 3, False)]
+
+
+def test_an_order_with_all_its_reports_can_be_ended_yet() -> None:
+    hop = Hop(order())
+    hop.state.working["o1"].reports = ORDER_REPORTS_MAX
+    assert hop.refused(report(status="partially_filled", last=4)).kind == "bad_execution.too_many_reports"
+    assert hop.said(report(status="filled", last=10)) == [("o1", "filled", 10, True)]
+
+
+def test_a_payload_that_is_read_again_for_its_order_is_refused_once_for_what_is_wrong_in_it() -> None:
+    hop = Hop()
+    payload = b"[" + report() + b",7]"
+    batch = Batch.of([Payload(GATEWAY, 0, TS, b"k", payload)])
+    out = hop.hop.step(hop.state, batch)
+    assert (out.consumed, out.rejects) == (0, [])
+    hop.hop.offer(hop.state, "orders", [order()], ended=False)
+    out = hop.hop.step(hop.state, batch)
+    assert (len(out.documents), len(out.rejects)) == (1, 1)
