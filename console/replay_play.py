@@ -31,7 +31,7 @@ from replay.replay_what import Asked, asked_for
 from replay.replaying import MemoryReplay, Replaying
 from replay.shape import shape_of
 from replay.spans import check_one
-from replay.stress import Stress
+from replay.stress import Stress, check_line
 from schemas.errors import ConfigError
 from streams.clock import monotonic_s
 from streams.home import runs_dir
@@ -75,6 +75,7 @@ def play_again(bootstrap: str, wanted: Wanted, *, as_json: bool) -> int:
     Raises:
         TapedeckError: It could not be played to its end; every process of it has ended.
     """
+    check_line(wanted.stress, wanted.source)
     _check_stress(wanted, bootstrap)
     _check_cold(wanted)
     log = open_recorded(bootstrap)

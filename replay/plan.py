@@ -23,11 +23,11 @@ from schemas.header import Header, no_stamps, pack
 from schemas.sources import number_of
 from schemas.topics import topic_name
 from streams.build import build_hash
+from streams.flushing import flush_all
 from streams.log import Log
 
 ACCOUNT = "demo"
 STRATEGY = "touch-pressure"
-FLUSH_S_MAX = 30.0
 PEOPLE = "people"
 """Writer name of records that people (here: the command they gave) write."""
 
@@ -109,5 +109,5 @@ def open_run(log: Log, plan: PlayPlan) -> None:
             schema=schema.number, version=schema.version, seq=seq, time=0, writer=PEOPLE, stamps=no_stamps()
         )
         appender.append(plan.topic(table_name), 0, key, encode(document), pack(header))
-    appender.flush(FLUSH_S_MAX)
+    flush_all(appender, plan.topic("control"))
     appender.close()

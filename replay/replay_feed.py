@@ -24,9 +24,9 @@ from schemas.control import End
 from schemas.header import Header, pack
 from schemas.topics import topic_name
 from streams.clock import sleep_s, wall_ns
+from streams.flushing import flush_all
 from streams.inputs import carried_header, is_carried
 from streams.log import Log, Record
-from streams.publisher import FLUSH_S_MAX
 
 BURST_MAX = 256
 """Records handed over before the feed looks at the clock again."""
@@ -98,9 +98,10 @@ class ReplayFeed:
         self.struck = [0] * len(stress.faults)
         large = not self._raw and not speed and not stress.faults
         self._records = stress.line(merged(recording, table_name, large=large), self.struck)
-        for _ in range(sum(log.bounds(self._topic, p)[1] for p in self._partitions)):
-            if (due := next(self._records, None)) is not None:
-                self._count(due)
+        # A life that died left of each partition what the broker had taken by then: not the same share of each.
+        self._there = {p: log.bounds(self._topic, p)[1] for p in self._partitions}
+        if any(self._there.values()):
+            self._held = self._next_unsent()
 
     @property
     def first(self) -> int:
@@ -118,7 +119,9 @@ class ReplayFeed:
         sent = 0
         for _ in range(BURST_MAX):
             held, self._held = self._held, None
-            due = None if self._stopping else held or next(self._records, None)
+            if self._stopping:
+                self._drain()
+            due = None if self._stopping else held or self._next_unsent()
             if due is None:
                 self._finish()
                 return True
@@ -143,11 +146,25 @@ class ReplayFeed:
         """Release the producer."""
         self._appender.close()
 
+    def _next_unsent(self) -> Due | None:
+        """The next record that no life before has sent; those before it are counted."""
+        for due in self._records:
+            if self._there[due.partition] <= 0:
+                return due
+            self._there[due.partition] -= 1
+            self._count(due)
+        return None
+
+    def _drain(self) -> None:
+        """Count all that a life before has sent: the end record goes on behind its last number, and says how many."""
+        while any(left > 0 for left in self._there.values()) and self._next_unsent() is not None:
+            pass
+
     def _stall(self, time: int) -> None:
         """Send nothing for a while where a stall was asked for; what follows is late by it."""
         if self._stalls and time - (time if self._first is None else self._first) >= self._stalls[0]:
             self._stalls.pop(0)
-            self._appender.flush(FLUSH_S_MAX)
+            flush_all(self._appender, self._topic)
             sleep_s(STALL_NS / NANOS)
 
     def _due(self, time: int) -> int:
@@ -184,7 +201,7 @@ class ReplayFeed:
                 writer=self._writers[partition],
             )  # fmt: skip
             self._appender.append(self._topic, partition, b"", value, pack(header))
-        self._appender.flush(FLUSH_S_MAX)
+        flush_all(self._appender, self._topic)
         self.done = True
 
 

@@ -115,4 +115,4 @@ def time_ns(text: str, flag: str) -> int | None:
 
 
 def _ns(at: datetime) -> int:
-    return round(at.timestamp()) * NANOS + at.microsecond * 1_000
+    return round(at.replace(microsecond=0).timestamp()) * NANOS + at.microsecond * 1_000

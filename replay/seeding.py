@@ -24,6 +24,7 @@ from schemas.definition import Definition
 from schemas.errors import BadFrame
 from schemas.header import Header, Side, pack
 from schemas.topics import is_spread, topic_name
+from streams.flushing import flush_all
 from streams.frame import decode_rows, encode_rows
 from streams.inputs import carried_header
 from streams.log import Appender, Log, Record, TopicSpec
@@ -73,7 +74,7 @@ def open_replay(log: Log, plan: ReplayPlan, orders: Mapping[str, tuple[Side, ...
             _seed(appender, plan, task, states[task.name])
     for name, task, wanted, made in _owed(plan, states):
         _copy_owed(appender, plan, name, task, wanted, made)
-    appender.flush(FLUSH_S_MAX)
+    flush_all(appender, plan.namespace, FLUSH_S_MAX)
     appender.close()
 
 

@@ -25,6 +25,7 @@ from schemas.errors import BadFrame, ConfigError, SnapshotError
 from schemas.header import Header, no_stamps, pack
 from streams.agent import Agent
 from streams.build import build_hash
+from streams.flushing import flush_all
 from streams.guarded import GuardedLog
 from streams.kafka import KafkaLog
 from streams.log import Log
@@ -69,9 +70,9 @@ def open_shadow(log: Log, plan: ShadowPlan) -> bool:
     for task, state in beginnings:
         header_of_state = record_header(task.name, 0, 0)
         appender.append(plan.topic("state"), task.state_partition, task.name.encode(), to_bytes(state), header_of_state)
-    appender.flush(FLUSH_S_MAX)
+    flush_all(appender, plan.namespace, FLUSH_S_MAX)
     write("control", [plan.opening])  # last: where it stands, all else does
-    appender.flush(FLUSH_S_MAX)
+    flush_all(appender, plan.topic("control"), FLUSH_S_MAX)
     appender.close()
     return True
 

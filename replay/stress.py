@@ -109,6 +109,19 @@ def stress_of(injected: Iterable[str], at: Iterable[str], burst: float) -> Stres
     return Stress(tuple(faults), burst, times[len(kinds)] if len(times) > len(kinds) else 0)
 
 
+def check_line(stress: Stress, fed: str) -> None:
+    """Refuse to turn what is fed around where that makes what no line delivers: a frame under another one's header.
+
+    Raises:
+        ConfigError: Frames of ticks are to come in another order. Each holds as many rows as its header says.
+    """
+    if fed == "ticks" and any(fault.kind == "reorder" for fault in stress.faults):
+        raise ConfigError(
+            "frames of ticks cannot come in another order", kind="bad_stress", got="--from ticks --inject reorder",
+            allowed="--from raw, or another fault", where="--inject reorder",
+        )  # fmt: skip
+
+
 def _seconds(text: str) -> int:
     try:
         seconds = float(text)

@@ -16,8 +16,9 @@ from msgspec import Meta
 from replay.pins.selection import Selection
 from schemas.errors import ConfigError
 
-FORMAT = 2
-"""Version of manifests. 1 began with the newest states before the range, whichever compaction had left."""
+FORMAT = 3
+"""Version of manifests. 1 began with the newest states before the range, whichever compaction had left. 2 knew no
+states where an execution system reported beside the feed."""
 Hash = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 

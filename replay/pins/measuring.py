@@ -68,7 +68,7 @@ class _Reading:
     schemas: set[tuple[int, int]] = field(default_factory=set)
     offsets: dict[Place, tuple[int, int]] = field(default_factory=dict)
     marks: dict[Place, Marks] = field(default_factory=dict)
-    first: dict[int, Record] = field(default_factory=dict)
+    first: dict[Place, Record] = field(default_factory=dict)
     begun: list[int] = field(default_factory=list)
     newest: int = 0
     unnumbered: bool = False
@@ -137,7 +137,7 @@ def _range(reading: _Reading, name: str, partition: int) -> Part:
         if first < 0:
             first = record.offset
             if raw:
-                reading.first[partition] = record
+                reading.first[(name, partition)] = record
                 reading.begun.append(time)
         _count(reading, chain, record, head)
         last = record.offset
@@ -172,18 +172,20 @@ def _beginning(
     reading: _Reading, topics: list[str], openings: list[RunOpened], begin: Begin
 ) -> tuple[dict[str, Start], list[Part], dict[int, int]]:  # fmt: skip
     """States at the beginning, what lies between them and the range, and where of raw that begins."""
-    raw = sorted({record.topic for record in reading.first.values()})
-    if not openings or raw != [reading.full(RAW + openings[-1].source)]:
-        return {}, [], {p: record.offset for p, record in reading.first.items()}
+    # Where an execution system reports is raw too: what the desk is fed alone tells where it begins.
+    source = RAW + openings[-1].source if openings else ""
+    fed = {partition: record for (name, partition), record in sorted(reading.first.items()) if name == source}
+    if not fed:
+        return {}, [], {p: record.offset for (_, p), record in reading.first.items()}
     whole = Recording(reading.log, reading.selection.namespace, openings[-1], (), {}, {}, {})
-    starts = begin(whole, reading.first)
+    starts = begin(whole, fed)
     by_partition = {
         task.partition: starts[task.name]
         for task in deployed(openings[-1])
         if task.hops[0] == "normalise" and task.name in starts
     }
     parts, led = [], {}
-    for partition, first in sorted(reading.first.items()):
+    for partition, first in fed.items():
         led[partition] = lead(whole, first, by_partition.get(partition))
         chain = Chain()
         for record in reading.log.scan(first.topic, partition, led[partition], committed=True):
@@ -191,22 +193,23 @@ def _beginning(
                 break
             _count(reading, chain, record, peek(record.header))
         if chain.records:
-            name = first.topic.removeprefix(reading.selection.namespace)
-            parts.append(Part(topic=name, partition=partition, records=chain.records, hash=chain.digest))
-    parts += _leading(reading, topics, midnight_before(reading.first) if starts else 0)
+            parts.append(Part(topic=source, partition=partition, records=chain.records, hash=chain.digest))
+    beside = [name for name in topics if name != source]
+    parts += _leading(reading, beside, midnight_before(fed) if starts else 0)
     return starts, parts, led
 
 
 def _leading(reading: _Reading, topics: list[str], since: int) -> list[Part]:
-    """What came beside raw from a time on and before the range: a replay from the states plays with it."""
+    """What came beside the feed from a time on and before the range: a replay from the states plays with it."""
     parts = []
     log, until = reading.log, reading.selection.since
     for name in topics:
-        for partition in range(0 if name.startswith(RAW) else log.partitions(reading.full(name))):
+        raw = name.startswith(RAW)
+        for partition in range(log.partitions(reading.full(name))):
             topic, chain = reading.full(name), Chain()
             entries = (
                 _said(log, topic, since, until) if name == CONTROL else
-                timed(log, topic, partition, place_before(log, topic, partition, since, raw=False))
+                timed(log, topic, partition, place_before(log, topic, partition, since, raw=raw), raw=raw)
             )  # fmt: skip
             for record, head, time in takewhile(lambda entry: entry.time < until, entries):
                 if time >= since:

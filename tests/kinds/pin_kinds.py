@@ -104,7 +104,7 @@ def a_manifest_that_was_edited(desk: Desk) -> Any:
 @trigger("config.pin_format")
 def a_manifest_of_a_build_to_come(desk: Desk) -> Any:
     manifest = pinned(desk, tape(5))
-    return decode(encode(manifest).replace(b'"format": 2', b'"format": 3'), "pins/x.json")
+    return decode(encode(manifest).replace(b'"format": 3', b'"format": 4'), "pins/x.json")
 
 
 @trigger("config.pin_unwritable")
