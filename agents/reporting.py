@@ -80,7 +80,7 @@ def fill_of(found: Working, named: Working | None, told: Told, definition: Defin
 
 
 def cost_of(quantity: int, price: int, *, inverse: bool) -> int:
-    """What a fill costs: units times price in 1e-9; of an inverse contract, 1e30 times units over price."""
+    """Its units times its price in 1e-9. Of an inverse contract, worth 1 over its price, 1e30 units over it."""
     return quantity * COST_SCALE // price if inverse else quantity * price
 
 

@@ -112,6 +112,7 @@ class FileFeed:
     def times(self) -> Iterator[tuple[int, int, str, int]]:
         """(file, row, instrument, event time in ns) of every row that has them, without making payloads."""
         for index, opened in enumerate(self._opened):
+            opened.begin()
             for row in opened.rows:
                 if row.texts is not None and (ns := opened.time_of(row.texts)) is not None:
                     yield index, row.number, opened.instrument_of(row.texts), ns
@@ -149,6 +150,7 @@ class _Opened:
         """Payloads of all rows."""
         counts: dict[str, int] = {}
         recv = 0
+        self.begin()
         action = "T" if self._mapped.file.event == "trade" else "M"
         for row in self.rows:
             self.read = row.number
@@ -159,6 +161,10 @@ class _Opened:
             recv = self._recv(row.texts, told) or recv
             where = Provenance(self.file.path.name, self.file.sha256, row.number)
             yield Line(told.instrument.encode(), recv, payload(told, where, row.stood), index, row.number)
+
+    def begin(self) -> None:
+        """Its rows are read from the first."""
+        self._times.begin()
 
     def time_of(self, texts: Sequence[str]) -> int | None:
         """Event time of a row."""

@@ -158,6 +158,10 @@ def _values(column: Any, pa: Any) -> list[Any]:
     kind = column.type
     if pa.types.is_timestamp(kind):
         return list(column.cast(pa.timestamp("ns", kind.tz)).cast(pa.int64()).to_pylist())
+    if pa.types.is_float32(kind) or pa.types.is_float16(kind):
+        # The shortest text that is this number and no other of its width: 1.1 is not 1.10000002384185791015625.
+        wide = column.to_numpy(zero_copy_only=False)
+        return [None if none else float(str(v)) for v, none in zip(wide, column.is_null().to_pylist(), strict=True)]
     if pa.types.is_decimal(kind) or pa.types.is_date(kind) or pa.types.is_time(kind) or pa.types.is_binary(kind):
         return [None if value is None else str(value) for value in column.to_pylist()]
     return list(column.to_pylist())

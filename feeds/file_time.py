@@ -22,11 +22,16 @@ from schemas.errors import ConfigError
 UNITS = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": 1_000_000_000}
 MIDNIGHT = " since midnight"
 DAY_NS = 86_400_000_000_000
-HOUR_NS = 3_600_000_000_000
+QUARTER_NS = 900_000_000_000
+"""Clocks of zones are put on or back at quarters of an hour."""
+STEP_NS = 1_800_000_000_000
+"""Times that step back by as much have begun an hour anew."""
 NAME = "name:"
 TEXT_CHARS_MAX = 64
 _EPOCH = datetime(1970, 1, 1)
 _US = timedelta(microseconds=1)
+_FINE = re.compile(r"([.,]\d{6})(\d{1,3})\d*")
+"""A fraction of more digits than ``datetime`` keeps: the first six, and what is behind them."""
 _DIGITS = {"%Y": r"\d{4}", "%m": r"\d{2}", "%d": r"\d{2}", "%y": r"\d{2}", "%j": r"\d{3}"}
 
 
@@ -58,7 +63,14 @@ class TimeReader:
         self._midnight = 0
         if self._of_day:
             self._midnight = (datetime.combine(_day(day, name, where), datetime.min.time()) - _EPOCH) // _US * 1_000
-        self._hour, self._offset = -1, 0
+        self._quarter = -1
+        self._offsets = (0, 0)
+        self._fine = time == "iso" or "%f" in time
+        self.begin()
+
+    def begin(self) -> None:
+        """The file is read from its first row."""
+        self._shown, self._second = -1, False
 
     def ns(self, text: str) -> int | None:
         """A time, ns UTC; None where it is none."""
@@ -74,23 +86,40 @@ class TimeReader:
     def _from_text(self, text: str) -> int | None:
         if len(text) > TEXT_CHARS_MAX:
             return None
+        fine = _FINE.search(text) if self._fine else None
+        rest = int(fine[2].ljust(3, "0")) if fine else 0
+        text = _FINE.sub(r"\1", text, count=1) if fine else text
         try:
             found = datetime.fromisoformat(text) if self._format == "iso" else datetime.strptime(text, self._format)
-        except ValueError:
+            if found.tzinfo is None:
+                return self._local((found - _EPOCH) // _US * 1_000 + rest)
+            utc = (found - _EPOCH.replace(tzinfo=UTC)) // _US * 1_000 + rest
+        except (ValueError, OverflowError):
             return None
-        if found.tzinfo is not None:
-            return (found.astimezone(UTC).replace(tzinfo=None) - _EPOCH) // _US * 1_000
-        return self._local((found - _EPOCH) // _US * 1_000)
+        return utc if 0 <= utc < 2**63 else None
 
     def _local(self, ns: int) -> int | None:
-        """From what a clock of the zone shows, as ns since 1970; the offset is looked up once an hour."""
-        hour = ns // HOUR_NS
-        if hour != self._hour:
-            shown = (_EPOCH + timedelta(hours=hour)).replace(tzinfo=self._zone)
-            offset = shown.utcoffset() or timedelta()
-            self._hour, self._offset = hour, offset // _US * 1_000
-        utc = ns - self._offset
+        """From what a clock of the zone shows, as ns since 1970; None in an hour that the clock left out.
+
+        An hour that the clock showed twice is the first time's, until times step back by half an hour or more: a file
+        is in the order of time, but for what is late by a little.
+        """
+        quarter = ns // QUARTER_NS
+        if quarter != self._quarter:
+            self._quarter, self._offsets = quarter, self._looked_up(quarter)
+        first, second = self._offsets
+        if first < second:
+            return None
+        stepped, self._shown = self._shown - ns >= STEP_NS, ns
+        self._second = first > second and (self._second or stepped)
+        utc = ns - (second if self._second else first)
         return utc if 0 <= utc < 2**63 else None
+
+    def _looked_up(self, quarter: int) -> tuple[int, int]:
+        """Offsets of a clock that shows this quarter of an hour for the first time and for the second, ns."""
+        shown = (_EPOCH + timedelta(minutes=15 * quarter)).replace(tzinfo=self._zone)
+        first, second = ((shown.replace(fold=fold).utcoffset() or timedelta()) // _US * 1_000 for fold in (0, 1))
+        return first, second
 
 
 def _zone(name: str, where: str) -> ZoneInfo:

@@ -4,7 +4,6 @@ import com.fasterxml.jackson.databind.node.ObjectNode;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.math.BigDecimal;
-import java.math.RoundingMode;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
@@ -29,6 +28,7 @@ public class Gateway {
 
     final Map<String, JsonNode> orders = new HashMap<>();
     final Map<String, BigDecimal> working = new LinkedHashMap<>();
+    final Map<String, BigDecimal> filled = new HashMap<>();
     final Map<String, Long> since = new HashMap<>();
     final List<JsonNode> reports = new ArrayList<>();
     final RandomAccessFile file;
@@ -53,8 +53,9 @@ public class Gateway {
         since.put(name, report.get("ts").asLong());
         if (Set.of("cancelled", "replaced").contains(status)) working.remove(order.get("cancels").asText());
         if (Set.of("acknowledged", "replaced").contains(status)) working.put(name, quantity(order));
-        if (status.endsWith("filled"))
-            working.computeIfPresent(name, (n, left) -> left.subtract(new BigDecimal(report.get("last_quantity").asText())));
+        BigDecimal last = new BigDecimal(report.get("last_quantity").asText());
+        working.computeIfPresent(name, (n, left) -> left.subtract(last));
+        filled.merge(name, last, BigDecimal::add);
         if (Set.of("filled", "cancelled", "rejected").contains(status)) working.remove(name);
     }
 
@@ -64,7 +65,8 @@ public class Gateway {
         ObjectNode report = JSON.createObjectNode();
         report.put("type", "execution_report").put("execution_id", id.substring(0, Math.min(200, id.length())));
         report.put("client_order_id", name).put("status", status).put("ts", now());
-        report.put("last_quantity", quantity).put("last_price", price);
+        BigDecimal so = filled.getOrDefault(name, BigDecimal.ZERO).add(new BigDecimal(quantity)); // one that is lost shows
+        report.put("last_quantity", quantity).put("last_price", price).put("cumulative_quantity", so.toPlainString());
         report.put("venue_order_id", "v" + crc(name)).put("reason", reason);
         ObjectNode fact = JSON.createObjectNode();
         if (fresh) fact.set("order", order);
@@ -96,7 +98,8 @@ public class Gateway {
             if (now() - since.get(name) < WORK_NS || (mark == 2 && rests)) continue;
             BigDecimal left = working.get(name), whole = quantity(order);
             boolean untouched = left.compareTo(whole) == 0;
-            BigDecimal part = whole.divide(BigDecimal.valueOf(2), whole.scale(), RoundingMode.DOWN);
+            BigDecimal units = new BigDecimal(order.get("quantity").asText()); // parts are whole ones
+            BigDecimal part = whole.divide(units).multiply(units.divideToIntegralValue(BigDecimal.valueOf(2)));
             String price = order.get("limit_price_decimal").asText();
             if (untouched && mark > 0 && part.signum() > 0) say(order, "partially_filled", part.toPlainString(), price, "", false);
             else if (mark == 1 && !untouched && !rests) say(order, "cancelled", "0", "0", "rest of an ioc order", false);
@@ -104,10 +107,7 @@ public class Gateway {
         }
     }
 
-    static BigDecimal quantity(JsonNode order) {
-        return new BigDecimal(order.get("quantity_decimal").asText());
-    }
-
+    static BigDecimal quantity(JsonNode order) { return new BigDecimal(order.get("quantity_decimal").asText()); }
     static long now() {
         Instant now = Instant.now();
         return now.getEpochSecond() * 1_000_000_000L + now.getNano();

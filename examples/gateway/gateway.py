@@ -22,7 +22,7 @@ class Book:
     """What the venue knows. `line` writes one fact to the disk, then applies it: a restart applies them all again."""
 
     def __init__(self, path):
-        self.orders, self.working, self.reports = {}, {}, []
+        self.orders, self.working, self.filled, self.reports = {}, {}, {}, []
         self.file = open(path, "ab+")  # noqa: SIM115  it is open as long as the gateway lives
         self.file.seek(0)
         whole = self.file.read()
@@ -51,15 +51,18 @@ class Book:
             self.working[name] = Decimal(order["quantity_decimal"])
         if status in ("partially_filled", "filled"):
             self.working[name] -= Decimal(report["last_quantity"])
+            self.filled[name] = self.filled.get(name, 0) + Decimal(report["last_quantity"])
         if status in ("filled", "cancelled", "rejected"):
             self.working.pop(name, None)
 
-    def say(self, order, status, quantity="0", price="0", reason="", new=False):
+    def say(self, order, status, quantity=Decimal(0), price="0", reason="", new=False):
         name = order["client_order_id"]
+        filled = self.filled.get(name, 0) + quantity  # told, so that a report that was lost shows
         number = len(self.reports)  # derived from the book, so the same after every restart
         report = {
-            "type": "execution_report", "execution_id": f"{number}-{name}"[-200:], "client_order_id": name,
-            "status": status, "ts": time.time_ns(), "last_quantity": str(quantity), "last_price": price,
+            "type": "execution_report", "execution_id": f"{number}-{name}"[:200], "client_order_id": name,
+            "status": status, "ts": time.time_ns(), "last_quantity": f"{quantity:f}", "last_price": price,
+            "cumulative_quantity": f"{filled:f}",
             "venue_order_id": f"v{zlib.crc32(name.encode())}", "reason": reason,
         }  # fmt: skip
         self.line({"order": order, "report": report} if new else {"report": report})
@@ -83,6 +86,11 @@ def take(book, order):
         book.say(order, "acknowledged", new=True)
 
 
+def half(order):
+    """About half of it, in whole units: the order says how many of them it is, and what that comes to."""
+    return Decimal(order["quantity_decimal"]) / order["quantity"] * (order["quantity"] // 2)
+
+
 def work(book):
     """Fill what has waited for long enough: some whole, some in part, the rest as the order says."""
     for name in list(book.working):
@@ -93,7 +101,7 @@ def work(book):
             continue
         left = book.working[name]
         whole = Decimal(order["quantity_decimal"])
-        part = (whole / 2).quantize(whole) if left == whole and mark else left
+        part = half(order) if left == whole and mark else left
         if 0 < part < left:
             book.say(order, "partially_filled", part, price)
         elif mark == 1 and left != whole and order["time_in_force"] == "ioc":
@@ -111,6 +119,7 @@ def main(bootstrap, name, path):
     })  # fmt: skip
     consumer.subscribe(["orders"])
     told = 0  # of the book: after a restart all is told again, and counts once
+    failed = []  # flush counts what is unanswered alone: a report that was refused shows here
     while True:
         records = [r for r in consumer.consume(100, 0.05) if not r.error()]
         for record in records:
@@ -119,9 +128,10 @@ def main(bootstrap, name, path):
                 take(book, order)
         work(book)
         for report in book.reports[told:]:
-            producer.produce(f"raw.{name}", json.dumps(report).encode(), key=report["client_order_id"], partition=0)
-        if producer.flush(30):
-            sys.exit("reports are not acknowledged: start again, they are in the book")
+            producer.produce(f"raw.{name}", json.dumps(report).encode(), key=report["client_order_id"], partition=0,
+                             on_delivery=lambda error, _: failed.append(error) if error else None)  # fmt: skip
+        if producer.flush(30) or failed:
+            sys.exit(f"reports are not acknowledged: start again, they are in the book: {failed[:1]}")
         told = len(book.reports)
         if records:
             consumer.commit(asynchronous=False)  # only what is in the book, and told

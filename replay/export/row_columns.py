@@ -65,7 +65,7 @@ class RowColumns:
             else:
                 columns[name] = self._column(name, values)
         if self._texts and at is not None and known is not None:
-            columns = self._with_texts(columns, rows, self._steps[at])
+            columns = self._with_texts(columns, rows, np.where(known, self._steps[at], 0))
         return pa.RecordBatch.from_arrays(list(columns.values()), names=list(columns))
 
     def _column(self, name: str, values: npt.NDArray[Any]) -> Any:

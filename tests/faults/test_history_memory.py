@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 import zipfile
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from console.feed_files import open_files, run_files
 from console.interrupts import Interrupts
 from feeds.captures import open_captures
+from feeds.file_rows import ParquetRows
 from replay.plan import PlayPlan
 from replay.session import MemorySession
 from replay.summary import summarise
@@ -60,13 +63,15 @@ calendar = "XNAS"
 ROWS = 4_000
 
 
-def captured(folder: Path, file: Path, text: str) -> tuple[Path, dict[str, Any], list[tuple[int, BadInput]]]:
+def captured(
+    folder: Path, file: Path, text: str, kind: str = "csv"
+) -> tuple[Path, dict[str, Any], list[tuple[int, BadInput]]]:
     """A capture of a file, what came of it, and the rows of which it was told that they will be refused."""
     where, out = folder / "map.toml", folder / "history.capture"
     where.write_text(text)
     refused: list[tuple[int, BadInput]] = []
     counts = run_files(
-        lambda: "", "csv", [file], where, out, publish=False, interrupts=Interrupts(),
+        lambda: "", kind, [file], where, out, publish=False, interrupts=Interrupts(),
         on_reject=lambda _path, line, error: refused.append((line, error)),
     )  # fmt: skip
     return out, counts, refused
@@ -172,3 +177,42 @@ def test_a_day_too_late_a_sunday_is_no_monday_but_a_friday_is_a_saturday(data_di
     where.write_text(MAP.replace('"name:%Y%m%d"', '"2014-05-03"'))
     with pytest.raises(ConfigError, match=r"Sat 2014-05-03 .* moved by -\d+ h"):
         open_files("csv", [data_dir / "oanda_fx" / "eurusd" / "20140502_quote.zip"], where)
+
+
+@pytest.mark.parametrize("width", [pa.float32(), pa.float64(), pa.string()])
+def test_a_parquet_file_goes_all_the_way_and_a_number_of_any_width_is_as_it_was_written(
+    tmp_path: Path, width: pa.DataType
+) -> None:
+    """1.1 in 32 bits is 1.10000002384185791015625 in 64: meant is the shortest text of the same 32 bits."""
+    shown = [f"190.{n + 1:02}" for n in range(9)]
+    prices = [float(text) for text in shown]
+    at = [datetime(2022, 6, 9, 14, 0, n) for n in range(9)]
+    table = pa.table({
+        "at": pa.array(at, pa.timestamp("us")),
+        "ticker": pa.array(["FB"] * 9),
+        "px": pa.array(shown) if width == pa.string() else pa.array(prices, width),
+        "qty": pa.array(range(1, 10), pa.int64()),
+        "who": pa.array(["buy"] * 8 + [None]),
+    })  # fmt: skip
+    file = tmp_path / "trades.parquet"
+    pq.write_table(table, file)
+    mapped = OF_SEVERAL.replace('"iso"', '"ns"').replace('timezone = "America/New_York"\n', "")
+    capture, counts, refused = captured(tmp_path, file, mapped, "parquet")
+    assert (counts["payloads"], len(refused)) == (1 + 9, counts["rejected"])
+    session, summary = run(capture)
+    assert summary["ticks"] == 9 - counts["rejected"] >= 8
+    rows = np.concatenate([
+        np.frombuffer(record.value, TICK)
+        for record in session.log.scan(session.plan.topic("ticks.<source>"), 0, 0, committed=True)
+        if len(record.value) % TICK.itemsize == 0
+    ])  # fmt: skip
+    assert rows["price"].tolist()[:8] == [190_010_000_000 + n * 10_000_000 for n in range(8)]
+    assert rows["ts_event"].tolist()[:8] == [
+        (at[n] - datetime(1970, 1, 1)) // timedelta(microseconds=1) * 1_000 for n in range(8)
+    ]  # fmt: skip
+
+
+def test_no_number_of_a_parquet_column_is_none_where_a_value_lacks(tmp_path: Path) -> None:
+    file = tmp_path / "a.parquet"
+    pq.write_table(pa.table({"px": pa.array([1.1, None, 1e-7], pa.float32())}), file)
+    assert [row.texts for row in ParquetRows(file)] == [["1.1"], [""], ["0.0000001"]]

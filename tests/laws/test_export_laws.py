@@ -156,3 +156,13 @@ def test_a_csv_tells_prices_and_sizes_as_decimals_beside_them(ticks: Any, tmp_pa
 
 def decimal(scaled: int) -> str:
     return f"{scaled // PRICE_SCALE}.{scaled % PRICE_SCALE:09}"
+
+
+def test_a_size_of_an_instrument_that_is_not_defined_has_no_text(ticks: Any, tmp_path: Path) -> None:
+    """Not that of a neighbour's increment."""
+    rows = ticks.copy()
+    rows["instrument_id"][:2] = (0, 999_999)
+    export(tape(rows), Asked("live"), TOPIC, tmp_path / "t.csv")
+    told = pyarrow.csv.read_csv(tmp_path / "t.csv")
+    assert told["size_decimal"].to_pylist()[:2] == [None, None]
+    assert None not in told["size_decimal"].to_pylist()[2:]

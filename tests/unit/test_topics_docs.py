@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import jsonschema
 import orjson
 import pytest
+from msgspec import UNSET
 
 from console.contract_page import page
 from console.main import main
-from console.topics_docs import EXAMPLES
+from console.topics_docs import EXAMPLES, Language
 from schemas.asyncapi import document
+from schemas.codec import encode
 from schemas.json_payloads import JSON_PAYLOADS
+from tests.conftest import REPOSITORY
+from tests.gateway_desk import order
 
 LINES_MAX = 80
 
@@ -73,3 +79,40 @@ def test_an_example_is_a_short_program_that_says_how_it_is_started(
 def test_a_topic_that_is_not_there_is_named_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["topics", "docs", "poems"]) == 2
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_the_reader_in_python_leaves_other_gateways_orders_and_never_sends_what_is_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    program: dict[str, Any] = {"__name__": "reader"}
+    exec((REPOSITORY / "console" / "programs" / EXAMPLES["orders"][Language.PYTHON]).read_text(), program)
+    orders = [
+        order("ours", valid_until=2**62), order("old", valid_until=1), order("other", gateway="other"),
+        order("paper", gateway=UNSET), order("back", 0, action="cancel", cancels="ours", valid_until=1),
+    ]  # fmt: skip
+    records = [encode(one) for one in orders] + [b'{"type":"end"}']
+
+    class Reading:
+        def __init__(self, _settings: Any) -> None:
+            self.left = iter(records)
+
+        def subscribe(self, _topics: Any) -> None: ...
+
+        def poll(self, _s: float) -> Any:
+            value = next(self.left)
+            return SimpleNamespace(error=lambda: None, value=lambda: value)
+
+        def commit(self, _message: Any) -> None: ...
+
+        def close(self) -> None: ...
+
+    monkeypatch.chdir(tmp_path)
+    program["Consumer"] = Reading
+    program["main"]("nowhere", "orders", "toy")
+    assert [line.split()[:3] for line in capsys.readouterr().out.splitlines()] == [
+        ["ours", "new", "spot:BTCUSDT"], ["old", "too", "old:"], ["back", "cancel", "spot:BTCUSDT"],
+    ]  # fmt: skip
+    (tmp_path / "worked-orders.txt").unlink()
+    program["main"]("nowhere", "orders")
+    shown = [line.split()[0] for line in capsys.readouterr().out.splitlines()]
+    assert shown == ["ours", "old", "other", "paper", "back"], "of a play all are shown"
