@@ -26,7 +26,7 @@ from schemas.partitions import named
 from streams.frame import decode_rows
 from streams.log import Log
 from streams.sample import FEATURE_SAMPLE
-from streams.state_bytes import load_values
+from streams.snapshot import from_bytes
 
 LETTER_FREE = ("task", "topic", "offset", "partition")
 """What of a dead letter tells where it was written down, and not what was refused."""
@@ -49,7 +49,7 @@ class Sides:
         self._ticks = [Tail(self._replay, TICKS_TOPIC, p) for p in self.recording.begin]
         self._sampled = self.recording.opening.split != plan.split
         self._wanted = self._intents() if self._sampled else set[tuple[str, int, int]]()
-        self._worked_off = {task.name: self._inputs_of(task) for task in self.recording.tasks}
+        self._worked_off = {task.name: self._worked_off_by(task) for task in plan.tasks}
 
     @property
     def tails(self) -> list[Tail]:
@@ -119,16 +119,23 @@ class Sides:
             if kept[i] or (source, seq, part) in self._wanted:
                 yield piece.part(i, i + 1)
 
+    def _worked_off_by(self, task: TaskHops) -> int | None:
+        """Inputs that all recorded tasks which did a replayed task's work had worked off; None: that is not known."""
+        alike = [t for t in self.recording.tasks if t.partition == task.partition and set(t.hops) & set(task.hops)]
+        return min((n for n in map(self._inputs_of, alike) if n is not None), default=None)
+
     def _inputs_of(self, task: TaskHops) -> int | None:
-        """Inputs that a recorded task had worked off by its newest snapshot."""
-        if not any(task.hops == other.hops for other in self.plan.tasks):
-            return None
+        """Inputs that a recorded task had worked off by its newest snapshot: those that still wait in it were not."""
         if task.name in self.recording.ends:
             return self.recording.inputs_of(task)
         newest = None
         for value in snapshots(self.recording, task):
             newest = value
-        return None if newest is None else int(load_values(newest)["input"]["ordinal"])
+        if newest is None:
+            return None
+        state = from_bytes(newest)
+        waiting = (int(queue.origins["ordinal"][0]) for queue in state.queues if queue is not None)
+        return min((int(state.values["input"]["ordinal"]), *waiting))
 
     def _intents(self) -> set[tuple[str, int, int]]:
         wanted = set()

@@ -188,6 +188,8 @@ class JoinedLog:
         low = high = 0
         if self._log is not None and self._log.partitions(place[0]) > place[1]:
             low, high = self._log.bounds(*place)
+        if low > chain.end:  # it may have been archived since the chain was read
+            chain = self._chains[place] = current(self._folder, place).check()
         if high == 0:
             return _Parts(chain, chain.end, chain.end, live=False)
         if high < chain.end:

@@ -157,7 +157,24 @@ def _begun(run: Recording) -> Recording:
         if task.hops[0] == "normalise":
             state = states.get(task.name)
             begin[task.partition] = 0 if state is None else int(state.values["input"]["offset"])
+            _check_there(run, task.partition, begin[task.partition])
     return replace(run, begin=begin, states=states)
+
+
+def _check_there(run: Recording, partition: int, begin: int) -> None:
+    """Refuse a beginning from which on the log no longer has all.
+
+    Raises:
+        ConfigError: Retention took some of it away, and no archive has it.
+    """
+    topic = run.topic(RAW_TOPIC)
+    low, _ = run.log.bounds(topic, partition)
+    if low > begin:
+        raise ConfigError(
+            "what lies between the state and the stretch is not in the log", kind="replay_removed",
+            got=f"offsets {begin} to {low - 1} are removed", where=f"{topic}[{partition}]",
+            allowed="a log, or an archive, that has all from the state on", fix="replay a later day, or restore them",
+        )  # fmt: skip
 
 
 def _stretch(whole: Recording, partition: int, since_ns: int | None, until_ns: int | None) -> tuple[int, int]:

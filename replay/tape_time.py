@@ -61,12 +61,10 @@ def between(log: Log, topic: str, partition: int, since: int, until: int, *, raw
         BrokerError, SnapshotError: It cannot be read.
     """
     low, _ = log.bounds(topic, partition)
-    if low > 0 and (first := next(timed(log, topic, partition, low, raw=raw), None)) and first.time >= since:
-        raise ConfigError(
-            "the beginning of the range is no longer in the log", kind="pin_removed",
-            got=f"offsets below {low} are removed", allowed="a log, or an archive, that reaches further back",
-            where=f"{topic}[{partition}]",
-        )  # fmt: skip
+    if low > 0:
+        first = next(timed(log, topic, partition, low, raw=raw), None)
+        if first is None or first.time >= since:  # where nothing is left, nobody knows of what time it was
+            raise removed(topic, partition, low, "the beginning of the range is no longer in the log")
     return stretch(log, topic, partition, since, until, raw=raw)
 
 
@@ -112,6 +110,15 @@ def place_before(log: Log, topic: str, partition: int, time: int, *, raw: bool) 
         else:
             low = middle
     return low
+
+
+def removed(topic: str, partition: int, low: int, told: str, begin: int = 0) -> ConfigError:
+    """The error of a pin that needs records below ``low``, from ``begin`` on, which retention took away."""
+    got = f"offsets {begin} to {low - 1} are removed" if begin else f"offsets below {low} are removed"
+    return ConfigError(
+        told, kind="pin_removed", got=got, allowed="a log, or an archive, that reaches further back",
+        where=f"{topic}[{partition}]",
+    )  # fmt: skip
 
 
 def _check_leap(entry: Timed, newest: int) -> None:

@@ -18,7 +18,7 @@ PINS = {
     ),
     "pin_topics": ("There is no such topic to pin.", "Name topics of the run, without its prefix."),
     "pin_removed": (
-        "The log no longer holds the beginning of the range, and no archive of it is joined.",
+        "The log no longer holds the beginning of the range, or what leads up to it, and no archive of it is joined.",
         "Restore it from the archive, or pin a later beginning.",
     ),
     "pin_torn": ("A pin's manifest is not what was written.", "Restore the file, or create the pin again."),

@@ -23,6 +23,10 @@ REPLAY = {
     ),
     "unknown_tape": ("There is no such day, pin or run to replay.", "Name one of those that the line gives."),
     "bad_time": ("A time is not in ISO form.", "Write e.g. `2026-11-23T14:30:00`; without a zone it is UTC."),
+    "replay_removed": (
+        "Retention removed payloads between the state that a replay would begin with and the stretch.",
+        "Restore them from the archive, or replay a later day.",
+    ),
     "clock_leaps": (
         "Receive times leap ahead by more than a day between two payloads: a clock was wrong.",
         "Replay what lies before the leap and behind it by themselves, with `--from-time` and `--to-time`.",

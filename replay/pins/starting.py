@@ -17,7 +17,7 @@ from replay.archive.columns import log_time
 from replay.archive.day_cuts import NUMBER_FIRST
 from replay.header_peek import Peek, peek
 from replay.recording import DAY_NS, Recording, header_of, snapshot_records
-from replay.tape_time import own_time
+from replay.tape_time import own_time, removed
 from schemas.errors import SnapshotError
 from streams.log import Record
 from streams.state_bytes import load_values
@@ -76,6 +76,9 @@ def lead(whole: Recording, first: Record, start: Start | None) -> int:
     """Offset of raw from which a state goes on to the range's first record: behind the last that it has taken.
 
     Without a state: the first that is there.
+
+    Raises:
+        ConfigError: Retention took away what lies between.
     """
     topic, partition = first.topic, first.partition
     low, _ = whole.log.bounds(topic, partition)
@@ -91,9 +94,34 @@ def lead(whole: Recording, first: Record, start: Start | None) -> int:
                 break
             if _taken(record, peek(record.header), taken_by):
                 after = record.offset + 1
-        if after is not None or begin == low:
-            return begin if after is None else after
+        if after is not None:
+            return after
+        if begin == low:
+            _check_whole(whole, first, low, taken_by)
+            return begin
         window *= 4
+
+
+def _check_whole(whole: Recording, first: Record, low: int, taken_by: Mapping[str, Any]) -> None:
+    """Refuse to go on where retention took away what a state wants next.
+
+    Raises:
+        ConfigError: A writer's first record that is left has a later number than the state wants of it.
+    """
+    known: set[str] = set()
+    for record in whole.log.scan(first.topic, first.partition, low, committed=True) if low > 0 else ():
+        head = peek(record.header)
+        writer = "" if head is None else head.writer
+        if writer not in known:
+            known.add(writer)
+            wanted = int(taken_by["offset"]) if head is None else int(taken_by["seqs"].get(writer, 0))
+            if (record.offset if head is None else head.seq) > wanted:
+                raise removed(
+                    first.topic, first.partition, low, "what lies between the state and the range is not in the log",
+                    begin=min(int(taken_by["offset"]), low - 1),
+                )  # fmt: skip
+        if record.offset >= first.offset:
+            return
 
 
 def _taken(record: Record, head: Peek | None, by: Mapping[str, Any]) -> bool:

@@ -21,7 +21,7 @@ from schemas.header import Header, pack
 from streams.guarded import GuardedLog
 from streams.memory import MemoryLog
 from streams.people import append
-from streams.snapshot import TaskState
+from streams.snapshot import TaskState, record_header, to_bytes
 from tests.kinds.registry import Desk, trigger
 
 PLAN = PlayPlan(run="r")
@@ -34,6 +34,17 @@ def recorded(*times: int) -> MemoryLog:
     for seq, time in enumerate(times):
         header = Header(schema=RAW.number, version=1, seq=seq, time=time, writer=PLAN.source)
         log.appender().append(PLAN.topic("raw.<source>"), 0, b"k", b"{}", pack(header))
+    return log
+
+
+def with_states(log: MemoryLog, offset: int) -> MemoryLog:
+    """The same, and each task's state where so many payloads had been taken."""
+    values = {"input": {"offset": offset, "seqs": {}}, "sides": {}, "outputs": {}}
+    for task in PLAN.tasks:
+        header = record_header(task.name, 0, 0)
+        log.appender().append(
+            PLAN.topic("state"), task.state_partition, task.name.encode(), to_bytes(TaskState(values, [], [])), header
+        )  # fmt: skip
     return log
 
 
@@ -88,6 +99,13 @@ def a_time_in_words(_: Desk) -> Any:
 @trigger("snapshot.no_start")
 def a_day_whose_beginning_was_removed(_: Desk) -> Any:
     log = recorded(1, 2, 3)
+    log.truncate(PLAN.topic("raw.<source>"), 0, 2)
+    return open_recording(log, PLAN.namespace)
+
+
+@trigger("config.replay_removed")
+def a_day_whose_lead_in_was_removed(_: Desk) -> Any:
+    log = with_states(recorded(1, 2, 3, 4), 1)
     log.truncate(PLAN.topic("raw.<source>"), 0, 2)
     return open_recording(log, PLAN.namespace)
 

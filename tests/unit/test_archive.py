@@ -192,6 +192,18 @@ def test_a_hole_is_told_with_its_offsets(tmp_path: Path) -> None:
         archived(log, tmp_path)
 
 
+def test_what_was_archived_since_a_chain_was_read_is_no_hole(tmp_path: Path) -> None:
+    log = log_of(*FEW)
+    archived(log, tmp_path)
+    joined = JoinedLog(log, tmp_path)
+    joined.bounds(*PLACE)
+    extend(log, *FEW)
+    whole = committed(log)
+    archived(log, tmp_path)
+    log.truncate(*PLACE, log.bounds(*PLACE)[1] - 1)
+    assert committed(joined) == whole
+
+
 @pytest.mark.parametrize("call", range(6))
 def test_a_full_disk_is_one_line_and_leaves_whole_segments(
     call: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
