@@ -175,18 +175,24 @@ def documents(log: Log, namespace: str, event: type[Any], known_by: int | None =
     Raises:
         BrokerError: They cannot be read.
     """
+    return [d for time, d in written(log, namespace, event) if known_by is None or time <= known_by]
+
+
+def written(log: Log, namespace: str, event: type[Any]) -> Iterator[tuple[int, Any]]:
+    """The same, each with the time at which it was written, ns; 0 where it bears none.
+
+    Raises:
+        BrokerError: They cannot be read.
+    """
     topic = topic_name(namespace, "control" if event is RunOpened else "definitions")
-    found = []
     if log.partitions(topic):
         for record in log.scan(topic, 0, 0, committed=True):
             header = header_of(record)
-            if known_by is not None and header is not None and header.time > known_by:
-                continue
             try:
-                found.append(decode(record.value, event))
+                document = decode(record.value, event)
             except BadFrame:  # a halt, or a change of limits
                 continue
-    return found
+            yield 0 if header is None else header.time, document
 
 
 def _of_run(recording: Recording, snapshot: bytes) -> bool:

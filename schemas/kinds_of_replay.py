@@ -12,6 +12,10 @@ REPLAY = {
         "DBN cannot carry what is to be exported: another topic than ticks, or a size beyond 32 bits.",
         "Export to Parquet or CSV.",
     ),
+    "export_redefined": (
+        "An instrument's `size_increment` changed within what is to be exported: its sizes have two units.",
+        "Export what lies before the change and what lies behind it by themselves: `--from-time`, `--to-time`.",
+    ),
     "export_broken": (
         "A record on the way to a file cannot be read; nothing was written.",
         "Leave its time out by `--from-time` and `--to-time`; see `tapedeck dlq list` for what a task said of it.",

@@ -10,13 +10,13 @@ import orjson
 
 from features.view import DEFAULT_VIEW
 from replay.export.blocks import Rows, blocks, schema_of
+from replay.export.definitions_then import check_unchanged, definitions_then
 from replay.export.files import format_of, open_out, whole
 from replay.export.stretch import records_of
 from replay.recording import documents
 from replay.replay_what import Asked
 from schemas.codec import encode
 from schemas.control import RunOpened
-from schemas.definition import Definition
 from schemas.errors import ConfigError
 from schemas.topics import table_row
 from streams.log import Log
@@ -45,16 +45,17 @@ def export(
         on_progress: Hears of rows as they are written.
 
     Raises:
-        ConfigError: The topic or format cannot be exported, there is nothing, or the file cannot be written.
+        ConfigError: The topic or format cannot be exported, there is nothing, an instrument's unit of size changed in
+            it, or the file cannot be written.
         StateDiverged: The log does not hold what was pinned.
         BrokerError, ArchiveError, SnapshotError: The log cannot be read.
     """
     row = table_row(topic.removeprefix(asked.namespace))
     schema = schema_of(() if row is None else row.schemas, topic)
     ending = format_of(out, schema)
-    known: list[Definition] = documents(log, asked.namespace, Definition, None if asked.pin is None else
-                                        asked.pin.selection.selection.known_by)  # fmt: skip
-    definitions = {definition.instrument_id: definition for definition in known}
+    definitions = definitions_then(log, asked)
+    if schema.kind == "rows":
+        check_unchanged(log, asked, topic)
     told = {
         "tapedeck.topic": topic, "tapedeck.of": asked.what, "tapedeck.schema": f"{schema.name}/{schema.version}",
         "tapedeck.definitions": orjson.dumps([encode(d).decode() for d in definitions.values()]).decode(),

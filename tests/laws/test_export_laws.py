@@ -7,6 +7,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import numpy as np
 import pyarrow.csv
 import pyarrow.parquet as pq
@@ -24,6 +25,7 @@ from replay.replay_what import Asked
 from schemas.catalog import DEFINITION, TICK_SCHEMA
 from schemas.codec import encode
 from schemas.columns import PRICE_SCALE, PRICE_UNDEFINED
+from schemas.errors import ConfigError
 from schemas.header import Header, pack
 from schemas.sources import SOURCES
 from schemas.tick import TICK
@@ -166,3 +168,21 @@ def test_a_size_of_an_instrument_that_is_not_defined_has_no_text(ticks: Any, tmp
     told = pyarrow.csv.read_csv(tmp_path / "t.csv")
     assert told["size_decimal"].to_pylist()[:2] == [None, None]
     assert None not in told["size_decimal"].to_pylist()[2:]
+
+
+def test_a_stretch_is_read_by_the_definitions_of_its_end(ticks: Any, tmp_path: Path) -> None:
+    """What was corrected later means what is written later; within a stretch no definition reads all of it."""
+    log, first, last = tape(ticks), int(ticks["ts_log"][0]), int(ticks["ts_log"][-1])
+    appender = log.appender()
+    for n, definition in enumerate(DEFINITIONS, len(DEFINITIONS)):
+        header = Header(schema=DEFINITION.number, version=DEFINITION.version, seq=n, time=last + 10, writer="people")
+        corrected = msgspec.structs.replace(definition, revision=2, size_increment=definition.size_increment * 10)
+        appender.append("definitions", 0, definition.instrument.encode(), encode(corrected), pack(header))
+    export(tape(ticks), Asked("live"), TOPIC, tmp_path / "before.csv")
+    export(log, Asked("live", since_ns=first, until_ns=last + 1), TOPIC, tmp_path / "then.csv")
+    assert (tmp_path / "then.csv").read_bytes() == (tmp_path / "before.csv").read_bytes()
+    with pytest.raises(ConfigError) as caught:
+        export(log, Asked("live"), TOPIC, tmp_path / "both.csv")
+    assert caught.value.kind == "config.export_redefined"
+    assert not (tmp_path / "both.csv").exists()
+    export(log, Asked("live"), "definitions", tmp_path / "definitions.csv")
