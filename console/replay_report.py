@@ -129,9 +129,11 @@ def drawn(found: Report) -> list[Any]:
 
 def _write(path: Path, found: Report) -> None:
     from replay.report_page import page
+    from streams.whole_file import written_beside
 
     try:
-        path.write_text(page(found), encoding="utf-8")
+        with written_beside(path) as new:
+            new.write_text(page(found), encoding="utf-8")
     except OSError as error:
         raise _unwritable(error, path) from error
 

@@ -57,7 +57,8 @@ def show_run(run: str, *, as_json: bool) -> int:
     if report is None:
         raise _unknown(run)
     tell(report, as_json=as_json)
-    return DONE if report["identical"] or report.get("asks") == "what if" else UNSOUND
+    asked = report.get("asks") == "what if" and not report.get("against")  # held against a run, it is to be as that one
+    return DONE if report["identical"] or asked else UNSOUND
 
 
 def delete_run(bootstrap: str, run: str, *, as_json: bool) -> None:

@@ -110,7 +110,7 @@ class _Tape:
         self._begun = begun
         self._session = NO_DAY
         self._day: Day | None = None
-        self._chain = Chain()
+        self._chain = Chain(marked=False)
         self._next: dict[str, int] = {}
         self._last_ns = 0
 
@@ -145,7 +145,7 @@ class _Tape:
             return
         day = self._days.setdefault(session.day, Day(session.day, session.since, session.until))
         self._day = day
-        self._chain = day.chains.setdefault((self._name, self._partition), Chain())
+        self._chain = day.chains.setdefault((self._name, self._partition), Chain(marked=False))
 
     def _count(self, day: Day, head: Peek | None, missing: int) -> None:
         name = self._name

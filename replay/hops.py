@@ -23,6 +23,7 @@ from hdrh.log import HistogramLogWriter
 from replay.hdr import Hdr
 from schemas.catalog import DECISION, EXECUTION, INTENT, ORDER, SCORE_SCHEMA, TICK_SCHEMA, Schema
 from schemas.header import HOP_NUMBER, Header
+from streams.whole_file import written_beside
 
 BORN = "born"
 """The stamp of the scheduled publication."""
@@ -162,7 +163,7 @@ class HopLatencies:
         paths = []
         for name, hdr in self.intervals.items():
             path = directory / f"{name}.hlog"
-            with path.open("w", encoding="utf-8") as file:
+            with written_beside(path) as new, new.open("w", encoding="utf-8") as file:
                 _write_log(HistogramLogWriter(file), name, hdr)
             paths.append(path)
         return paths

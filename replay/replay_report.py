@@ -13,6 +13,7 @@ from replay.replaying import Replaying
 from replay.stress import OF_THE_LINE
 from streams.build import build_hash
 from streams.home import runs_dir
+from streams.whole_file import written_beside
 
 REPORT = "replay.json"
 """In the run's folder."""
@@ -76,7 +77,8 @@ def _compared_any(parity: Parity) -> bool:
 
 def keep(report: dict[str, Any], folder: Path) -> None:
     """Write a report into the run's folder."""
-    (folder / REPORT).write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
+    with written_beside(folder / REPORT) as new:
+        new.write_bytes(orjson.dumps(report, option=orjson.OPT_INDENT_2))
 
 
 def kept(run: str) -> dict[str, Any] | None:

@@ -14,7 +14,8 @@ PINS = {
     ),
     "pin_range": ("A range's end does not lie behind its beginning.", "Give `--from` and a later `--to`."),
     "pin_unfinished": (
-        "The range has not ended yet: what is still to come would be a part of it.", "Give an end that has passed.",
+        "The range has not ended, or less than a minute ago: what is still to come would be a part of it.",
+        "Give an end that has passed, or wait.",
     ),
     "pin_topics": ("There is no such topic to pin.", "Name topics of the run, without its prefix."),
     "pin_removed": (

@@ -85,6 +85,10 @@ ARCHIVE = {
         "The log is not the one that was archived: the topic was made anew, or it is another cluster's.",
         "Archive it into another folder, `--archive`, or read with another: `TAPEDECK_ARCHIVE`.",
     ),
+    "clock_leaps": (
+        "A clock leaped over the end of the day that was to be archived, and was set back. All else was archived.",
+        "Archive all that is committed, without `--day`: days part by themselves where they are read.",
+    ),
     "disk_full": (
         "The archive's disk is full. Every segment that was committed is whole.",
         "Make room and write again: it goes on where the chain ends.",

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import islice
 from pathlib import Path
 
 from replay.archive.chain import Chain
@@ -18,6 +19,7 @@ from replay.archive.reading import loaded
 from replay.archive.record_hash import hash_records
 from replay.archive.topics import archived_topics, is_compacted
 from replay.archive.writer import ArchiveWriter
+from replay.tape_time import LOOK_RECORDS, SET_BACK_NS
 from schemas.errors import ArchiveError
 from streams.clock import monotonic_s, sleep_s
 from streams.failpoints import Failpoint, nothing
@@ -74,12 +76,14 @@ class Archiver:
         self._writer = ArchiveWriter(archive, namespace, failpoint=failpoint)
         self._cuts: dict[Place, DayCuts] = {}
         self._pass = Pass()
+        self._leap: ArchiveError | None = None
 
     def write(self, until_ns: int | None = None) -> Pass:
         """Archive all that is committed, or what lies before a cut, ns; the newest snapshots go with it.
 
         Raises:
-            ArchiveError: The disk is full, the log is another one, or retention was faster.
+            ArchiveError: The disk is full, the log is another one, or retention was faster; or, once all else is
+                archived, a clock leaped over the cut and was set back.
             BrokerError: The log cannot be read.
         """
         return self._once(until_ns, cut=True)
@@ -128,6 +132,7 @@ class Archiver:
 
     def _once(self, until_ns: int | None, *, cut: bool) -> Pass:
         self._pass = Pass()
+        self._leap = None
         for topic in archived_topics(self._log.names(self._namespace), self._namespace):
             for partition in range(self._log.partitions(topic)):
                 if self._stopping():
@@ -137,6 +142,8 @@ class Archiver:
                 else:
                     self._records((topic, partition), until_ns)
                     merge_small(self._writer, (topic, partition), SEGMENT_RECORDS_MAX, SEGMENT_BYTES_MAX)
+        if self._leap is not None:
+            raise self._leap
         return self._pass
 
     def _records(self, place: Place, until_ns: int | None) -> None:
@@ -150,6 +157,8 @@ class Archiver:
             time = log_time(record)
             if (until_ns is not None and time >= until_ns) or self._stopping():
                 end = record.offset
+                if until_ns is not None and time >= until_ns:
+                    self._leap = self._leap or self._leaps(record, until_ns)
                 break
             if columns.bytes >= SEGMENT_BYTES_MAX or len(columns) >= SEGMENT_RECORDS_MAX:
                 begin, columns = self._commit(place, columns, begin, record.offset), Columns()
@@ -158,6 +167,18 @@ class Archiver:
             end = self._covered(place, columns.offsets[-1] + 1, high) if columns else begin
         if columns:
             self._commit(place, columns, begin, end)
+
+    def _leaps(self, cut: Record, until_ns: int) -> ArchiveError | None:
+        """The error of a clock that leaped over a day's end and was set back: all that follows would wait behind it."""
+        time = log_time(cut)
+        behind = self._log.scan(cut.topic, cut.partition, cut.offset, committed=True)
+        if not any(log_time(later) < min(until_ns, time - SET_BACK_NS) for later in islice(behind, LOOK_RECORDS)):
+            return None
+        return ArchiveError(
+            "a clock leaped ahead and was set back: where a day ends is not known", kind="clock_leaps",
+            got=f"{(time - until_ns) / 1e9:.0f} s behind the day's end",
+            where=f"{cut.topic}[{cut.partition}]@{cut.offset}", fix="archive all that is committed: without --day",
+        )  # fmt: skip
 
     def _known(self, chain: Chain, begin: int, low: int) -> Iterator[Record]:
         """Committed records from ``begin`` on, once the last archived one was found again where it should lie."""

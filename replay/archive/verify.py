@@ -11,7 +11,7 @@ from replay.archive.chain import HEADS, LOCKS, TOPIC, Chain, Problem, Segment, c
 from replay.archive.columns import log_time
 from replay.archive.day_cuts import DAY_NS
 from replay.archive.durable import NEW
-from replay.archive.manifest import Head
+from replay.archive.manifest import Head, Manifest
 from replay.archive.reading import loaded
 from schemas.errors import ArchiveError, ConfigError
 from streams.log import Place
@@ -70,29 +70,39 @@ def verify(
     for chain in chains:
         found.problems += chain.problems
         found.left += chain.left
-        known = {problem.file for problem in chain.problems}
-        for segment in _as_they_are(archive, chain):
+        counted: list[Manifest] = []
+        for segment, what in _as_they_are(archive, chain, day):
             manifest = segment.manifest
-            if day is not None and not manifest.first_ns // DAY_NS <= day <= manifest.last_ns // DAY_NS:
-                continue
-            found.segments += 1
-            found.records += manifest.records
-            found.bytes += manifest.bytes
+            while counted and counted[-1].begin >= manifest.begin:  # merged into this one since
+                _count(found, counted.pop(), -1)
+            counted.append(manifest)
+            _count(found, manifest, 1)
             on_progress("records", found.records)
-            if segment.path not in known and (what := _wrong(segment)):
+            if what:
                 found.problems.append(Problem(segment.path, what, *chain.place, manifest.begin))
     return found
 
 
-def _as_they_are(archive: Path, chain: Chain) -> Iterator[Segment]:
-    """A chain's segments; where one was merged into another meanwhile, that one."""
+def _count(found: Verified, manifest: Manifest, times: int) -> None:
+    found.segments += times
+    found.records += times * manifest.records
+    found.bytes += times * manifest.bytes
+
+
+def _as_they_are(archive: Path, chain: Chain, day: int | None) -> Iterator[tuple[Segment, str]]:
+    """A chain's segments, and what is wrong with each; where one was merged into another meanwhile, that one."""
     segments, at = chain.segments, -1
+    known = {problem.file for problem in chain.problems}
     while (segment := next((s for s in segments if s.manifest.end > at), None)) is not None:
-        if not segment.path.exists() and not (now := current(archive, chain.place)).problems:
-            segments = now.segments
-            continue
-        yield segment
-        at = segment.manifest.end
+        manifest = segment.manifest
+        if day is None or manifest.first_ns // DAY_NS <= day <= manifest.last_ns // DAY_NS:
+            what = "" if segment.path in known else _wrong(segment)
+            # It may have given way before it was read, or while it was.
+            if what and not segment.path.exists() and not (now := current(archive, chain.place)).problems:
+                segments = now.segments
+                continue
+            yield segment, what
+        at = manifest.end
 
 
 def _wrong(segment: Segment) -> str:

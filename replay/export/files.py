@@ -17,6 +17,7 @@ from replay.export.row_columns import RowColumns
 from schemas.catalog import TICK_SCHEMA, Schema
 from schemas.definition import Definition
 from schemas.errors import ConfigError
+from streams.whole_file import written_beside
 
 FORMATS = (".parquet", ".csv", ".dbn", ".dbn.zst")
 SOUGHT = ("ts_recv", "ts_log", "ts")
@@ -59,17 +60,14 @@ def whole(path: Path) -> Iterator[Path]:
     Raises:
         ConfigError: It cannot be written.
     """
-    new = path.with_name(f".{path.name}.{os.getpid()}.new")
     try:
-        yield new
-        with new.open("rb") as file:
-            os.fsync(file.fileno())
-        new.replace(path)
+        with written_beside(path) as new:
+            yield new
+            with new.open("rb") as file:
+                os.fsync(file.fileno())
     except OSError as error:
         raise ConfigError("a file cannot be written", kind="export_unwritable", got=error.strerror or str(error),
                           where=str(path), fix="make room, or name another place") from error  # fmt: skip
-    finally:
-        new.unlink(missing_ok=True)
 
 
 def open_out(

@@ -52,12 +52,16 @@ class Marks:
 class Chain:
     """A running hash.
 
+    Args:
+        marked: Whether marks are kept along it: who asks for the hash alone needs none.
+
     Attributes:
         records: Records so far.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, marked: bool = True) -> None:
         self.records = 0
+        self._marked = marked
         self._hash = sha256()
         self._marks = bytearray()
         self._stride = 1
@@ -72,7 +76,7 @@ class Chain:
         self._hash.update(b"".join((lengths, key or b"", tail)))
         self._hash.update(record.value)
         self.records += 1
-        if self.records % self._stride == 0:
+        if self._marked and self.records % self._stride == 0:
             self._mark()
 
     @property

@@ -12,6 +12,8 @@ from streams.namespace import namespace_of
 
 CONTROL = "control"
 RAW = "raw."
+SETTLED_NS = 60_000_000_000
+"""After the end of a range, until what the desk made of it is taken to be committed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,20 +51,23 @@ def select(
         since: First receive time, ns.
         until: The first behind it.
         now: Wall time, ns.
-        known_by: The cutoff; None: the end of the range.
+        known_by: The cutoff; None: the last moment of the range.
         run: Id; empty or ``live`` for the live tape.
         topics: Names without prefix; ``raw`` alone means every source's.
 
     Raises:
-        ConfigError: The range is empty or has not ended, or there is no such run or topic.
+        ConfigError: The range is empty or has not ended long enough ago, or there is no such run or topic.
     """
-    cutoff = until if known_by is None else known_by
+    cutoff = until - 1 if known_by is None else known_by
     if until <= since:
         raise ConfigError("the range ends before it begins", kind="pin_range", got=f"{since} to {until}",
                           allowed="--to behind --from")  # fmt: skip
-    if min(until - 1, cutoff) > now:
-        raise ConfigError("the range has not ended yet", kind="pin_unfinished", got=f"{until} ns", allowed=f"{now} ns",
-                          fix="give an end that has passed: --to")  # fmt: skip
+    if (end := min(until, cutoff + 1)) > now - SETTLED_NS:
+        raise ConfigError(
+            "the range has not ended long enough ago", kind="pin_unfinished", got=f"{end} ns",
+            allowed=f"{now - SETTLED_NS} ns: {SETTLED_NS // 10**9} s ago",
+            fix="give an end that has passed, --to; or wait: what was made of it must be committed",
+        )  # fmt: skip
     known = list(names)
     namespace = namespace_of(known, run)
     there = [name for name, _ in pinned_topics(known, namespace)]

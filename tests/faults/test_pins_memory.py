@@ -21,7 +21,7 @@ from replay.pins.manifest import Manifest, hash_of
 from replay.pins.measuring import measure
 from replay.pins.pinning import event_of, find, pin
 from replay.pins.playing import open_pin
-from replay.pins.selection import Selection, select
+from replay.pins.selection import SETTLED_NS, Selection, select
 from replay.pins.store import load, path_of
 from replay.pins.tags import give, tags_in
 from replay.pins.verifying import verify
@@ -334,8 +334,12 @@ def test_clocks_that_leap_are_told_by_days_and_refused_by_pins() -> None:
 
 def test_a_range_that_has_not_ended_or_whose_beginning_is_gone_is_refused() -> None:
     log = payloads(1 * DAY, 1 * DAY + 5, 2 * DAY)
-    with pytest.raises(ConfigError, match="not ended"):
-        select(log.names(), 1 * DAY, 2 * DAY, now=2 * DAY - 2)
+    for now, ended in ((2 * DAY - 2, False), (2 * DAY + SETTLED_NS - 1, False), (2 * DAY + SETTLED_NS, True)):
+        if ended:
+            assert select(log.names(), 1 * DAY, 2 * DAY, now=now).known_by == 2 * DAY - 1
+        else:
+            with pytest.raises(ConfigError, match="not ended"):
+                select(log.names(), 1 * DAY, 2 * DAY, now=now)
     log.truncate("raw.binance", 0, 1)
     with pytest.raises(ConfigError, match="no longer in the log"):
         measure(log, Selection(1 * DAY, 2 * DAY, 2 * DAY))

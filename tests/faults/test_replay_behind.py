@@ -23,13 +23,13 @@ def half_way(seed: int) -> MemoryLog:
     kept, made = committed_by(whole, times[len(times) // 2])
     cut = MemoryLog()
     cut.create([TopicSpec(name, log.partitions(name)) for name in log.names()])
-    for name in log.names():
-        for record in log.scan(name, 0, 0, committed=True):
+    for name, partition in [(topic, p) for topic in log.names() for p in range(log.partitions(topic))]:
+        for record in log.scan(name, partition, 0, committed=True):
             header = header_of(record)
-            if name == "state" and record.offset > kept[(record.key or b"").decode()]:
+            if name == "state" and record.offset > kept.get((record.key or b"").decode(), -1):
                 continue
             if header is None or header.seq + header.count <= made.get((header.writer, name), 1 << 60):
-                cut.appender().append(name, 0, record.key, record.value, record.header)
+                cut.appender().append(name, partition, record.key, record.value, record.header)
     return cut
 
 

@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 from replay.archive.archiver import Archiver
+from replay.archive.day_cuts import DAY_NS
 from replay.archive.verify import verify
 from replay.joined_log import JoinedLog
+from schemas.catalog import ORDER
+from schemas.header import Header, pack
 from streams.log import TopicSpec
 from streams.memory import MemoryLog
 from tests.kinds.registry import Desk, trigger
@@ -75,6 +78,19 @@ def retention_that_was_faster_than_the_archive(desk: Desk) -> Any:
 def a_topic_that_was_made_anew(desk: Desk) -> Any:
     archive(filled(4), desk.folder)
     return archive(filled(2), desk.folder)
+
+
+@trigger("archive.clock_leaps")
+def a_stamp_of_next_year(desk: Desk) -> Any:
+    log = filled(0)
+    for seq, time in enumerate((1, 400 * DAY_NS, 2)):
+        header = Header(schema=ORDER.number, version=1, seq=seq, time=time, writer="risk")
+        log.appender().append(*ORDERS, b"k", b"", pack(header))
+    archiver = Archiver(log, desk.folder)
+    try:
+        return archiver.write(DAY_NS)
+    finally:
+        archiver.close()
 
 
 @trigger("archive.disk_full")

@@ -80,7 +80,7 @@ def a_day_that_goes_on(_: Desk) -> Any:
 
 @trigger("config.pin_topics")
 def a_topic_that_is_not_there(_: Desk) -> Any:
-    return select(["raw.binance"], 5, 6, now=9, topics=["raw.binanse"])
+    return select(["raw.binance"], 5, 6, now=10**11, topics=["raw.binanse"])
 
 
 @trigger("config.pin_removed")

@@ -137,6 +137,17 @@ def test_a_day_ends_before_its_first_later_record(tmp_path: Path) -> None:
     assert archived(log, tmp_path).segments == 0
 
 
+def test_a_stamp_that_leaps_over_a_day_is_told_and_not_waited_behind(tmp_path: Path) -> None:
+    log = dated(1, 2, 400 * DAY_NS, 3, 4)
+    for until in (DAY_NS, 2 * DAY_NS):
+        with pytest.raises(ArchiveError, match=r"orders\[0\]@2: a clock leaped ahead") as refused:
+            archived(log, tmp_path, until)
+        assert refused.value.kind == "archive.clock_leaps"
+        assert [r.value for r in committed(JoinedLog(None, tmp_path))] == [b"0", b"1"]
+    assert archived(log, tmp_path).records == {"orders": 3}
+    assert archived(dated(1, 40 * DAY_NS), tmp_path / "pause", DAY_NS).records == {"orders": 1}, "a pause is none"
+
+
 def snapshots(log: MemoryLog, *taken: tuple[bytes, int]) -> None:
     """Commits of a task's state at those times, ms."""
     for key, at_ms in taken:

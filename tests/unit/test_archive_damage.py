@@ -161,6 +161,21 @@ def test_a_merge_may_die_anywhere(at: int, many: tuple[Path, MemoryLog]) -> None
     assert committed(JoinedLog(None, folder)) == committed(log)
 
 
+def test_an_archive_is_verified_while_its_segments_are_merged(many: tuple[Path, MemoryLog]) -> None:
+    folder, log = many
+    looks: list[int] = []
+
+    def merge(_: str, records: int) -> None:
+        looks.append(records)
+        if len(looks) == 2:
+            assert merging(folder, log)
+
+    found = verify(folder, on_progress=merge)
+    assert found.problems == []
+    again = verify(folder)
+    assert (found.records, found.segments, found.bytes) == (again.records, again.segments, again.bytes)
+
+
 def test_who_follows_a_log_leaves_few_segments_however_often_it_looks(tmp_path: Path) -> None:
     log = log_of()
     archiver = Archiver(log, tmp_path)

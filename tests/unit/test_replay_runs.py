@@ -49,6 +49,23 @@ def test_deleting_it_removes_what_all_its_spans_left(removed: list[str]) -> None
     assert [path.name for path in runs_dir().iterdir()] == [OTHER]
 
 
+@pytest.mark.parametrize(
+    ("report", "code"),
+    [
+        ({"identical": True, "asks": "was it so"}, 0), ({"identical": False, "asks": "was it so"}, 1),
+        ({"identical": False, "asks": "what if"}, 0), ({"identical": False, "asks": "what if", "against": "r0"}, 1),
+    ],
+)  # fmt: skip
+def test_a_replay_shown_again_exits_as_it_did(
+    report: dict[str, object], code: int, removed: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    keep({**REPORT, **report}, runs_dir() / RUN)
+    assert replay_runs.show_run(RUN, as_json=True) == code
+    assert orjson.loads(capsys.readouterr().out)["asks"] == report["asks"]
+    assert removed == []
+    assert [path.name for path in (runs_dir() / RUN).iterdir()] == ["replay.json"], "nothing is left beside it"
+
+
 def test_a_span_alone_is_no_replay(removed: list[str]) -> None:
     with pytest.raises(ConfigError, match="no such run"):
         replay_runs.delete_run("x", f"{RUN}-span2", as_json=True)
