@@ -29,7 +29,7 @@ def instruments() -> None:
 
 @app.command(
     epilog='\b\nExamples:\n  tapedeck instruments add acme.toml --reason "listed today"\n'
-    '  tapedeck instruments add acme.toml --by j.doe --reason "tick size halved" --json'
+    '  tapedeck instruments add acme.toml --reason "tick size halved" --json'
 )
 def add(
     context: typer.Context,
