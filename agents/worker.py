@@ -161,7 +161,9 @@ def _feed(spec: WorkerSpec) -> Any:
     folder, captures = Path(spec.feed.folder), [Path(p) for p in spec.feed.captures]
     warm_sequence(captures, spec.feed.instruments)
     ledger = Ledger(folder / LEDGER)
-    publisher = Publisher(connect(spec.bootstrap), spec.source, namespace=spec.namespace, on_ack=ledger.acknowledge)
+    publisher = Publisher(
+        connect(spec.bootstrap), spec.source, namespace=spec.namespace, on_ack=ledger.acknowledge, recorded=True
+    )
     events = open_sequence(
         captures, seconds=spec.feed.simulate_seconds, seed=spec.feed.seed,
         instruments=spec.feed.instruments, start_ns=spec.feed.start_ns,

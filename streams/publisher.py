@@ -55,6 +55,7 @@ class Publisher:
         namespace: Topic prefix of a run, with its dot at the end; none for live.
         partitions: Partitions of the topic, should it have to be created.
         partition_of: Which partition a key belongs to.
+        recorded: Numbers stand for messages of a recording: a second publisher of it repeats, and is dropped as that.
         on_ack: Called with each number when its record is durable, in order: for a ledger outside of the pipeline.
 
     Raises:
@@ -66,6 +67,7 @@ class Publisher:
     def __init__(
         self, where: Log | str | None, source: str, *, namespace: str = "", partitions: int = 1,
         partition_of: PartitionOf = by_key, on_ack: Callable[[int], None] | None = None,
+        recorded: bool = False,
     ) -> None:  # fmt: skip
         if not is_source_name(source):
             raise ConfigError(
@@ -89,7 +91,7 @@ class Publisher:
         self.ended = any(last for _, last in found)
         self._next = [number for number, _ in found]
         self._durable = list(self._next)
-        self._session = wall_ns()
+        self._session = 0 if recorded else wall_ns()
         self._neighbours = Neighbours(self._log, self.topic, source, self._session)
         self._alone = len(found) == 1 and partition_of is by_key
         self._last = [-1] * len(found)
