@@ -21,6 +21,9 @@ BAD_SHARE_MAX = 0.5
 BAD_MIN = 100
 """Fewer refused inputs among them never halt a task, whatever their share: a feed may begin badly."""
 
+UNCOUNTED = frozenset({"bad_payload.second_publisher"})
+"""Kinds that say nothing of this input: somebody else has sent under its name, and its own payloads go on."""
+
 
 class Breaker:
     """Counts what one task refuses.
@@ -45,12 +48,15 @@ class Breaker:
         """Whether too much was refused."""
         return self._found is not None
 
-    def refused(self, ordinal: int) -> None:
+    def refused(self, ordinal: int, kind: str = "") -> None:
         """One input was refused.
 
         Args:
             ordinal: Its number. A later hop of the task may refuse one that stands before another's.
+            kind: Its kind of error.
         """
+        if kind in UNCOUNTED:
+            return
         insort(self._refused, ordinal)
         newest = self._refused[-1]
         del self._refused[: bisect_left(self._refused, newest - BAD_WINDOW + 1)]

@@ -324,7 +324,7 @@ class Task:
 
     def _dead_letter(self, key: bytes, letter: DeadLetter, ordinal: int) -> None:
         self._outputs.letter(key, letter, ordinal)
-        self._breaker.refused(ordinal)
+        self._breaker.refused(ordinal, letter.kind)
         self.vitals.dead_letters[letter.kind or letter.code] += 1
         self._on_reject(letter)
 
