@@ -48,6 +48,18 @@ def report(name: str = "o1", status: str = "acknowledged", last: int = 0, **more
     return json.dumps(said).encode()
 
 
+REFUSED = {
+    "not_a_report": b'{"type":"execution_report","status":"filled"}',
+    "unknown_order": report("nobody"),
+    "beyond_quantity": report(status="partially_filled", last=11),
+    "off_grid": report(status="filled", last_quantity="0.000000001", last_price="5"),
+    "quantity_differs": report(status="partially_filled", last=4, cumulative_quantity=units(5)),
+    "bad_fill": report(status="filled", last=10, last_price="0"),
+    "wrong_status": report(status="replaced"),
+}
+"""By kind: what no open order ``o1`` of 10 units can have."""
+
+
 class Hop:
     """The hop with its state. What is not known is not there: ``orders`` is always read to its end."""
 

@@ -9,7 +9,7 @@ from agents.open_orders import OpenOrder, report_of
 from agents.topology_file import TopologyFile, VenueTable
 from agents.working_orders import ORDER_REPORTS_MAX
 from schemas.errors import BadExecution, TapedeckError
-from tests.gateway_desk import Hop, order, report, units
+from tests.gateway_desk import REFUSED, Hop, order, report
 from tests.kinds.registry import Desk, Trigger, trigger
 
 OPEN = OpenOrder("o1", "spot:BTCUSDT", "buy", "0.1", 1, 0, "")
@@ -17,23 +17,13 @@ LIQUIDATION = (
     b'{"e":"ORDER_TRADE_UPDATE","o":{"s":"BTCUSDT","c":"autoclose-1","i":1,"x":"TRADE","X":"FILLED","t":2,"T":3,'
     b'"l":"1","L":"2","z":"1"}}'
 )
-REFUSED = {
-    "not_a_report": b"{}",
-    "unknown_order": report("nobody"),
-    "beyond_quantity": report(status="partially_filled", last=11),
-    "off_grid": report(status="filled", last_quantity="0.000000001", last_price="5"),
-    "quantity_differs": report(status="partially_filled", last=4, cumulative_quantity=units(5)),
-    "bad_fill": report(status="filled", last=10, last_price="0"),
-    "wrong_status": report(status="replaced"),
-    "forced": LIQUIDATION,
-}
 
 
 def refusal_of(payload: bytes) -> Trigger:
     return lambda _: Hop(order()).refused(payload)
 
 
-for _kind, _payload in REFUSED.items():
+for _kind, _payload in (*REFUSED.items(), ("forced", LIQUIDATION)):
     trigger(f"bad_execution.{_kind}")(refusal_of(_payload))
 
 

@@ -13,7 +13,7 @@ from schemas.codec import encode
 from schemas.execution import Execution
 from streams.agent import Batch, Payload
 from streams.state_bytes import dump, load
-from tests.gateway_desk import GATEWAY, TS, Hop, order, report, units
+from tests.gateway_desk import GATEWAY, REFUSED, TS, Hop, order, report, units
 
 
 def test_an_order_is_acknowledged_and_filled_in_parts() -> None:
@@ -95,17 +95,6 @@ def test_the_venue_may_name_its_own_id_alone_once_it_has_told_it() -> None:
     payload = b'{"fills":[{"entry_id":"e1","trade_type":"FILL","trade_time":"2024-08-09T00:00:00Z","order_id":"v7",'
     payload += f'"size":"{units(10)}","price":"5"}}]}}'.encode()
     assert hop.said(payload) == [("o1", "filled", 10, True)]
-
-
-REFUSED = {
-    "not_a_report": b'{"type":"execution_report","status":"filled"}',
-    "unknown_order": report("nobody"),
-    "beyond_quantity": report(status="partially_filled", last=11),
-    "off_grid": report(status="filled", last_quantity="0.000000001", last_price="5"),
-    "quantity_differs": report(status="partially_filled", last=4, cumulative_quantity=units(5)),
-    "bad_fill": report(status="filled", last=10, last_price="0"),
-    "wrong_status": report(status="replaced"),
-}
 
 
 @pytest.mark.parametrize("kind", REFUSED)
