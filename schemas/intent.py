@@ -9,7 +9,11 @@ from msgspec import Meta
 from schemas.columns import F64, U16, U32, Nanos, Price, Size
 from schemas.document import Document, Root, Text
 
-Action = Literal["new", "cancel", "replace"]
+Action = Annotated[
+    Literal["new", "cancel", "replace"],
+    Meta(description="cancel: take back the order that cancels names. replace: the same, and this takes its place"),
+]
+Cancels = Annotated[str, Meta(max_length=512, description="client_order_id to take back or replace; empty for new")]
 """What an intent or order asks for."""
 
 
@@ -46,11 +50,6 @@ class Intent(Document, frozen=True, kw_only=True, tag="intent"):
     target: Annotated[Size, Meta(description="signed position it wants")]
     model: Annotated[Text, Meta(description="sha256 of the model artefact")]
     view: Annotated[Text, Meta(description="sha256 of the feature view")]
-    action: Annotated[
-        Action,
-        Meta(description="cancel: take back the order that cancels names. replace: the same, and this takes its place"),
-    ] = "new"
-    cancels: Annotated[
-        str, Meta(max_length=512, description="client_order_id to take back or replace; empty for new")
-    ] = ""
+    action: Action = "new"
+    cancels: Cancels = ""
     flags: Annotated[U16, Meta(description="flags of the tick it was formed at: gapped book, crossed touch")] = 0

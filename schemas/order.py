@@ -8,7 +8,7 @@ from msgspec import UNSET, Meta, UnsetType
 
 from schemas.columns import U32, Nanos, Price, Size
 from schemas.document import Document, Root, Text
-from schemas.intent import Action
+from schemas.intent import Action, Cancels
 
 
 class Order(Document, frozen=True, kw_only=True, tag="order"):
@@ -32,13 +32,8 @@ class Order(Document, frozen=True, kw_only=True, tag="order"):
         Literal["ioc", "gtc"], Meta(description="ioc: what does not fill at once is cancelled; gtc: it rests")
     ] = "ioc"
     valid_until: Annotated[Nanos, Meta(description="log time after which the order must not be worked")]
-    action: Annotated[
-        Action,
-        Meta(description="cancel: take back the order that cancels names. replace: the same, and this takes its place"),
-    ] = "new"
-    cancels: Annotated[
-        str, Meta(max_length=512, description="client_order_id to take back or replace; empty for new")
-    ] = ""
+    action: Action = "new"
+    cancels: Cancels = ""
     gateway: Annotated[
         Text | UnsetType, Meta(description="execution system that is to work it; left out: the paper venue")
     ] = UNSET
