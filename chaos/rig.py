@@ -23,11 +23,13 @@ from feeds.sequence import open_sequence
 from replay.audit import Auditor
 from replay.plan import PlayPlan
 from replay.session import KafkaSession, MemorySession
-from schemas.errors import SnapshotError, StateDiverged, TapedeckError
+from schemas.errors import SnapshotError, StateDiverged, TapedeckError, TaskFailed
 from streams.clock import monotonic_s
 
 INSTRUMENTS = 3
 """Of the simulated session: about 1,000 messages a second."""
+START_S_MAX = 240.0
+"""How long all processes may take to come up and the first input to be acknowledged: a cold start compiles kernels."""
 SHARED_FINISH_S_MAX = 60.0
 """How long the last faults may take where workers share the run: two rebalances."""
 POLL_S = 0.05
@@ -124,6 +126,11 @@ def _look(stage: Stage, injector: Injector) -> None:
     """Begin what is due, counted from when every process was up for the first time, and what was acknowledged flows."""
     if not injector.begun_looking and not (stage.supervisor.ready and stage.flows()):
         stage.watcher.stage("starting", 0.0)
+        if stage.age_s > START_S_MAX:
+            raise TaskFailed(
+                "the run did not begin", kind="not_ready", got=stage.standing(),
+                allowed=f"every task up and an input acknowledged within {START_S_MAX:g} s",
+            )  # fmt: skip
         return
     injector.look()
     elapsed_s, seconds = injector.elapsed_s, stage.plan.seconds

@@ -23,6 +23,7 @@ from chaos.plan import ChaosPlan
 from chaos.report import Recoveries
 from chaos.scene import Scene
 from chaos.second import SecondWorker
+from streams.clock import monotonic_s
 from streams.kafka import KafkaLog, connect
 
 BACKOFF_S = (0.1, 0.2, 0.5, 1.0, 2.0)
@@ -69,6 +70,7 @@ class Stage:
         try:
             (self.folder / "orders").mkdir()
             self.cluster.up(lambda message: self.watcher.stage(message, 0.0))
+            self._up_s = monotonic_s()
             self.log = self._connect(self.cluster.direct)
             self.tasks_log = self._connect(self.cluster.proxied)
         except BaseException:
@@ -133,6 +135,17 @@ class Stage:
     def flows(self) -> bool:
         """Whether anything was acknowledged yet."""
         return any(path.stat().st_size for path in self.folder.glob(f"{self._ledger.name}.*"))
+
+    @property
+    def age_s(self) -> float:
+        """Seconds since its brokers were up."""
+        return monotonic_s() - self._up_s
+
+    def standing(self) -> str:
+        """For messages: what is not up yet, and what had to be brought back."""
+        late = ", ".join(task for task in self.supervisor.pids if not self.supervisor.is_ready(task)) or "none"
+        again = ", ".join(f"{task} {times}" for task, times in self.supervisor.restarts.items()) or "none"
+        return f"not up: {late}; brought back: {again}; inputs acknowledged: {'some' if self.flows() else 'none'}"
 
     def end_faults(self) -> None:
         """Let no fault wait any longer."""

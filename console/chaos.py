@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -70,11 +71,12 @@ def chaos(
 
 
 def _run(plan: ChaosPlan, *, json: bool) -> int:
+    from chaos.deadline import Deadline, bound_s
     from chaos.rig import run
     from console.interrupts import Interrupted, Interrupts
 
     watcher = _Watcher(quiet=json)
-    with Interrupts():
+    with Interrupts(), Deadline(bound_s(plan.seconds), partial(complain, event="breach", level="error")):
         try:
             report = run(plan, watcher)
         except Interrupted:
