@@ -85,6 +85,8 @@ class KafkaLog:
         for name, future in futures.items():
             try:
                 future.result(ADMIN_S_MAX)
+            except TimeoutError as error:
+                raise broker_away(self.bootstrap, ADMIN_S_MAX, None, "no topic created") from error
             except KafkaException as error:
                 reason = kafka_error(error)
                 if reason.code() != KafkaError.TOPIC_ALREADY_EXISTS:
@@ -198,6 +200,8 @@ class KafkaLog:
                 if monotonic_s() >= deadline:
                     raise broker_away(self.bootstrap, ADMIN_S_MAX, None, "no offsets of a partition")
                 sleep_s(ADMIN_PAUSE_S)
+            except TimeoutError as error:  # the client waits longer for a leader than we do for an answer
+                raise broker_away(self.bootstrap, ADMIN_S_MAX, None, "no offsets of a partition") from error
             except KafkaException as error:
                 reason = kafka_error(error)
                 if created:

@@ -48,6 +48,10 @@ AWAY_S_MAX = 30.0
 SCAN_WAIT_S = 1.0
 """How long a scan waits at a time; it ends by what it reads, or when the broker is away for ``AWAY_S_MAX``."""
 
+SCAN_STILL_S_MAX = 120.0
+"""A scan that is given neither a record nor the end for so long gives up: a partition may have no leader for ever while
+its brokers answer."""
+
 PROBE_S_MAX = 5.0
 """How long the question lasts whether it is still away: a quiet topic looks the same."""
 
@@ -209,11 +213,20 @@ def scan(bootstrap: str, place: Place, start: int, end: int, committed: bool) ->
     reader = KafkaReader(bootstrap, {place: start}, committed, ends=True)
     try:
         # Markers take offsets too, so the last record may lie below the end: then Kafka says that nothing follows.
+        moved_s = monotonic_s()
         while not reader.ended:
-            for record in reader.read(READ_RECORDS_MAX, SCAN_WAIT_S):
+            records = reader.read(READ_RECORDS_MAX, SCAN_WAIT_S)
+            for record in records:
                 if record.offset >= end:
                     return
                 yield record
+            if records:
+                moved_s = monotonic_s()
+            elif monotonic_s() - moved_s > SCAN_STILL_S_MAX:
+                topic, partition = place
+                raise broker_away(
+                    bootstrap, SCAN_STILL_S_MAX, None, f"{topic}[{partition}] gives neither a record nor its end"
+                )
     finally:
         reader.close()
 

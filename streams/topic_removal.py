@@ -9,7 +9,7 @@ from confluent_kafka import KafkaException
 from confluent_kafka.admin import AdminClient
 
 from schemas.errors import BrokerError, ConfigError
-from streams.kafka_client import LOGGER, client_settings, described, kafka_error
+from streams.kafka_client import LOGGER, broker_away, client_settings, described, kafka_error
 
 REMOVE_S_MAX = 30.0
 """How long the broker is given to remove topics."""
@@ -36,6 +36,8 @@ def remove_topics(bootstrap: str, names: Sequence[str]) -> None:
     for name, future in admin.delete_topics(list(names), operation_timeout=REMOVE_S_MAX).items():
         try:
             future.result(REMOVE_S_MAX)
+        except TimeoutError as error:
+            raise broker_away(bootstrap, REMOVE_S_MAX, None, f"topic {name} is not removed") from error
         except KafkaException as error:
             raise BrokerError(
                 f"cannot remove topic {name}", kind="topic_refused", got=described(kafka_error(error)), where=bootstrap,

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from schemas.errors import BrokerError
-from streams import kafka
+from streams import kafka, kafka_reader
 from streams.kafka import KafkaLog
 
 NO_OFFSET = -1_001
@@ -31,7 +31,7 @@ class Admin:
         return answered
 
 
-def log_over(admin: Admin, monkeypatch: pytest.MonkeyPatch) -> KafkaLog:
+def log_over(admin: Admin | Silent, monkeypatch: pytest.MonkeyPatch) -> KafkaLog:
     monkeypatch.setattr(kafka, "ADMIN_PAUSE_S", 0.0)
     log = KafkaLog.__new__(KafkaLog)
     log.bootstrap = "here:1"
@@ -49,3 +49,36 @@ def test_a_broker_that_gives_none_for_too_long_is_away(monkeypatch: pytest.Monke
     log = log_over(Admin(NO_OFFSET), monkeypatch)
     with pytest.raises(BrokerError, match="broker away"):
         log.bounds("ticks", 0)
+
+
+class Silent:
+    """Never answers: a partition without a leader, which the client goes on waiting for."""
+
+    def list_offsets(self, places: dict[Any, Any]) -> dict[Any, Future[Any]]:
+        return {place: Future() for place in places}
+
+
+def test_an_answer_that_never_comes_is_a_broker_that_is_away(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka, "ADMIN_S_MAX", 0.05)
+    with pytest.raises(BrokerError, match="broker away: no offsets of a partition"):
+        log_over(Silent(), monkeypatch).bounds("ticks", 0)
+
+
+class Mute:
+    """A reader of a partition that gives neither records nor its end."""
+
+    def __init__(self, *_arguments: Any, **_flags: Any) -> None:
+        self.ended: set[Any] = set()
+
+    def read(self, _records_max: int, _timeout_s: float) -> list[Any]:
+        return []
+
+    def close(self) -> None:
+        pass
+
+
+def test_a_scan_of_a_partition_that_gives_nothing_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kafka_reader, "KafkaReader", Mute)
+    monkeypatch.setattr(kafka_reader, "SCAN_STILL_S_MAX", 0.05)
+    with pytest.raises(BrokerError, match=r"ticks\[0\] gives neither a record nor its end"):
+        list(kafka_reader.scan("here:1", ("ticks", 0), 0, 7, committed=True))
