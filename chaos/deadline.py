@@ -14,6 +14,8 @@ BREACH = 1
 """Exit code, as of any breach."""
 SLACK_S = 900.0
 """Beside the time under load: brokers and processes start, faults end, every topic is read back."""
+STUCK_S = 30.0
+"""How long our own end of the run may take before the interpreter ends it."""
 READ_BACK_SHARE = 4.0
 """Reading back may take so many times what was written under load."""
 
@@ -27,6 +29,8 @@ class Deadline:
     """Context: whoever is still inside after the bound is ended, with its processes.
 
     What a run has started by itself ends as after a SIGKILL: workers with their standard input, brokers by the keeper.
+    Where no thread of ours gets to run any more (a call into C that holds the interpreter), the interpreter's own
+    watchdog does the same ``STUCK_S`` later.
 
     Args:
         seconds: The bound.
@@ -41,11 +45,13 @@ class Deadline:
 
     def __enter__(self) -> Deadline:
         self._timer.start()
+        faulthandler.dump_traceback_later(self._seconds + STUCK_S, exit=True)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        faulthandler.cancel_dump_traceback_later()
         self._timer.cancel()
 
     def _expired(self) -> None:
