@@ -6,7 +6,7 @@ feed joins the same ones.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 
 import msgspec
 
@@ -14,6 +14,7 @@ from replay.due import Due
 from schemas.catalog import TICK_SCHEMA
 from schemas.header import Header
 from streams.frame import FRAME_ROWS_MAX
+from streams.log import Record
 
 
 def in_large_frames(dues: Iterable[Due], rows_max: int = FRAME_ROWS_MAX) -> Iterator[Due]:
@@ -47,13 +48,27 @@ def _follows(before: Header | None, header: Header | None) -> bool:
     )
 
 
+def joined(parts: Sequence[Record], first: Header, cause_end: int, due: tuple[int, int], rows: int) -> Due:
+    """One frame of several.
+
+    Args:
+        parts: They, in order.
+        first: Header of the first.
+        cause_end: The last one's ``cause`` and ``count`` together.
+        due: Log time, ns, and partition.
+        rows: Of all.
+    """
+    header = msgspec.structs.replace(
+        first, count=rows, cause=max(cause_end - rows, 0), sides=(), stamps=first.stamps[:1]
+    )  # fmt: skip
+    record = msgspec.structs.replace(parts[-1], value=b"".join([part.value for part in parts]))
+    return Due(*due, record, header)
+
+
 def _joined(dues: list[Due], rows: int) -> Due:
     if len(dues) == 1:
         return dues[0]
     first, last = dues[0].header, dues[-1]
     assert first is not None and last.header is not None, "what has no header follows nothing"  # noqa: PT018
-    header = msgspec.structs.replace(
-        first, count=rows, cause=max(last.header.cause + last.header.count - rows, 0), sides=(), stamps=first.stamps[:1]
-    )
-    record = msgspec.structs.replace(last.record, value=b"".join([due.record.value for due in dues]))
-    return Due(last.time, last.partition, record, header)
+    cause_end = last.header.cause + last.header.count
+    return joined([due.record for due in dues], first, cause_end, (last.time, last.partition), rows)

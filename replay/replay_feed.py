@@ -15,9 +15,9 @@ import msgspec
 import numpy as np
 
 from replay.due import Due
-from replay.large_frames import in_large_frames
-from replay.recording import RAW_TOPIC, Recording, payload_times, time_of
+from replay.recording import RAW_TOPIC, Recording, time_of
 from replay.stress import STALL_NS, Stress
+from replay.tick_stretch import ticks_due
 from schemas.catalog import END
 from schemas.codec import encode
 from schemas.control import End
@@ -26,7 +26,7 @@ from schemas.topics import topic_name
 from streams.clock import sleep_s, wall_ns
 from streams.flushing import flush_all
 from streams.inputs import carried_header, is_carried
-from streams.log import Log, Record
+from streams.log import Log
 
 BURST_MAX = 256
 """Records handed over before the feed looks at the clock again."""
@@ -207,40 +207,20 @@ class ReplayFeed:
 
 def merged(recording: Recording, table_name: str, *, large: bool = False) -> Iterator[Due]:
     """What is played, of all partitions, by log time; within a partition as it was recorded, or in large frames."""
-    found = [_of_partition(recording, table_name, p) for p in sorted(recording.begin)]
-    if large:
-        found = [in_large_frames(dues) for dues in found]
+    found = [
+        _payloads_due(recording, p) if table_name == RAW_TOPIC else ticks_due(recording, table_name, p, large=large)
+        for p in sorted(recording.begin)
+    ]
     return found[0] if len(found) == 1 else heapq.merge(*found, key=lambda due: due[:2])
 
 
-def _of_partition(recording: Recording, table_name: str, partition: int) -> Iterator[Due]:
+def _payloads_due(recording: Recording, partition: int) -> Iterator[Due]:
     time = 0
-    for record, header in _stretch(recording, table_name, partition):
+    for record, header in recording.scan(RAW_TOPIC, partition, recording.begin[partition]):
+        if record.offset >= recording.end[partition]:
+            return
+        if header is not None and header.schema == END.number:
+            continue
         if record.header is None or header is not None:
             time = max(time, time_of(record, header))
         yield Due(time, partition, record, header)
-
-
-def _stretch(recording: Recording, table_name: str, partition: int) -> Iterator[tuple[Record, Header | None]]:
-    if table_name == RAW_TOPIC:
-        for record, header in recording.scan(table_name, partition, recording.begin[partition]):
-            if record.offset >= recording.end[partition]:
-                return
-            if header is None or header.schema != END.number:
-                yield record, header
-        return
-    writer = recording.writer_of(table_name, partition)
-    first, last = payload_times(recording, partition)
-    reader = next((t for t in recording.tasks if t.hops[0] == "feature" and t.partition == partition), None)
-    state = None if reader is None else recording.states.get(reader.name)
-    seq = 0 if state is None else int(state.values["input"]["seqs"].get(writer, 0))
-    for record, header in recording.scan(table_name, partition):
-        if header is None or header.writer != writer or header.schema == END.number:
-            continue
-        if header.seq + header.count <= seq:
-            continue
-        if state is None and header.time < first:
-            continue
-        if header.time > last:
-            return
-        yield record, header
