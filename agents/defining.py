@@ -23,6 +23,7 @@ from streams.clock import wall_ns
 from streams.log import Log
 from streams.people import PEOPLE
 from streams.read_back import last_header
+from streams.visible import wait_visible
 
 logger = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ def undefined(log: Log, definitions: Sequence[Definition]) -> list[Definition]:
 
 
 def define(log: Log, definitions: Sequence[Definition], ts_known: int | None = None) -> None:
-    """Append the definitions that are not there as they are.
+    """Append the definitions that are not there as they are; returns when they can be read.
 
     Args:
         log: Where.
@@ -104,7 +105,7 @@ def define(log: Log, definitions: Sequence[Definition], ts_known: int | None = N
 def append_definitions(
     log: Log, missing: Callable[[], Sequence[Definition]], ts_known: int | None = None
 ) -> Sequence[Definition]:  # fmt: skip
-    """Append definitions while nobody else can.
+    """Append definitions while nobody else can; returns when they can be read.
 
     Args:
         log: Where; its ``definitions`` topic is there.
@@ -132,6 +133,7 @@ def append_definitions(
                     DEFINITIONS, 0, definition.instrument.encode(), encode(definition), _header(seq + n, time)
                 )
             writer.commit()
+            wait_visible(log, DEFINITIONS, 0, writer.delivered(DEFINITIONS, 0))
             return wanted
         except Fenced:
             if attempt == ATTEMPTS_MAX - 1:

@@ -39,7 +39,7 @@ def snapshot(tables: Tables, further: Mapping[str, npt.NDArray[Any]] = MappingPr
         "book_keys": _joined([tables.books.keys[slot, side, :n] for slot, side, n in book_runs]),
         "book_sizes": _joined([tables.books.sizes[slot, side, :n] for slot, side, n in book_runs]),
         "waiting_counts": waiting.counts,
-        "waiting_messages": np.concatenate(messages),
+        "waiting_messages": np.concatenate([waiting.messages[:0, 0], *messages]),
         "waiting_prices": _joined(list(_waiting_levels(waiting, waiting.prices))),
         "waiting_sizes": _joined(list(_waiting_levels(waiting, waiting.sizes))),
         "recent_newest": tables.recent.newest,
@@ -50,8 +50,8 @@ def snapshot(tables: Tables, further: Mapping[str, npt.NDArray[Any]] = MappingPr
         held = np.minimum(counts, capacity)
         arrays[f"{name}_counts"] = held
         arrays[name] = np.concatenate(
-            [_unrolled(ring, int(n) % capacity if n > capacity else 0, int(h))
-             for ring, n, h in zip(rings, counts, held, strict=True)]
+            [rings[:0, 0], *(_unrolled(ring, int(n) % capacity if n > capacity else 0, int(h))
+             for ring, n, h in zip(rings, counts, held, strict=True))]
         )  # fmt: skip
     return dump(KIND, {**arrays, **further}, {})
 
@@ -103,8 +103,8 @@ def _restored(arrays: Mapping[str, npt.NDArray[Any]], definitions: Sequence[Defi
     tables.books.counts[:] = arrays["book_counts"]
     books, waiting = tables.books, tables.waiting
     sides = books.counts.reshape(-1)
-    _fill(books.keys.reshape(len(sides), -1), sides, arrays["book_keys"])
-    _fill(books.sizes.reshape(len(sides), -1), sides, arrays["book_sizes"])
+    _fill(books.keys.reshape(len(sides), books.keys.shape[2]), sides, arrays["book_keys"])
+    _fill(books.sizes.reshape(len(sides), books.sizes.shape[2]), sides, arrays["book_sizes"])
     waiting.counts[:] = arrays["waiting_counts"]
     _fill(waiting.messages, waiting.counts[:, 0], arrays["waiting_messages"])
     _fill(waiting.prices, waiting.counts[:, 1], arrays["waiting_prices"])

@@ -21,6 +21,7 @@ from schemas.topics import TOPICS, topic_name
 from streams.clock import monotonic_s, sleep_s
 from streams.log import Log, Record, TopicSpec
 from streams.read_back import last_header
+from streams.visible import wait_visible
 
 PEOPLE = "people"
 """Writer name of records that people (here: the command they gave) write."""
@@ -51,7 +52,7 @@ class Written:
 def append(
     log: Log, document: Document, *, namespace: str = "", ts: int = 0, confirm: Callable[[], None] = lambda: None
 ) -> Written:  # fmt: skip
-    """Append a document to ``control``, which is created where it is not there; returns when it is committed.
+    """Append a document to ``control``, which is created where it is not there; returns when all can read it.
 
     Args:
         log: Where.
@@ -90,7 +91,9 @@ def append(
                 writer.append(topic, PARTITION, b"", value, _header(document, seq, ts))
                 unsure = True
                 writer.commit()
-                return Written(topic, PARTITION, writer.delivered(topic, PARTITION), seq)
+                offset = writer.delivered(topic, PARTITION)
+                wait_visible(log, topic, PARTITION, offset)
+                return Written(topic, PARTITION, offset, seq)
             finally:
                 writer.close()
         except BrokerError as error:

@@ -39,6 +39,16 @@ def test_definitions_survive_their_own_encoding() -> None:
     assert [decode(encode(d), Definition) for d in DEFINITIONS] == list(DEFINITIONS)
 
 
+def test_a_desk_that_knows_no_instrument_yet_refuses_payloads_and_keeps_its_state() -> None:
+    adapter = BinanceAdapter(())
+    state = adapter.start()
+    trade = b'{"stream":"x@trade","data":{"e":"trade","E":1,"s":"BTCUSDT","t":1,"p":"1.0","q":"1.0","T":1,"m":true}}'
+    rows, _, rejects = adapter.ingest(state, [Payload("binance", 0, 1, b"spot:BTCUSDT", trade)])
+    assert (len(rows), len(rejects)) == (0, 1)
+    saved = adapter.snapshot(state)
+    assert adapter.snapshot(adapter.restore(saved)) == saved
+
+
 def test_recorded_prices_lie_on_the_tick_grid_and_sizes_on_the_lot_grid(data_dir: Path) -> None:
     adapter = BinanceAdapter()
     state = adapter.start()
