@@ -12,7 +12,7 @@ from types import TracebackType
 
 BREACH = 1
 """Exit code, as of any breach."""
-SLACK_S = 900.0
+SLACK_S = 1_500.0
 """Beside the time under load: brokers and processes start, faults end, every topic is read back."""
 STUCK_S = 30.0
 """How long our own end of the run may take before the interpreter ends it."""

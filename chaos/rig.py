@@ -28,7 +28,7 @@ from streams.clock import monotonic_s
 
 INSTRUMENTS = 3
 """Of the simulated session: about 1,000 messages a second."""
-START_S_MAX = 240.0
+START_S_MAX = 600.0
 """How long all processes may take to come up and the first input to be acknowledged: a cold start compiles kernels."""
 SHARED_FINISH_S_MAX = 60.0
 """How long the last faults may take where workers share the run: two rebalances."""
