@@ -13,6 +13,7 @@ from typing import Any, Literal
 
 from agents.context import Context, context_of
 from agents.topology import TaskHops, deployed
+from replay.header_peek import peek
 from schemas.catalog import END
 from schemas.codec import decode, decode_any
 from schemas.control import Halt, LimitsChanged, Resume, RunOpened, TaskStart
@@ -50,6 +51,7 @@ class Recording:
         pin: Id of the pin that it is; empty: none.
         known_by: Of a pin: definitions that became known later are not there; None: all are.
         ends: By task: where it left, if another run succeeded this one. Nothing behind it is of this run.
+        times: What ``payload_times`` has found, by partition, begin and end.
     """
 
     log: Log
@@ -63,6 +65,7 @@ class Recording:
     pin: str = ""
     known_by: int | None = None
     ends: Mapping[str, TaskStart] = field(default_factory=dict)
+    times: dict[tuple[int, int, int], tuple[int, int]] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def source(self) -> str:
@@ -133,14 +136,27 @@ def time_of(record: Record, header: Header | None) -> int:
 
 
 def payload_times(recording: Recording, partition: int) -> tuple[int, int]:
-    """Receive times of the first and the last payload of a stretch, ns; 0 where it holds none."""
+    """Receive times of the first and the last payload of a stretch, ns; 0 where it holds none. Read once."""
+    begin, end = recording.begin[partition], recording.end[partition]
+    place = (partition, begin, end)
+    if place not in recording.times:
+        recording.times[place] = _payload_times(recording, partition, begin, end)
+    return recording.times[place]
+
+
+def _payload_times(recording: Recording, partition: int, begin: int, end: int) -> tuple[int, int]:
     first, last = 0, 0
-    for record, header in recording.scan(RAW_TOPIC, partition, recording.begin[partition]):
-        if record.offset >= recording.end[partition]:
+    topic = recording.topic(RAW_TOPIC)
+    if begin >= end or partition >= recording.log.partitions(topic):
+        return 0, 0
+    for record in recording.log.scan(topic, partition, begin, committed=True):
+        if record.offset >= end:
             break
-        if record.header is None or (header is not None and header.schema != END.number):
-            first = first or time_of(record, header)
-            last = max(last, time_of(record, header))
+        head = peek(record.header)
+        if record.header is None or (head is not None and head.schema != END.number):
+            time = record.timestamp_ms * NANOS_PER_MS if head is None else head.time
+            first = first or time
+            last = max(last, time)
     return first, last
 
 
