@@ -19,6 +19,7 @@ from replay.rolling import Rolling
 from replay.seeding import open_replay
 from schemas.header import Side
 from streams.clock import monotonic_s, wall_ns
+from streams.frame import FRAME_ROWS_MAX
 from streams.guarded import GuardedLog
 from streams.log import Log
 from streams.memory import MemoryLog
@@ -61,7 +62,7 @@ class Replaying(Protocol):
         ...
 
 
-WHOLESALE = Cut(records_max=2_048, frame_rows=1_024, commit_interval_s=0.5)
+WHOLESALE = Cut(records_max=2_048, frame_rows=FRAME_ROWS_MAX, commit_interval_s=0.5)
 """As large as it goes; what is not committed cannot be let go of."""
 
 

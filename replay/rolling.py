@@ -48,6 +48,13 @@ class Rolling:
         # A reader of what several tasks write begins with the first record again, whenever it is opened.
         merged = [PRIMARY[task.hops[0]] for task in plan.tasks if task.name in plan.merges()]
         self._kept = {plan.topic(name) for name in (*KEPT, *merged)}
+        # Asked at every turn of the feed.
+        self._fed = [task for task in plan.tasks if PRIMARY[task.hops[0]] == plan.fed]
+        self._venues = [task for task in plan.tasks if "venue" in task.hops]
+        self._places = {
+            (task.name, name): (plan.topic(name), task.partition)
+            for task in plan.tasks for name in {PRIMARY[task.hops[0]], plan.fed, TICKS_TOPIC}
+        }  # fmt: skip
 
     def waits(self, tasks: Mapping[str, Task]) -> bool:
         """Whether the feed should leave the tasks time, of a replay whose tasks these are."""
@@ -57,10 +64,10 @@ class Rolling:
         if self._waited == PATIENCE:
             self._waited = 0
             return False
-        for task in self._plan.tasks:
-            if PRIMARY[task.hops[0]] == self._plan.fed and self._unread(task, tasks, self._plan.fed) > LEAD_MAX:
-                return True
-            if "venue" in task.hops and self._unread(task, tasks, TICKS_TOPIC) > BEHIND_MAX:
+        if any(self._unread(task, tasks, self._plan.fed) > LEAD_MAX for task in self._fed):
+            return True
+        for task in self._venues:
+            if self._unread(task, tasks, TICKS_TOPIC) > BEHIND_MAX:
                 if not self._drained(tasks, but=task):
                     return True
                 tasks[task.name].catch_up()
@@ -75,7 +82,7 @@ class Rolling:
 
     def _unread(self, task: TaskHops, tasks: Mapping[str, Task], table_name: str) -> int:
         """Records of a topic, markers among them, that a task has yet to take in."""
-        place = (self._plan.topic(table_name), task.partition)
+        place = self._places[(task.name, table_name)]
         return self._log.bounds(*place)[1] - tasks[task.name].reach[place]
 
     def _drained(self, tasks: Mapping[str, Task], *, but: TaskHops) -> bool:
@@ -86,7 +93,7 @@ class Rolling:
                 continue
             if not tasks[task.name].at_rest or self._unread(task, tasks, name) > MARKERS_MAX:
                 return False
-            place = (self._plan.topic(name), task.partition)
+            place = self._places[(task.name, name)]
             left = self._log.scan(*place, tasks[task.name].reach[place], committed=False)
             if next(left, None) is not None:
                 return False
