@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from feeds.check import OnProgress, OnReject, Report
     from feeds.dbn_feed import DbnFeed
     from feeds.file_feed import FileFeed
+    from feeds.published import Rows
 
 FILES = ("csv", "parquet", "dbn")
 """Formats that are read as feeds."""
@@ -79,10 +81,10 @@ def run_files(
     stopped: list[bool] = []
     with interrupts as interrupt:
         interrupt.on_first(lambda: stopped.append(True))
-        publisher = _publisher(bootstrap(), feed) if publish else None
+        publisher, there = _publisher(bootstrap(), feed) if publish else (None, {})
         try:
             with Progress("publishing" if publish else "reading") as progress:
-                counts = _play(feed, publisher, recorder, stopped, on_reject, progress)
+                counts = _play(feed, publisher, there, recorder, stopped, on_reject, progress)
         finally:
             if recorder is not None:
                 recorder.close()
@@ -91,8 +93,10 @@ def run_files(
     return {**counts, "cut_short": len(feed.faults), "interrupted": bool(stopped)}
 
 
-def _publisher(bootstrap: str, feed: FileFeed | DbnFeed) -> Any:
+def _publisher(bootstrap: str, feed: FileFeed | DbnFeed) -> tuple[Any, Rows]:
+    """A publisher, and what of the files is on the tape already."""
     from agents.defining import DEFINITIONS, define
+    from feeds.published import published_rows
     from streams.kafka import connect
     from streams.log import TopicSpec
     from streams.publisher import Publisher
@@ -101,25 +105,29 @@ def _publisher(bootstrap: str, feed: FileFeed | DbnFeed) -> Any:
     try:
         log.create([TopicSpec(DEFINITIONS)])
         define(log, feed.definitions)
+        with Progress("looking for rows that are published already") as progress:
+            there = published_rows(log, {file.sha256 for file in feed.files}, partial(progress.tell, "records"))
     finally:
         log.close()
-    return Publisher(bootstrap, feed.source)
+    return Publisher(bootstrap, feed.source), there
 
 
 def _play(
-    feed: FileFeed | DbnFeed, publisher: Any, recorder: Any, stopped: Sequence[bool], on_reject: OnReject,
-    progress: Progress,
+    feed: FileFeed | DbnFeed, publisher: Any, there: Rows, recorder: Any, stopped: Sequence[bool],
+    on_reject: OnReject, progress: Progress,
 ) -> dict[str, int]:  # fmt: skip
-    """Rows as they come; those that normalise will refuse are told of and sent all the same."""
+    """Rows as they come, but for those ``there``; what normalise will refuse is told of, and sent all the same."""
     from itertools import islice
 
     from feeds.venues import adapter_of
     from streams.agent import Payload
 
     adapter = adapter_of(feed.source, feed.definitions)
-    sent = rejected = 0
+    sent = rejected = skipped = 0
     stream = iter(feed)
-    while not stopped and (lines := list(islice(stream, BATCH_ROWS))):
+    while not stopped and (read := list(islice(stream, BATCH_ROWS))):
+        lines = [line for line in read if line.line > there.get((feed.files[line.file].sha256, line.key), -1)]
+        skipped += len(read) - len(lines)
         payloads = [
             Payload(feed.source, sent + i, line.ts_recv, line.key, line.payload) for i, line in enumerate(lines)
         ]
@@ -133,7 +141,7 @@ def _play(
                 recorder.take(line.ts_recv, line.payload)
         sent += len(lines)
         progress.tell("rows", sent)
-    return {"payloads": sent, "rejected": rejected}
+    return {"payloads": sent, "rejected": rejected, "published_before": skipped}
 
 
 def _tell_fault(fault: Any) -> None:

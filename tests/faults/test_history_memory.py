@@ -108,7 +108,9 @@ def test_quotes_go_all_the_way_and_a_bad_row_does_not_stop_them(quotes: bytes, t
         lines[at] = line
     file.write_bytes(b"".join(lines))
     capture, counts, refused = captured(tmp_path, file, MAP)
-    assert counts == {"payloads": ROWS, "rejected": 5, "cut_short": 0, "interrupted": False}
+    assert counts == {
+        "payloads": ROWS, "rejected": 5, "published_before": 0, "cut_short": 0, "interrupted": False,
+    }  # fmt: skip
     session, summary = run(capture)
     assert (summary["ticks"], summary["dead_letters"]) == (ROWS - 5, 5)
     found = letters(session)

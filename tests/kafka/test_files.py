@@ -39,10 +39,18 @@ def test_a_purchased_file_is_on_the_tape_with_its_provenance_and_its_definition(
     (tmp_path / "quotes.csv").write_text(
         "at,bid,ask\n1398902400292,1.68,1.69\nnever,1.68,1.69\n1398902401000,1.6,1.7\n"
     )
-    found = ran(
-        kafka.bootstrap, "feed", "run", "csv", tmp_path / "quotes.csv", "--map", tmp_path / "map.toml", "--json"
-    )
-    assert found == {"source": "history", "payloads": 4, "rejected": 1, "cut_short": 0, "interrupted": False}
+    command = ("feed", "run", "csv", tmp_path / "quotes.csv", "--map", tmp_path / "map.toml", "--json")
+    told = {
+        "source": "history",
+        "payloads": 4,
+        "rejected": 1,
+        "published_before": 0,
+        "cut_short": 0,
+        "interrupted": False,
+    }
+    assert ran(kafka.bootstrap, *command) == told
+    again = ran(kafka.bootstrap, *command)
+    assert (again["payloads"], again["published_before"]) == (0, 4), "a file that is run again adds nothing"
     log = connect(kafka.bootstrap)
     try:
         raw = list(log.scan("raw.history", 0, 0, committed=True))[-4:]
