@@ -219,6 +219,27 @@ def kernels(results: Mapping[str, Any]) -> str:
     return _table(("figure", "median (range)"), rows)
 
 
+def adapters(results: Mapping[str, Any]) -> str:
+    """Each venue's adapter."""
+    found, detail = results["benchmarks"], results["benchmarks"]["adapters"]["detail"]
+    rows = [
+        (source, number(told["bytes"] / told["messages"]), _with_range(figure(found, "adapters", source)))
+        for source, told in detail.items()
+    ]
+    return _table(("source", "bytes a message", "messages/s a core (range)"), rows)
+
+
+def frames(results: Mapping[str, Any]) -> str:
+    """From a websocket's frame to an order."""
+    found = results["benchmarks"]["frame-to-order"]
+    rows = [
+        (speed, number(told["frames"] / found["detail"]["seconds"]), f"{told['count']:,}",
+         *(number(told[f"{name}_us"] / US_PER_MS) for name in ("p50", "p99", "max")))
+        for speed, told in found["detail"].items() if speed != "seconds"
+    ]  # fmt: skip
+    return _table(("recorded rate", "frames a second", "orders", "p50, ms", "p99, ms", "max, ms"), rows)
+
+
 def paced(results: Mapping[str, Any]) -> str:
     """CPU of each process while ticks come at a rate."""
     found, rows = results["benchmarks"], []
@@ -312,7 +333,7 @@ def replayed(results: Mapping[str, Any]) -> str:
 
 TABLES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "machine": machine, "gates": gates, "throughput": throughput, "latency": latency, "tail": tail, "way": way,
-    "burst": burst, "startup": startup, "memory": memory, "kernels": kernels, "sizing": sizing, "paced": paced,
+    "burst": burst, "startup": startup, "memory": memory, "kernels": kernels, "adapters": adapters, "frames": frames, "sizing": sizing, "paced": paced,
     "commits": commits, "recovery": recovery, "replayed": replayed,
 }  # fmt: skip
 

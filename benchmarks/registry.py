@@ -110,6 +110,17 @@ BENCHMARKS: tuple[Benchmark, ...] = (
         ),
     ),
     Benchmark(
+        "adapters",
+        "recorded messages through the adapter of each venue on one core",
+        "benchmarks.adapters",
+        60,
+        tuple(
+            Figure(source, "messages/s", higher_is_better=True)
+            for source in ("binance", "coinbase", "kraken", "bitstamp_l3", "history", "json")
+        ),
+        slow=True,
+    ),
+    Benchmark(
         "flat-memory",
         "ticks in the memory log through feature, score and strategy, one process",
         "benchmarks.flat_memory",
@@ -190,6 +201,18 @@ BENCHMARKS: tuple[Benchmark, ...] = (
     _flat(256, 2_000_000, 45),
     _flat(256, 2_000_000, 60, plain=True, slow=True),
     _flat(1, 400_000, 60, plain=True),
+    Benchmark(
+        "frame-to-order",
+        "a websocket session at one and ten times its recorded rate through a live desk, from frame to order",
+        "benchmarks.frame_to_order",
+        150,
+        tuple(
+            Figure(f"{name} at {speed}x", "ms" if name != "orders" else "orders")
+            for speed in (1, 10)
+            for name in ("p50", "p99", "orders")
+        ),
+        slow=True,
+    ),
     _tick_to_intent(1_000),
     _tick_to_intent(10_000),
     _tick_to_intent(50_000),

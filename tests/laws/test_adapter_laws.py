@@ -19,12 +19,12 @@ from feeds.adapter import Adapter, State
 from feeds.captures import Line, open_captures
 from feeds.file_feed import FileFeed
 from feeds.file_map import FileMap, MapFile
+from feeds.simulated_json import json_session
 from feeds.simulator import SOURCE, simulate
 from feeds.venue import Venue
 from feeds.venues import KNOWN, LISTED, VENUES, adapter_of
 from schemas.errors import BadInput, SnapshotError
 from streams.agent import Payload
-from tests.json_session import json_session
 
 PREFIX = 6_000
 """Recorded lines: all four snapshots come within."""

@@ -8,12 +8,12 @@ import jsonschema
 import orjson
 import pytest
 
+from feeds.simulated_json import json_session
 from feeds.venues import adapter_of
 from schemas.json_tick import json_schema
 from schemas.sources import OWN_FROM, number_of
 from schemas.tick import FLAG_DEPTH_UNSYNCED
 from streams.agent import Payload
-from tests.json_session import json_session
 
 TS = 1_723_161_600_000_000_000
 KEY = b"spot:BTCUSDT"

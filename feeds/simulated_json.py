@@ -1,4 +1,4 @@
-"""JSON ticks as a publisher of one's own would send them: the simulator's session, said in them."""
+"""JSON ticks as a publisher of one's own would send them: the simulator's session said in them."""
 
 from __future__ import annotations
 
