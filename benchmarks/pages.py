@@ -333,7 +333,8 @@ def replayed(results: Mapping[str, Any]) -> str:
 
 TABLES: dict[str, Callable[[Mapping[str, Any]], str]] = {
     "machine": machine, "gates": gates, "throughput": throughput, "latency": latency, "tail": tail, "way": way,
-    "burst": burst, "startup": startup, "memory": memory, "kernels": kernels, "adapters": adapters, "frames": frames, "sizing": sizing, "paced": paced,
+    "burst": burst, "startup": startup, "memory": memory, "kernels": kernels, "sizing": sizing, "paced": paced,
+    "adapters": adapters, "frames": frames,
     "commits": commits, "recovery": recovery, "replayed": replayed,
 }  # fmt: skip
 

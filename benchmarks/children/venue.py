@@ -35,14 +35,15 @@ def main(spec: dict[str, Any]) -> None:
 
     def talk(socket: Any) -> None:
         first, began = frames[0][0], time.monotonic()
-        late_s = 0.0
+        sent, late_s = 0, 0.0
         try:
-            for sent, (at, frame) in enumerate(frames, start=1):
+            for at, frame in frames:
                 wait_s = (at - first) / NANOS / spec["speed"] - (time.monotonic() - began)
                 if wait_s > 0:
                     time.sleep(wait_s)
                 late_s = max(late_s, -wait_s)
                 socket.send(frame)
+                sent += 1
         except ConnectionClosed:
             pass
         say("over", frames=sent, late_s=late_s)
