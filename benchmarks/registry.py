@@ -207,8 +207,8 @@ BENCHMARKS: tuple[Benchmark, ...] = (
         "benchmarks.frame_to_order",
         150,
         tuple(
-            Figure(f"{name} at {speed}x", "ms" if name != "orders" else "orders")
-            for speed in (1, 10)
+            Figure(f"{name} at {side}", "ms" if name != "orders" else "orders")
+            for side in ("1x", "1x, watched", "10x")
             for name in ("p50", "p99", "orders")
         ),
         slow=True,
