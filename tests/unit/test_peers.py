@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from itertools import pairwise
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 from msgspec import UNSET
 
 from agents.context import Context, context_of
+from agents.live_plan import load_topology
 from agents.normalise import Normalise
 from agents.peer_band import band_of
 from agents.peer_scan import COMPARED_MIN
@@ -25,7 +27,7 @@ from feeds.venues import KNOWN
 from replay.plan import PlayPlan
 from schemas.columns import PRICE_SCALE, PRICE_UNDEFINED
 from schemas.control import PeerBand, RunOpened
-from schemas.errors import SnapshotError
+from schemas.errors import ConfigError, SnapshotError
 from schemas.partitions import partition_of
 from schemas.tick import FLAG_BUFFERED, FLAG_CROSSED, FLAG_DEPTH_UNSYNCED, FLAG_SUSPECT, TICK
 from streams.agent import Batch, Payload
@@ -297,6 +299,16 @@ def test_the_simulator_is_not_compared_unless_asked_for_and_a_switch_turns_all_o
     assert opening.peers is UNSET
     assert peers_of(context_of(opening, DEFINITIONS)) is None
     assert peers_of(context(DEFINITIONS[:2])) is None, "nobody has a peer"
+
+
+def test_a_topology_file_says_how_wide_the_band_is(tmp_path: Path) -> None:
+    file = tmp_path / "topology.toml"
+    file.write_text('[feed]\nkind = "none"\nsource = "acme"\n[peers]\nfloor_bps = 2.5\nshift_s = 0.5\n')
+    found = load_topology(file).opening("r").peers
+    assert found == msgspec.structs.replace(BAND, floor_ppm=250, shift_ns=SECOND // 2)
+    file.write_text("[peers]\nfloor_bps = 0\n")
+    with pytest.raises(ConfigError, match="floor_bps"):
+        load_topology(file)
 
 
 def test_a_band_is_part_of_a_release_and_without_one_its_id_is_what_it_was() -> None:
