@@ -13,20 +13,21 @@ peer to others, so whoever left the others is flagged, and they are not.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from features.arithmetic import LN2, decay
 from features.kernel import kernel
 from schemas.columns import PRICE_UNDEFINED
-from schemas.tick import FLAG_BUFFERED, FLAG_CROSSED, FLAG_DEPTH_UNSYNCED, FLAG_SUSPECT
+from schemas.tick import FLAG_BUFFERED, FLAG_CROSSED, FLAG_DEPTH_UNSYNCED, FLAG_SUSPECT, TICK
 
 MID = np.dtype([("mid", "<f8"), ("ts", "<i8"), ("first", "<i8"), ("peers", "<i8")])
 """By slot. mid: bid plus offer, 1e-9; 0 where it is no peer to others. ts: log time that set it. first, peers: whose
 sides of pairs are its own."""
 SIDE = np.dtype([("other", "<i8"), ("pair", "<i8"), ("sign", "<i8")])
 """A pair as one of the two sees it. other: the slot of its peer; sign: -1 where the distance is told from there."""
+MID_WORDS, SIDE_WORDS = MID.itemsize // 8, SIDE.itemsize // 8
 PAIR = np.dtype(
     [("basis", "<f8"), ("dispersion", "<f8"), ("compared", "<i8"), ("seen_ns", "<i8"), ("last", "<i8"),
      ("outside_ns", "<i8")]
@@ -41,30 +42,66 @@ DOUBT = FLAG_DEPTH_UNSYNCED | FLAG_CROSSED | FLAG_BUFFERED
 UNKNOWN, INSIDE, OUTSIDE = 0, 1, 2
 PPM = 1e6
 NANOS = 1e9
-FLOOR_PPM, DISPERSIONS, FRESH_NS, CALIBRATE_NS, HALF_LIFE_NS, SHIFT_NS = range(6)
-"""Places in ``band``, as ``schemas.control.PeerBand`` names them."""
+TABLE, MIDS, SIDES, PAIRS, FLOOR_PPM, DISPERSIONS, FRESH_NS, CALIBRATE_NS, HALF_LIFE_NS, SHIFT_NS = range(10)
+"""Places in a memory's head: how many words and rows of each part follow, and ``schemas.control.PeerBand``."""
+HEAD_WORDS = 10
 
 
-@kernel
-def flag_suspects(rows: Any, slots: Any, mids: Any, sides: Any, pairs: Any, band: Any) -> int:
-    """Set ``FLAG_SUSPECT`` where it belongs.
+class Parts(NamedTuple):
+    """What stands in a memory, as views.
 
-    Args:
-        rows: TICK rows, writable; ``ts_log`` does not fall.
-        slots: int32 by instrument_id; -1 where undefined.
+    Attributes:
+        head: int64, shape (10,).
+        slots: int64 by instrument_id; -1 where undefined.
         mids: MID by slot.
         sides: SIDE; ``MID.first`` and ``MID.peers`` say whose.
         pairs: PAIR.
-        band: int64, shape (6,).
+    """
+
+    head: Any
+    slots: Any
+    mids: Any
+    sides: Any
+    pairs: Any
+
+
+@kernel
+def parts_of(memory: Any) -> Parts:
+    """The parts of a memory.
+
+    One run of int64, because a call into compiled code costs by the arrays that are handed over, and most by arrays of
+    records; one message a call is usual where a feed is live.
+    """
+    mids = HEAD_WORDS + memory[TABLE]
+    sides = mids + memory[MIDS] * MID_WORDS
+    pairs = sides + memory[SIDES] * SIDE_WORDS
+    return Parts(
+        memory[:HEAD_WORDS],
+        memory[HEAD_WORDS:mids],
+        memory[mids:sides].view(MID),
+        memory[sides:pairs].view(SIDE),
+        memory[pairs:].view(PAIR),
+    )
+
+
+@kernel
+def flag_suspects(data: Any, memory: Any) -> int:
+    """Set ``FLAG_SUSPECT`` where it belongs.
+
+    Args:
+        data: TICK rows as their bytes, uint8, writable; ``ts_log`` does not fall.
+        memory: What is remembered (``parts_of``).
 
     Returns:
         How many were flagged.
     """
+    rows = data.view(TICK)
+    band, slots, mids, sides, pairs = parts_of(memory)
     flagged = 0
     for i in range(len(rows)):
         row = rows[i]
         number = row.instrument_id
-        slot = slots[number] if number < len(slots) else np.int32(-1)
+        slot = slots[number] if number < len(slots) else np.int64(-1)
         if slot < 0 or mids[slot].peers == 0:
             continue
         own = mids[slot]

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from msgspec import UNSET
 
 from agents.context import Context
-from agents.peer_scan import MID, PAIR, SIDE, flag_suspects
+from agents.peer_scan import MID, PAIR, SIDE, Parts, flag_suspects, parts_of
 from schemas.control import PeerBand
 from schemas.definition import Definition
 from schemas.errors import SnapshotError
@@ -39,11 +39,12 @@ def underlying(definition: Definition) -> tuple[str, str]:
 
 
 class PeersState:
-    """What is remembered: the newest mid by slot (MID), and the pairs (PAIR)."""
+    """What is remembered (``peer_scan.parts_of``): among it the newest mid by slot (MID), and the pairs (PAIR)."""
 
-    def __init__(self, mids: Any, pairs: Any) -> None:
-        self.mids = mids
-        self.pairs = pairs
+    def __init__(self, memory: npt.NDArray[np.int64]) -> None:
+        self.memory = memory
+        parts: Parts = parts_of(memory)
+        self.mids, self.pairs = parts.mids, parts.pairs
 
 
 class Peers:
@@ -64,28 +65,31 @@ class Peers:
                 groups.setdefault(underlying(definition), []).append(slot)
         self._context = context
         self._ids = [d.instrument_id for d in context.instruments]
-        self._band = np.array(
-            [band.floor_ppm, band.dispersions, band.fresh_ns, band.calibrate_ns, band.half_life_ns, band.shift_ns]
-        )
         self.pairs = [pair for slots in groups.values() for pair in combinations(slots[:PEERS_MAX], 2)]
         sides = sorted(
             [(a, b, n, 1) for n, (a, b) in enumerate(self.pairs)]
             + [(b, a, n, -1) for n, (a, b) in enumerate(self.pairs)]
         )
-        self._sides = np.array([side[1:] for side in sides], dtype=SIDE)
-        owners = [side[0] for side in sides]
-        self._counts = np.bincount(np.array(owners, dtype=np.int64), minlength=len(self._ids))
+        counts = np.bincount(np.array([side[0] for side in sides], dtype=np.int64), minlength=len(self._ids))
+        mids = np.zeros(len(self._ids), dtype=MID)
+        mids["peers"], mids["first"] = counts, np.cumsum(counts) - counts
+        head = [
+            len(context.slots), len(mids), len(sides), len(self.pairs),
+            band.floor_ppm, band.dispersions, band.fresh_ns, band.calibrate_ns, band.half_life_ns, band.shift_ns,
+        ]  # fmt: skip
+        parts: list[npt.NDArray[Any]] = [
+            np.array(head, dtype=np.int64), context.slots.astype(np.int64), mids,
+            np.array([side[1:] for side in sides], dtype=SIDE), np.zeros(len(self.pairs), dtype=PAIR),
+        ]  # fmt: skip
+        self._empty = np.concatenate([part.view(np.int64) for part in parts])
 
     def start(self) -> PeersState:
         """Nothing seen."""
-        mids = np.zeros(len(self._ids), dtype=MID)
-        mids["peers"] = self._counts
-        mids["first"] = np.cumsum(self._counts) - self._counts
-        return PeersState(mids, np.zeros(len(self.pairs), dtype=PAIR))
+        return PeersState(self._empty.copy())
 
     def flag(self, state: PeersState, rows: Any) -> int:
-        """Flag the suspect ones among TICK rows, in place; returns how many."""
-        return flag_suspects(rows, self._context.slots, state.mids, self._sides, state.pairs, self._band)
+        """Flag the suspect ones among TICK rows, contiguous, in place; returns how many."""
+        return flag_suspects(rows.view(np.uint8), state.memory)
 
     def arrays(self, state: PeersState) -> dict[str, npt.NDArray[Any]]:
         """The state as arrays for a snapshot, by instrument id: instruments may be defined before it is restored."""
