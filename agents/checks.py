@@ -13,7 +13,7 @@ from schemas.columns import PRICE_SCALE, PRICE_UNDEFINED
 from schemas.decision import Check
 from schemas.definition import Definition
 from schemas.intent import Intent
-from schemas.tick import FLAG_CROSSED, FLAG_DEPTH_UNSYNCED
+from schemas.tick import FLAG_CROSSED, FLAG_DEPTH_UNSYNCED, FLAG_SUSPECT
 
 from agents.limits import Limits  # isort: skip
 
@@ -64,8 +64,12 @@ def price_collar(intent: Intent, limits: Limits) -> Check:
 
 
 def touch_age(intent: Intent, limits: Limits) -> Check:
-    """How old the touch was when the intent was formed. One that is yet to come is nonsense: denied."""
-    check = _at_most("touch_age", intent.ts - intent.touch.ts, limits.touch_age_max_ns, "ns")
+    """How old the touch was when the intent was formed. One that is yet to come is nonsense: denied.
+
+    A suspect touch, outside the band of its peers, is no reference: as old as can be.
+    """
+    age = INT64_MAX if intent.flags & FLAG_SUSPECT else intent.ts - intent.touch.ts
+    check = _at_most("touch_age", age, limits.touch_age_max_ns, "ns")
     return msgspec.structs.replace(check, passed=check.passed and check.value >= 0)
 
 

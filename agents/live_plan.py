@@ -13,6 +13,7 @@ from msgspec import UNSET
 
 from agents.limits import default_limits, load_limits
 from agents.parameters import default_parameters
+from agents.peer_band import band_of
 from agents.plugins import Plugin, load_plugin, view_from
 from agents.topology import CLOCK, FEED, TaskHops, deployment
 from agents.topology_file import FeedTable, ModelFile, TopologyFile, ViewFile, read_as
@@ -110,7 +111,7 @@ class LivePlan:
             parameters=self._parameters(), limits=self.limits, model=self.model, view=self.columns,
             code=[plugin.record() for plugin in plugins], split=settings.tasks.split,
             build=build_hash(), gateway=self.gateway or UNSET,
-            partitions=settings.tasks.partitions,
+            partitions=settings.tasks.partitions, peers=band_of(settings.peers, self.source),
         )  # fmt: skip
 
     def _parameters(self) -> dict[str, Any]:

@@ -1,4 +1,7 @@
-"""Normalise: raw payloads to ticks. What a venue's messages mean is the adapter's to know (``feeds/``)."""
+"""Normalise: raw payloads to ticks. What a venue's messages mean is the adapter's to know (``feeds/``).
+
+A tick whose mid lies outside the band of its peers is flagged (``agents/peers.py``), where the run says so.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from agents.context import Context
+from agents.peers import PeersState, peers_of
 from feeds.venues import adapter_of
 from schemas.errors import BadInput, BadPayload
 from schemas.partitions import partition_of
@@ -18,6 +22,14 @@ from streams.agent import Batch, Out, Payload, Reject, Rows, RowsOut
 TICKS = "ticks.<source>"
 OWNERS_MAX = 65_536
 """Keys whose partition is remembered; anybody can write others, which are worked out each time."""
+
+
+class NormaliseState:
+    """What the adapter remembers, and what is remembered of peers."""
+
+    def __init__(self, books: Any, peers: PeersState | None) -> None:
+        self.books = books
+        self.peers = peers
 
 
 class Normalise:
@@ -32,29 +44,32 @@ class Normalise:
     def __init__(self, context: Context) -> None:
         self._adapter = adapter_of(context.run.source, context.instruments)
         self._context = context
+        self._peers = peers_of(context)
         self._owners: dict[bytes, int] = {}
 
-    def start(self) -> Any:
+    def start(self) -> NormaliseState:
         """Empty books."""
-        return self._adapter.start()
+        return NormaliseState(self._adapter.start(), None if self._peers is None else self._peers.start())
 
-    def step(self, state: Any, batch: Batch) -> Out:
+    def step(self, state: NormaliseState, batch: Batch) -> Out:
         """Rows for payloads that made any; bad ones refused."""
         payloads: Any = self._named(batch.items)
         strays = self._strays(payloads)
         if strays:
             own = [i for i in range(len(payloads)) if i not in strays]
-            rows, at, rejects = self._adapter.ingest(state, [payloads[i] for i in own])
+            rows, at, rejects = self._adapter.ingest(state.books, [payloads[i] for i in own])
             index = np.array(own, dtype=np.int64)[at]
             rejects = sorted([*((own[i], error) for i, error in rejects), *strays.items()], key=lambda found: found[0])
         else:
-            rows, index, rejects = self._adapter.ingest(state, payloads)
+            rows, index, rejects = self._adapter.ingest(state.books, payloads)
         out = Out(consumed=len(batch), rejects=[Reject(i, error) for i, error in rejects])
         if len(rows):
+            if self._peers is not None and state.peers is not None:
+                self._peers.flag(state.peers, rows)
             out.rows.append(RowsOut(TICKS, rows, index))
         return out
 
-    def rewarm(self, state: Any, batch: Batch) -> Out:
+    def rewarm(self, state: NormaliseState, batch: Batch) -> Out:
         """As a step: books are made of payloads alone. One whose snapshot lies further back waits for the next."""
         return self.step(state, batch)
 
@@ -83,10 +98,10 @@ class Normalise:
                 )  # fmt: skip
         return strays
 
-    def offer(self, state: Any, topic: str, items: Rows | list[Any], *, ended: bool) -> None:
+    def offer(self, state: NormaliseState, topic: str, items: Rows | list[Any], *, ended: bool) -> None:
         """No sides."""
 
-    def finish(self, state: Any) -> Out:
+    def finish(self, state: NormaliseState) -> Out:
         """Differences that still wait for a snapshot stay unapplied: without one there is no book."""
         del state
         return Out(consumed=0)
@@ -96,10 +111,13 @@ class Normalise:
         counters = self._adapter.counters(self._adapter.restore(data))
         return sum(c["gaps"] for c in counters.values())
 
-    def snapshot(self, state: Any) -> bytes:
-        """Books, buffers and ids, as the adapter gives them."""
-        return self._adapter.snapshot(state)
+    def snapshot(self, state: NormaliseState) -> bytes:
+        """Books, buffers and ids, as the adapter gives them; and peers."""
+        if self._peers is None or state.peers is None:
+            return self._adapter.snapshot(state.books)
+        return self._adapter.snapshot(state.books, self._peers.arrays(state.peers))
 
-    def restore(self, data: bytes) -> Any:
-        """State from a snapshot."""
-        return self._adapter.restore(data)
+    def restore(self, data: bytes) -> NormaliseState:
+        """State from a snapshot. Of peers it may tell nothing: then nothing has been seen of them."""
+        books = self._adapter.restore(data)
+        return NormaliseState(books, None if self._peers is None else self._peers.restore(self._adapter.further(data)))

@@ -1,9 +1,9 @@
 """Releases as ``control`` tells them: the opening in force, the cut that is under way, and all that were before.
 
-A release is what computes: Tapedeck's own code, the desk's code, model, view, strategy and parameters. Its id is a hash
-of these, so that two desks that run the same say the same. A cut (``schemas.control.ReleaseCut``) follows an opening,
-names its run, and holds the successor's opening whole; the first such cut counts. It is under way until that opening
-stands in ``control`` too.
+A release is what computes: Tapedeck's own code, the desk's code, model, view, strategy, parameters and the band of
+peers. Its id is a hash of these, so that two desks that run the same say the same. A cut
+(``schemas.control.ReleaseCut``) follows an opening, names its run, and holds the successor's opening whole; the first
+such cut counts. It is under way until that opening stands in ``control`` too.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 import orjson
+from msgspec import UNSET, to_builtins
 
 from schemas.codec import decode_any
 from schemas.control import ReleaseCut, RunOpened
@@ -32,6 +33,7 @@ def release_of(opening: RunOpened) -> str:
     computes = {
         "build": opening.build, "code": opening.code, "model": opening.model.get("sha256", opening.model),
         "view": opening.view, "strategy": opening.strategy, "parameters": opening.parameters,
+        **({} if opening.peers is UNSET else {"peers": to_builtins(opening.peers)}),
     }  # fmt: skip
     return f"rel-{sha256(orjson.dumps(computes, option=orjson.OPT_SORT_KEYS)).hexdigest()[:ID_CHARS]}"
 

@@ -130,6 +130,28 @@ class TasksTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_onl
     bad_min: Annotated[int, Meta(ge=1, le=BAD_WINDOW)] = BAD_MIN
 
 
+class PeersTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """``[peers]``: a mid outside the band of its peers' is suspect (``agents/peer_scan.py``). Times are log time.
+
+    Attributes:
+        compare: Whether mids are compared. Left out: those of every source but the simulator.
+        floor_bps: The band is never narrower than so much to either side of the calibrated basis.
+        dispersions: Its width in mean absolute deviations from the basis, where that is more.
+        fresh_ms: A mid that was set longer ago is no peer.
+        calibrate_s: So long two peers are compared before anything is flagged.
+        half_life_s: After so long half of what was learned of basis and dispersion is forgotten.
+        shift_s: Outside for longer: the level has shifted, and is calibrated anew.
+    """
+
+    compare: bool | None = None
+    floor_bps: Annotated[float, Meta(gt=0, le=10_000)] = 10.0
+    dispersions: Annotated[int, Meta(ge=1, le=1_000)] = 8
+    fresh_ms: Annotated[float, Meta(ge=1, le=86_400_000)] = 2_000.0
+    calibrate_s: Annotated[float, Meta(ge=0.001, le=86_400)] = 10.0
+    half_life_s: Annotated[float, Meta(ge=0.001, le=86_400)] = 60.0
+    shift_s: Annotated[float, Meta(ge=0.001, le=86_400)] = 30.0
+
+
 class SourceTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """``[source]``: where the data comes from, for the record of whoever pins it. Changes nothing that runs.
 
@@ -164,6 +186,7 @@ class TopologyFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
     account: Annotated[str, Meta(min_length=1, max_length=128)] = "desk"
     feed: FeedTable = FeedTable()
     source: SourceTable = SourceTable()
+    peers: PeersTable = PeersTable()
     strategy: StrategyTable = StrategyTable()
     features: FeaturesTable = FeaturesTable()
     model: ModelTable = ModelTable()

@@ -125,7 +125,7 @@ def _instrument(found: InstrumentFigures) -> Any:
     if found.state == "HALTED":
         word, style = "HALTED", RED
     elif _broken(found):
-        word, style = "crossed" if found.crossed else "unsynced", RED
+        word, style = "crossed" if found.crossed else "unsynced" if found.unsynced else "suspect", RED
     elif found.state == "REDUCING":
         word, style = "REDUCING", YELLOW
     gaps = "-" if found.gaps is None else short(found.gaps)
@@ -136,7 +136,7 @@ def _instrument(found: InstrumentFigures) -> Any:
 
 
 def _broken(found: InstrumentFigures) -> bool:
-    return found.crossed or found.unsynced
+    return found.crossed or found.unsynced or found.suspect
 
 
 def halt_lines(halts: list[HaltFigures], most: int) -> list[Any]:

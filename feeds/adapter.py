@@ -5,11 +5,14 @@ A venue's reader says what each payload means; everything that is remembered is 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
-from feeds.book_state import restore, snapshot
+from feeds.book_state import KIND, restore, snapshot
 from feeds.book_sync import apply_messages
 from feeds.book_tables import COUNTERS, RULE_QUOTES_SERVE, Tables, empty_memory, tables_of
 from feeds.kernel import Ints, Records
@@ -18,6 +21,10 @@ from feeds.venue import Venue
 from schemas.definition import Definition
 from schemas.tick import TICK
 from streams.agent import Payload
+from streams.state_bytes import load
+
+Arrays = Mapping[str, npt.NDArray[Any]]
+NOTHING_FURTHER: Arrays = MappingProxyType({})
 
 
 class State:
@@ -93,9 +100,13 @@ class Adapter:
         del state
         return {}
 
-    def snapshot(self, state: State) -> bytes:
-        """The whole state as bytes: the same state gives the same bytes."""
-        return snapshot(state.tables)
+    def snapshot(self, state: State, further: Arrays = NOTHING_FURTHER) -> bytes:
+        """The whole state as bytes, the same for the same state; and arrays that whoever gave them reads back."""
+        return snapshot(state.tables, further)
+
+    def further(self, data: bytes) -> Arrays:
+        """All arrays of ``snapshot``'s bytes, those among them that it was given."""
+        return load(KIND, data)[0]
 
     def restore(self, data: bytes) -> State:
         """State from ``snapshot``'s bytes.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from feeds.adapter import Adapter, State
+from feeds.adapter import NOTHING_FURTHER, Adapter, Arrays, State
 from feeds.book_state import KIND, restore, snapshot
 from feeds.book_tables import empty_memory
 from feeds.kernel import Ints, Records
@@ -38,10 +38,10 @@ class OrderAdapter(Adapter):
         counted = zip(self.definitions, state.orders.counts.tolist(), strict=True)
         return {d.instrument: dict(zip(LIFECYCLES, row, strict=True)) for d, row in counted}
 
-    def snapshot(self, state: State) -> bytes:
-        """The whole state as bytes: the same state gives the same bytes."""
+    def snapshot(self, state: State, further: Arrays = NOTHING_FURTHER) -> bytes:
+        """The whole state as bytes, the same for the same state; and arrays that whoever gave them reads back."""
         assert isinstance(state, OrderState)
-        return snapshot(state.tables, state.orders.arrays())
+        return snapshot(state.tables, {**state.orders.arrays(), **further})
 
     def restore(self, data: bytes) -> OrderState:
         """State from ``snapshot``'s bytes.

@@ -16,12 +16,12 @@ from schemas.catalog import END, TICK_SCHEMA
 from schemas.errors import BadFrame
 from schemas.feed_health import FeedHealth
 from schemas.header import unpack
-from schemas.tick import ACTION_TRADE, FLAG_CROSSED, FLAG_DEPTH_UNSYNCED, FLAG_OUT_OF_ORDER
+from schemas.tick import ACTION_TRADE, FLAG_CROSSED, FLAG_DEPTH_UNSYNCED, FLAG_OUT_OF_ORDER, FLAG_SUSPECT
 from streams.agent import Rows
 from streams.frame import decode_rows
 from streams.log import Place, Record
 
-SUSPECT = FLAG_DEPTH_UNSYNCED | FLAG_OUT_OF_ORDER | FLAG_CROSSED
+SUSPECT = FLAG_DEPTH_UNSYNCED | FLAG_OUT_OF_ORDER | FLAG_CROSSED | FLAG_SUSPECT
 """A tick with one of these flags is suspect."""
 
 

@@ -161,6 +161,7 @@ def _instrument(
         bid=None if touch is None or touch.bid is None else decimal(touch.bid, tick),
         ask=None if touch is None or touch.ask is None else decimal(touch.ask, tick),
         gaps=gaps, unsynced=touch is not None and touch.unsynced, crossed=touch is not None and touch.crossed,
+        suspect=touch is not None and touch.suspect,
         tick_age_s=None if touch is None else (log_time_ns - touch.log_time_ns) / PRICE_SCALE,
     )  # fmt: skip
 

@@ -9,7 +9,9 @@ from typing import Any
 
 from agents.limits import default_limits
 from agents.parameters import default_parameters
+from agents.peer_band import band_of
 from agents.topology import TaskHops, deployment, topic_specs
+from agents.topology_file import PeersTable
 from feeds.sequence import definitions_of, source_of
 from feeds.simulated_instruments import INSTRUMENTS
 from models.artefact import read
@@ -42,6 +44,7 @@ class PlayPlan:
         seconds: Simulated session's length; captures are played whole.
         instruments: Of a simulated session.
         limits: Risk limits; None: the shipped ones, which know made-up instruments too.
+        peers: How mids are compared with their peers'.
         speed: Log seconds per wall second; 0 as fast as it goes.
         split: A topic between every two hops.
         kills: SIGKILL a task after so many inputs, by task name.
@@ -57,6 +60,7 @@ class PlayPlan:
     split: bool = False
     kills: Mapping[str, Sequence[int]] = field(default_factory=dict)
     limits: Mapping[str, Any] | None = None
+    peers: PeersTable = field(default_factory=PeersTable)
     model: Mapping[str, Any] = field(default_factory=lambda: read(DEFAULT_MODEL))
 
     @property
@@ -90,7 +94,7 @@ class PlayPlan:
             run=self.run, mode="play", source=self.source, publisher_id=number_of(self.source), seed=self.seed,
             venue_latency_ns=self.venue_latency_ns, account=ACCOUNT, strategy=STRATEGY,
             parameters=default_parameters(self.definitions), limits=dict(limits), model=dict(self.model),
-            split=self.split, build=build_hash(),
+            split=self.split, build=build_hash(), peers=band_of(self.peers, self.source),
         )  # fmt: skip
 
 

@@ -84,6 +84,7 @@ class InstrumentFigures(msgspec.Struct, frozen=True, kw_only=True):
         gaps: Holes in the venue's update ids so far, as normalise counted them; None where it has not committed yet.
         unsynced: The order book is not known now.
         crossed: The best bid is at or above the best offer now.
+        suspect: The mid lies outside the band of its peers now.
         tick_age_s: Log time since its newest tick; None where none was seen.
     """
 
@@ -96,6 +97,7 @@ class InstrumentFigures(msgspec.Struct, frozen=True, kw_only=True):
     gaps: int | None = None
     unsynced: bool = False
     crossed: bool = False
+    suspect: bool = False
     tick_age_s: float | None = None
 
 

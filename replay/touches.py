@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from schemas.columns import PRICE_UNDEFINED
-from schemas.tick import FLAG_CROSSED, FLAG_DEPTH_UNSYNCED
+from schemas.tick import FLAG_CROSSED, FLAG_DEPTH_UNSYNCED, FLAG_SUSPECT
 
 
 class Touch(NamedTuple):
@@ -18,6 +18,7 @@ class Touch(NamedTuple):
     unsynced: bool
     crossed: bool
     log_time_ns: int
+    suspect: bool = False
 
 
 def touch_of(bid: int, ask: int, log_time_ns: int, *, unsynced: bool) -> Touch:
@@ -49,7 +50,9 @@ class Touches:
                 int(row["bid_price"]), int(row["ask_price"]), int(row["ts_log"]),
                 unsynced=bool(flags & FLAG_DEPTH_UNSYNCED),
             )  # fmt: skip
-            self.newest[instrument_id] = touch._replace(crossed=bool(flags & FLAG_CROSSED))
+            self.newest[instrument_id] = touch._replace(
+                crossed=bool(flags & FLAG_CROSSED), suspect=bool(flags & FLAG_SUSPECT)
+            )
             self.log_time_ns = max(self.log_time_ns, touch.log_time_ns)
 
     def older(self, instrument_id: int, touch: Touch) -> bool:

@@ -48,7 +48,7 @@ INTENT = Schema(number=17, name="intent", version=3, kind="document", event=Inte
 DECISION = Schema(number=18, name="decision", version=1, kind="document", event=Decision)
 ORDER = Schema(number=19, name="order", version=3, kind="document", event=Order)
 EXECUTION = Schema(number=20, name="execution", version=2, kind="document", event=Execution)
-RUN = Schema(number=21, name="run", version=6, kind="document", event=RunOpened)
+RUN = Schema(number=21, name="run", version=7, kind="document", event=RunOpened)
 END = Schema(number=22, name="end", version=1, kind="document", event=End)
 CLOCK = Schema(number=23, name="clock", version=1, kind="document", event=Clock)
 DEAD_LETTER = Schema(number=24, name="dead_letter", version=2, kind="document", event=DeadLetter)

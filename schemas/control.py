@@ -27,6 +27,17 @@ class TaskStart(msgspec.Struct, frozen=True, kw_only=True):
     seqs: Annotated[dict[str, U64], Meta(description="next seq of each output, by table name")]
 
 
+class PeerBand(msgspec.Struct, frozen=True, kw_only=True):
+    """How far a mid may lie from its peers' before its tick is suspect; all times are log time."""
+
+    floor_ppm: Annotated[Positive, Meta(description="the band is never narrower, millionths of the price")]
+    dispersions: Annotated[Positive, Meta(description="width of the band in mean absolute deviations from the basis")]
+    fresh_ns: Annotated[Positive, Meta(description="a mid that was set longer ago is no peer")]
+    calibrate_ns: Annotated[Positive, Meta(description="so long two peers are compared before the pair says anything")]
+    half_life_ns: Annotated[Positive, Meta(description="after so long half of what a pair has learned is forgotten")]
+    shift_ns: Annotated[Positive, Meta(description="outside for longer: the level has shifted, and is learned anew")]
+
+
 class RunOpened(Document, frozen=True, kw_only=True, tag="run"):
     """First record of a run's ``control`` topic: all that its agents need to know beside the data."""
 
@@ -62,6 +73,9 @@ class RunOpened(Document, frozen=True, kw_only=True, tag="run"):
     ] = msgspec.field(default_factory=dict)
     defined: Annotated[
         U64 | UnsetType, Meta(description="definitions with a lower seq are the run's; left out: all there are")
+    ] = UNSET
+    peers: Annotated[
+        PeerBand | UnsetType, Meta(description="how mids are compared with their peers'; left out: they are not")
     ] = UNSET
 
 

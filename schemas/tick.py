@@ -30,6 +30,8 @@ FLAG_BUFFERED = 8
 """A difference that waited for its snapshot: emitted when the snapshot came, with its own ts_recv."""
 FLAG_CROSSED = 16
 """The best bid is at or above the best offer after this event."""
+FLAG_SUSPECT = 32
+"""The mid lies outside the calibrated band of its peers: other markets and venues of the same underlying."""
 
 
 class Tick(Row, frozen=True, kw_only=True):

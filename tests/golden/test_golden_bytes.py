@@ -17,7 +17,7 @@ from schemas import catalog
 from schemas.catalog import CATALOG, Schema
 from schemas.clock import Clock
 from schemas.codec import decode, decode_any, encode
-from schemas.control import End, Halt, LimitChange, LimitsChanged, ReleaseCut, Resume, RunOpened, TaskStart
+from schemas.control import End, Halt, LimitChange, LimitsChanged, PeerBand, ReleaseCut, Resume, RunOpened, TaskStart
 from schemas.dead_letter import DeadLetter
 from schemas.decision import Check, Decision
 from schemas.definition import Definition
@@ -86,6 +86,10 @@ DOCUMENTS: dict[str, Document] = {
         partitions=4, gateway="okx", build="b" * 64,
         starts={"hot": TaskStart(offset=2**40, inputs=217_091, seqs={"scores": 2**53 + 1})},
         defined=2**53 + 1,
+        peers=PeerBand(
+            floor_ppm=1_000, dispersions=8, fresh_ns=2 * 10**9, calibrate_ns=10**10, half_life_ns=6 * 10**10,
+            shift_ns=2**53 + 1,
+        ),
     ),
     "end": End(run="20240809t000000-ab12", ts=TS, inputs=217_091),
     "clock": Clock(ts=TS),
@@ -124,7 +128,9 @@ DOCUMENTS: dict[str, Document] = {
 }  # fmt: skip
 DOCUMENTS["release"] = ReleaseCut(
     release="rel-0123456789ab", from_run="live-0123456789ab",
-    opening=msgspec.structs.replace(cast("RunOpened", DOCUMENTS["run"]), gateway=msgspec.UNSET, defined=msgspec.UNSET),
+    opening=msgspec.structs.replace(
+        cast("RunOpened", DOCUMENTS["run"]), gateway=msgspec.UNSET, defined=msgspec.UNSET, peers=msgspec.UNSET
+    ),
     definitions=[], topology="desk/topology.toml", commit="d" * 40, author="j.doe", reason="model 14", ts=TS,
 )  # fmt: skip
 

@@ -26,13 +26,13 @@ from schemas.dead_letter import DeadLetter
 from schemas.errors import ConfigError
 from schemas.feed_health import FeedHealth, key_of
 from schemas.header import Header, pack
-from schemas.tick import ACTION_TRADE, FLAG_CROSSED, FLAG_DEPTH_UNSYNCED, FLAG_OUT_OF_ORDER, TICK
+from schemas.tick import ACTION_TRADE, FLAG_CROSSED, FLAG_DEPTH_UNSYNCED, FLAG_OUT_OF_ORDER, FLAG_SUSPECT, TICK
 from streams.log import TopicSpec
 from tests.archive_world import archived
 from tests.laws.test_export_laws import TOPIC, tape
 
 quick = settings(deadline=None, max_examples=10, suppress_health_check=[HealthCheck.function_scoped_fixture])
-SUSPECT = FLAG_CROSSED | FLAG_DEPTH_UNSYNCED | FLAG_OUT_OF_ORDER
+SUSPECT = FLAG_CROSSED | FLAG_DEPTH_UNSYNCED | FLAG_OUT_OF_ORDER | FLAG_SUSPECT
 START_NS = 1_723_161_600_000_000_000
 INSTRUMENTS = ("spot:BTCUSDT", "spot:ETHUSDT", "linear:BTCUSDT")
 REFUSED = ("bad_payload.not_finite", "bad_payload.other_symbol")
@@ -52,6 +52,7 @@ def made_ticks(seed: int = 3, number: int = 3_000) -> Any:
     chosen = rng.random(number)
     rows["flags"][chosen < 0.05] = FLAG_DEPTH_UNSYNCED
     rows["flags"][chosen > 0.97] = FLAG_OUT_OF_ORDER
+    rows["flags"][(chosen > 0.5) & (chosen < 0.52)] = FLAG_SUSPECT
     rows["action"] = np.where(rng.random(number) < 0.3, ACTION_TRADE, ord("M"))
     return rows
 

@@ -24,7 +24,7 @@ from schemas.columns import PRICE_UNDEFINED
 from schemas.control import Halt, Resume
 from schemas.errors import ConfigError
 from schemas.header import Header, pack
-from schemas.tick import FLAG_CROSSED, FLAG_DEPTH_UNSYNCED, TICK
+from schemas.tick import FLAG_CROSSED, FLAG_DEPTH_UNSYNCED, FLAG_SUSPECT, TICK
 from streams import people
 from streams.memory import MemoryLog
 
@@ -208,12 +208,13 @@ def test_of_many_ticks_the_last_of_each_instrument_counts() -> None:
     rows["ts_log"] = [1, 2, 3, 4, 5]
     rows["bid_price"] = [10, 20, 11, 30, PRICE_UNDEFINED]
     rows["ask_price"] = [12, 22, 13, 30, 9]
-    rows["flags"] = [0, 0, FLAG_DEPTH_UNSYNCED, FLAG_CROSSED, 0]
+    rows["flags"] = [FLAG_SUSPECT, 0, FLAG_DEPTH_UNSYNCED, FLAG_CROSSED, FLAG_SUSPECT]
     touches = Touches()
     touches.take(rows)
     assert touches.log_time_ns == 5
     found = {number: (t.bid, t.ask, t.unsynced, t.crossed) for number, t in touches.newest.items()}
     assert found == {1: (11, 13, True, False), 2: (30, 30, False, True), 3: (None, 9, False, False)}
+    assert [touches.newest[number].suspect for number in (1, 2, 3)] == [False, False, True]
     older, newer = (touches.newest[1]._replace(bid=1, log_time_ns=t) for t in (2, 6))
     assert not touches.older(1, older)
     assert touches.older(1, newer)

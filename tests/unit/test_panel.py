@@ -13,7 +13,7 @@ import pytest
 from console.live_view import Lines, Panel, as_line
 from console.panel import draw
 from console.panel_partitions import folded, owners
-from console.panel_tables import task_lines
+from console.panel_tables import instrument_lines, task_lines
 from replay.hops import INTERVALS
 from replay.meter import Meter
 from replay.run_figures import (
@@ -100,6 +100,13 @@ def test_what_matters_is_there_however_crowded_it_is() -> None:
     ):
         assert word in text
     assert "SYMBOL4" in text, "a crossed book is not folded away before sound ones"
+
+
+def test_a_suspect_price_is_told_and_is_not_folded_away() -> None:
+    sound = tuple(InstrumentFigures(instrument=f"spot:SYMBOL{n}") for n in range(4))
+    lines = instrument_lines((*sound, InstrumentFigures(instrument="spot:ODD", suspect=True)), 2)
+    (odd,) = (str(line) for line in lines if "ODD" in str(line))
+    assert odd.endswith("suspect")
 
 
 def test_the_last_hop_stays_where_hops_are_cut() -> None:

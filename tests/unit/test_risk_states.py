@@ -9,7 +9,7 @@ import pytest
 
 from schemas.columns import PRICE_SCALE, PRICE_UNDEFINED
 from schemas.intent import Intent, Touch
-from schemas.tick import FLAG_CROSSED, FLAG_DEPTH_UNSYNCED, FLAG_OUT_OF_ORDER
+from schemas.tick import FLAG_CROSSED, FLAG_DEPTH_UNSYNCED, FLAG_OUT_OF_ORDER, FLAG_SUSPECT
 from tests.risk_desk import SECOND, START, WIDE, Desk, intent, limits_with
 
 
@@ -33,6 +33,18 @@ def test_a_touch_that_is_locked_or_crossed_tells_by_itself(bid: int, ask: int, c
 def test_a_book_with_one_side_is_not_crossed() -> None:
     seen = Touch(bid_price=PRICE_UNDEFINED, ask_price=100, bid_size=0, ask_size=1, ts=START)
     assert Desk().check("book", intent(price=100 / PRICE_SCALE, touch=seen)).passed
+
+
+def test_a_suspect_touch_is_as_old_as_can_be_and_nothing_but_a_cancel_leaves_on_it() -> None:
+    desk = Desk()
+    desk.hold(1_000)
+    for number, side in enumerate(("buy", "sell")):
+        decision, order = desk.decide(intent(number, side=side, price=1.0, flags=FLAG_SUSPECT))
+        assert (decision.reasons, order) == (["touch_age"], None)
+        (check,) = (c for c in decision.checks if c.name == "touch_age")
+        assert check.value == 2**63 - 1
+    assert desk.decide(cancel(2, flags=FLAG_SUSPECT))[1] is not None
+    assert desk.decide(intent(3, side="sell", price=1.0))[0].verdict == "approved", "the next one that is not"
 
 
 def cancel(number: int, of: str = "id1", **more: Any) -> Intent:

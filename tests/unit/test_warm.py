@@ -11,9 +11,11 @@ import orjson
 import pytest
 from numba.core.dispatcher import Dispatcher
 
+from agents import peer_scan
 from agents.context import context_of, read_context
 from agents.normalise import Normalise
 from agents.topology import FUSED, writers
+from agents.topology_file import PeersTable
 from agents.warm import warm
 from feeds import binance_hot, binance_numbers, book_sync, book_tables, wire
 from feeds.definitions import DEFINITIONS
@@ -29,9 +31,10 @@ REPOSITORY = Path(__file__).resolve().parents[2]
 
 KERNELS: list[Any] = [
     binance_hot.read_hot, binance_numbers.read_numbers, wire.nesting, book_sync.apply_messages,
-    book_tables.tables_of,
+    book_tables.tables_of, peer_scan.flag_suspects,
 ]  # fmt: skip
 """Those that Python calls."""
+COMPARED = PeersTable(compare=True)
 
 
 def compiled() -> list[int]:
@@ -40,7 +43,7 @@ def compiled() -> list[int]:
 
 def play() -> None:
     """Warm a stage, then give it all kinds of batches: nothing more may be compiled."""
-    context = context_of(PlayPlan(run="r", venue_latency_ns=1).opening(), DEFINITIONS)
+    context = context_of(PlayPlan(run="r", venue_latency_ns=1, peers=COMPARED).opening(), DEFINITIONS)
     stage = Normalise(context)
     warm([stage], context)
     before = compiled()
@@ -65,7 +68,7 @@ def signatures() -> dict[str, int]:
 
 def work(name: str) -> None:
     """Make a task as a worker does, then let it work off what a session has for it: nothing more may be compiled."""
-    session = MemorySession(PlayPlan(run="r", seconds=5.0, seed=1, venue_latency_ns=50_000_000))
+    session = MemorySession(PlayPlan(run="r", seconds=5.0, seed=1, venue_latency_ns=50_000_000, peers=COMPARED))
     session.run(lambda: None)
     log, plan = session.log, session.plan
     hops = next(task for task in FUSED if task.name == name)
