@@ -27,7 +27,8 @@ _SHOWN = ("ts_event", "ts_recv", "sequence", "price", "size", "side")
 def amended_by(log: Log, shape: Shape, tick: Row) -> list[dict[str, Any]]:
     """Retractions of the trade that a tick tells, in order: place, times, and how.
 
-    Of a correction ``now`` is the trade as it was told anew. Empty for a tick that tells no trade, and for a trade that stands.
+    Of a correction ``now`` is the trade as it was told anew. Empty for a tick that tells no trade, and for a trade that
+    stands.
     """
     record, number, row = tick
     if row["action"] != ACTION_TRADE:

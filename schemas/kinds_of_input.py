@@ -96,7 +96,7 @@ BAD_PAYLOAD = {
     "unknown_trade": (
         "A trade is taken back or corrected that was never told, was busted before, or is older than its instrument's "
         "newest 1,024.",
-        "What was told of it stands in `ticks`: take it off by hand where it matters. Where the trade came later: retry.",
+        "What was told of it stands in `ticks`: take it off by hand. Where the trade came later: `tapedeck dlq retry`.",
     ),
     "second_publisher": (
         "Two publishers write under one source name: the payload's number was used before, by the other.",
@@ -104,7 +104,7 @@ BAD_PAYLOAD = {
     ),
     "future_version": (
         "A JSON tick is of a later version than this build reads.",
-        "Upgrade Tapedeck, then `tapedeck dlq retry --kind bad_payload.future_version`; or have it sent as an earlier one.",
+        "Upgrade Tapedeck, then `tapedeck dlq retry --kind bad_payload.future_version`; or send an older one.",
     ),
     "missing_field": ("A field that the message must have is missing.", ASK_VENUE),
     "other_symbol": ("The message names another symbol than the record's key.", "Key each payload by its own symbol."),

@@ -59,7 +59,7 @@ PROMISES: dict[str, Promise] = {
     "raw.<source>": Promise(
         ordering="By partition, which is crc32 of the key modulo their number (librdkafka's consistent; Java, Go and "
         "Node name the partition or give a partitioner). Payloads of one key stay in order.",
-        idempotency="JSON ticks: trade_id and sequence of an instrument; a repeat gives no tick; a correction or a bust "
+        idempotency="JSON ticks: trade_id and sequence of an instrument; a repeat gives no tick; a correction or bust "
         "amends a trade. Execution reports: "
         "execution_id. A Publisher numbers what it sends, source_seq, and sends nothing twice.",
         retries="Produce with acks=all and enable.idempotence=true; then the client's own retries double nothing. What "

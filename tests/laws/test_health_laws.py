@@ -96,7 +96,8 @@ def with_letters(log: Any, seed: int = 1, number: int = 400) -> Any:
 def plain(found: Sequence[FeedHealth]) -> list[tuple[Any, ...]]:
     """What documents say, without where it was read."""
     return [(h.instrument, h.window_start, h.ticks, h.trades, h.retracted, h.suspect, h.gaps, h.out_of_order,
-             h.stale_ns, h.skew_ns_min, h.skew_ns_mean, h.skew_ns_max, h.last_ts, h.synced, h.parts) for h in found]  # fmt: skip
+             h.stale_ns, h.skew_ns_min, h.skew_ns_mean, h.skew_ns_max, h.last_ts, h.synced, h.parts)
+            for h in found]  # fmt: skip
 
 
 def test_a_window_says_what_counting_its_ticks_one_by_one_says(ticks: Any) -> None:
