@@ -43,7 +43,7 @@ def note_trade(tables: Tables, message: Any, price: int, size: int) -> None:
 
 @kernel
 def amend(tables: Tables, state: Any, message: Any, prices: Ints, sizes: Ints, output: Output) -> bool:
-    """Apply a bust, a correction, or a trade whose id was seen before; False: there is no such trade to amend."""
+    """Apply a bust, a correction, or a trade whose id was seen before; False: none, nothing is changed."""
     at = place_of(tables.recent, message.slot, STREAM_TRADE, message.last)
     if at < 0:
         return False

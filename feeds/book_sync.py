@@ -110,6 +110,7 @@ def apply_messages(
             tables, state, message, prices, sizes, output
         ):
             refused += 1
+            state.messages -= 1
             causes[len(causes) - refused] = i
     return output.filled[0], refused
 
