@@ -84,13 +84,10 @@ def amendments(ticks: Any) -> Any:
 def place_of(run: dict[str, Any], wanted: Any) -> tuple[int, int]:
     """Offset and row of a tick."""
     for record in run["log"].scan(run["plan"].topic(TICKS), 0, 0, committed=True):
-        found = (
-            np.flatnonzero(np.frombuffer(record.value, TICK) == wanted)
-            if len(record.value) % TICK.itemsize == 0
-            else []
-        )
-        if len(found):
-            return record.offset, int(found[0])
+        if len(record.value) % TICK.itemsize == 0:
+            found = np.flatnonzero(np.frombuffer(record.value, TICK) == wanted)
+            if len(found):
+                return record.offset, int(found[0])
     raise AssertionError("no such tick")
 
 

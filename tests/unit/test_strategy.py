@@ -120,7 +120,8 @@ def test_the_target_moves_in_whole_steps_up_to_the_full_position(value: float, s
         score(math.nan), score(math.inf), score(-math.inf), score(1.0, of=99), score(1.0, of=4_000_000_000),
         score(1.0, of=0),
     ],
-    ids=["no bid", "no offer", "crossed", "bust", "correction", "NaN", "infinite", "minus infinite", "unknown", "beyond the table", "id 0"],
+    ids=["no bid", "no offer", "crossed", "bust", "correction", "NaN", "infinite", "minus infinite", "unknown",
+         "beyond the table", "id 0"],
 )  # fmt: skip
 def test_where_there_is_nothing_to_go_by_it_wants_nothing(row: Any) -> None:
     assert Seat().intents(row) == []
