@@ -75,8 +75,9 @@ class Adapter:
         room = 2 * len(messages) + sum(state.tables.waiting.counts[:, 0].tolist())
         rows, causes = np.zeros(room, TICK), np.empty(room, np.int64)
         count, refused = apply_messages(state.memory, messages, prices, sizes, rows, causes)
-        unknown = [self._unknown(messages[i]) for i in causes[room - refused :][::-1].tolist()]
-        return rows[:count], causes[:count], unknown
+        if not refused:
+            return rows[:count], causes[:count], []
+        return rows[:count], causes[:count], [self._unknown(messages[i]) for i in causes[: -refused - 1 : -1].tolist()]
 
     def _unknown(self, message: Any) -> Reject:
         """Of a bust or correction of a trade that was not seen, is too old, or was busted before."""
