@@ -40,8 +40,8 @@ _ROWS = (
 )
 _AMENDED = (
     "A row is never rewritten. A trade that the venue takes back or corrects is followed by rows of action N. With bit "
-    "32 of flags: take the trade of this instrument_id and sequence off whatever you have summed up, at the price and "
-    "size of the row. With bit 64 and without 32: add the trade as the row tells it. Whoever counts rows of action T "
+    "64 of flags: take the trade of this instrument_id and sequence off whatever you have summed up, at the price and "
+    "size of the row. With bit 128 and without 64: add the trade as the row tells it. Whoever counts rows of action T "
     "counts each trade once, as it was first told."
 )
 _ROW_IDENTITY = (

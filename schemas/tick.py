@@ -44,9 +44,9 @@ FLAG_BUFFERED = 8
 """A difference that waited for its snapshot: emitted when the snapshot came, with its own ts_recv."""
 FLAG_CROSSED = 16
 """The best bid is at or above the best offer after this event."""
-FLAG_RETRACTION = 32
+FLAG_RETRACTION = 64
 """The trade that the row names is taken back; price, size and side are those that it was last told with."""
-FLAG_CORRECTION = 64
+FLAG_CORRECTION = 128
 """One of the two rows of a correction: with ``FLAG_RETRACTION`` the trade as it was, without it as it is now."""
 FLAGS_AMENDED = FLAG_RETRACTION | FLAG_CORRECTION
 """A row with one of these tells of a trade in the past: nothing has happened in the market."""
