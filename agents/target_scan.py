@@ -20,9 +20,12 @@ from agents.target import Target
 from agents.touch_pressure import STRATEGY, touch_pressure
 from schemas.columns import PRICE_UNDEFINED
 from schemas.errors import ConfigError
-from schemas.tick import FLAG_CROSSED
+from schemas.tick import FLAG_CROSSED, FLAGS_AMENDED
 
 WANT_NOTHING, WANT_ANSWERS, WANT_INTENT, WANT_ANOTHER = 0, 1, 2, 3
+
+UNFIT = FLAG_CROSSED | FLAGS_AMENDED
+"""Rows that no intent is formed on: a crossed book, and what tells of a trade in the past."""
 
 Scan = Callable[..., tuple[int, int, int]]
 
@@ -45,7 +48,7 @@ def _loop(
             slot >= 0
             and row["bid_price"] != PRICE_UNDEFINED
             and row["ask_price"] != PRICE_UNDEFINED
-            and row["flags"] & FLAG_CROSSED == 0
+            and row["flags"] & UNFIT == 0
             and abs(row["score"]) < np.inf  # neither infinite nor NaN: no opinion
         ):
             # Asked for every row, whether an intent may follow or not: what it remembers must not depend on answers.

@@ -19,6 +19,7 @@ from schemas.columns import PRICE_SCALE, PRICE_UNDEFINED
 from schemas.definition import Definition
 from schemas.errors import BadFrame
 from schemas.header import Header, unpack
+from schemas.tick import FLAG_RETRACTION, FLAGS_AMENDED
 from streams.frame import decode_rows
 from streams.log import Record
 
@@ -146,7 +147,10 @@ def _row_text(event: Event, definitions: Definitions) -> str:
         definition = definitions.get(int(row["instrument_id"]))
         size = int(row["size"]) if definition is None else decimals(int(row["size"]) * definition.size_increment)
         happened = f"{chr(row['action'])} {chr(row['side'])}"
-        if chr(row["action"]) != "T":
+        amended = int(row["flags"]) & FLAGS_AMENDED
+        if amended:  # what is taken off the trades told so far, and what is added
+            happened = f"{'-' if amended & FLAG_RETRACTION else '+'} {chr(row['side'])}"
+        elif chr(row["action"]) != "T":
             size = "-"  # of a depth difference it is the number of levels, no size
         return f"{start} {happened} {_price(row['price']):>10} {size:>9} {bid:>10} {ask:>10}"
     if schema == SCORE_SCHEMA.number:

@@ -66,6 +66,8 @@ def drawn(told: dict[str, Any]) -> Any:
     from rich.text import Text
     from rich.tree import Tree
 
+    from console.decoded import decimals
+
     tree = Tree(Text(f"{_place(told['record'])} of run {told['run']}", style="bold"))
     raw, retried, instrument = told["raw"], told["retried"], told["instrument"]
     if raw is not None:
@@ -87,6 +89,11 @@ def drawn(told: dict[str, Any]) -> Any:
                 for r in instrument["revised"]]  # fmt: skip
         tree.add(Text(f"instrument {instrument['instrument']}, revision {instrument['revision']}"
                       f"{'; since then ' + ', '.join(said) if said else ''}"))  # fmt: skip
+    for said in told["amended"]:
+        now = f": now a trade at {decimals(said['now']['price'])}" if "now" in said else ""
+        tree.add(Text(f"{said['how']} by {_place(said)}, {moment(said['ts_recv'])} UTC{now}", style="bold"))
+    if told["amends"] is not None:
+        tree.add(Text(f"amends the trade told by {_place(told['amends'])}, {moment(told['amends']['ts_recv'])} UTC"))
     for table in told["missing"]:
         tree.add(Text(f"{table} is not in the log", style="bold red"))
     return tree

@@ -17,8 +17,10 @@ from feeds.book_sync import apply_messages
 from feeds.book_tables import COUNTERS, RULE_QUOTES_SERVE, Tables, empty_memory, tables_of
 from feeds.kernel import Ints, Records
 from feeds.messages import Messages, Reject
+from feeds.recent_ids import RECENT_IDS_MAX
 from feeds.venue import Venue
 from schemas.definition import Definition
+from schemas.errors import BadPayload
 from schemas.tick import TICK
 from streams.agent import Payload
 from streams.state_bytes import load
@@ -66,20 +68,30 @@ class Adapter:
             difference that waited: the snapshot's); and (index, error) of each payload that cannot be used.
         """
         messages, rejects = self.read(payloads)
-        rows, index = self.apply(state, messages)
-        return rows, index, rejects
+        rows, index, unknown = self.apply(state, messages)
+        return rows, index, sorted([*rejects, *unknown], key=lambda reject: reject[0]) if unknown else rejects
 
     def read(self, payloads: Sequence[Payload]) -> tuple[Messages, list[Reject]]:
         """The memoryless half of ``ingest``: payloads to valid messages."""
         return self._reader.read(payloads)
 
-    def apply(self, state: State, batch: Messages) -> tuple[Records, Ints]:
-        """The remembering half of ``ingest``: messages to rows and their causes."""
+    def apply(self, state: State, batch: Messages) -> tuple[Records, Ints, list[Reject]]:
+        """The remembering half of ``ingest``: messages to rows, their causes, and what amends no known trade."""
         messages, prices, sizes = batch
-        room = len(messages) + sum(state.tables.waiting.counts[:, 0].tolist())
+        room = 2 * len(messages) + sum(state.tables.waiting.counts[:, 0].tolist())
         rows, causes = np.zeros(room, TICK), np.empty(room, np.int64)
-        count = apply_messages(state.memory, messages, prices, sizes, rows, causes)
-        return rows[:count], causes[:count]
+        count, refused = apply_messages(state.memory, messages, prices, sizes, rows, causes)
+        if not refused:
+            return rows[:count], causes[:count], []
+        return rows[:count], causes[:count], [self._unknown(messages[i]) for i in causes[: -refused - 1 : -1].tolist()]
+
+    def _unknown(self, message: Any) -> Reject:
+        """Of a bust or correction of a trade that was not seen, is too old, or was busted before."""
+        return int(message["cause"]), BadPayload(
+            "a trade that is taken back or corrected is not known", kind="unknown_trade",
+            got=f"trade {int(message['last'])} of {self.definitions[int(message['slot'])].instrument}",
+            allowed=f"one of the instrument's newest {RECENT_IDS_MAX:,} trades that was not busted before",
+        )  # fmt: skip
 
     def counters(self, state: State) -> dict[str, dict[str, int]]:
         """Counters by ``market:symbol`` (``book_tables.COUNTERS``)."""

@@ -21,7 +21,7 @@ import orjson
 
 from feeds.adapter import Adapter
 from feeds.binance_reader import MessageReader
-from feeds.book_tables import RULE_FUTURES
+from feeds.book_tables import RULE_FUTURES, RULE_REPEATS_CORRECT
 from feeds.capture_market import shape_of
 from feeds.definitions import DEFINITIONS, VENUE
 from feeds.increments import increment
@@ -72,7 +72,8 @@ def _dialect(market: str, url: str, rest_url: str, root: str, speed: str) -> Dia
 
 BINANCE = Venue(
     name=VENUE, definitions=DEFINITIONS, reader=MessageReader,
-    rule=lambda definition: RULE_FUTURES if definition.market != "spot" else 0, shape=shape_of, key=_key,
+    rule=lambda definition: RULE_REPEATS_CORRECT | (RULE_FUTURES if definition.market != "spot" else 0),
+    shape=shape_of, key=_key,
     dialects={
         "spot": _dialect("spot", "wss://stream.binance.com:9443", "https://api.binance.com", "/api/v3", "100ms"),
         "linear": _dialect("linear", "wss://fstream.binance.com", "https://fapi.binance.com", "/fapi/v1", "0ms"),

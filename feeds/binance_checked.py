@@ -28,7 +28,7 @@ from feeds.binance_numbers import (
 from feeds.binance_wire import Event, Frame, decode
 from feeds.envelope import Unfit, missing, publisher_of, unknown_key
 from feeds.kernel import Ints
-from feeds.messages import DEPTH, MESSAGE, NANOS_PER_MS, QUOTE, SNAPSHOT, TRADE, Messages, Reject
+from feeds.messages import BUST, DEPTH, MESSAGE, NANOS_PER_MS, QUOTE, SNAPSHOT, TRADE, Messages, Reject
 from feeds.wire import excerpt
 from schemas.definition import Definition
 from schemas.errors import BadInput, BadPayload
@@ -124,6 +124,10 @@ def _event(stream: str, event: Event, futures: bool) -> _Parts:
         if first > u:
             raise Unfit("ids_reversed", "U", "not above u", f"U {first}, u {u}")
         return DEPTH, u, first, pu, 0, (b, a)
+    if name == "tradeBust":  # no event of the venue's: the simulator's
+        if event.t is UNSET:
+            raise missing(t=event.t)
+        return BUST, event.t, event.t, -1, 0, ()
     allowed = "depthUpdate, bookTicker or trade" + (" (trade carries every fill)" if name == "aggTrade" else "")
     raise Unfit("unknown_event", "e", allowed, repr(name))
 

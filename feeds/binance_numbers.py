@@ -7,6 +7,7 @@ depth          ``b`` and ``a``: lists of ``["price", "size"]``
 snapshot       ``bids`` and ``asks``: the same
 bookTicker     ``b``, ``B``, ``a``, ``A``: strings
 trade          ``p``, ``q``: strings
+bust           none
 =============  ===========================================================
 
 and gets a run of levels: its bids, then its offers (a trade: one level). What is wrong with a message is noted with the
@@ -25,13 +26,14 @@ import numpy as np
 
 from feeds.decimal import NEGATIVE, NOT_A_NUMBER, NOT_FINITE, OK, REASONS, TOO_FINE, TOO_LARGE, parse_decimal
 from feeds.kernel import Bytes, Ints, Records, kernel
-from feeds.messages import DEPTH, MESSAGE_LEVELS_MAX, QUOTE, SNAPSHOT, TRADE
+from feeds.messages import BUST, DEPTH, MESSAGE_LEVELS_MAX, QUOTE, SNAPSHOT, TRADE
 
 SPANS: dict[int, tuple[str, ...]] = {
     DEPTH: ("b", "a"),
     SNAPSHOT: ("bids", "asks"),
     QUOTE: ("b", "B", "a", "A"),
     TRADE: ("p", "q"),
+    BUST: (),
 }
 """Fields whose text a message brings, by kind."""
 
@@ -120,6 +122,8 @@ def read_numbers(
                     buffer, offsets[span + 1], offsets[span + 2], increment, prices, sizes, middle, room, note
                 )
             span += 2
+        elif message.kind == BUST:
+            middle = end = at
         else:
             middle = _pair(buffer, offsets, span, increment, prices, sizes, message.begin, note)
             end = middle

@@ -13,14 +13,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from feeds.book_tables import Tables, empty_memory, parts_of, tables_of
+from feeds.book_tables import STREAM_TRADE, Tables, empty_memory, parts_of, tables_of
 from feeds.kernel import Ints
 from feeds.waiting import Waiting
 from schemas.definition import Definition
 from schemas.errors import SnapshotError
 from streams.state_bytes import dump, load
 
-KIND = "binance/1"
+KIND = "adapter/2"
 
 
 def snapshot(tables: Tables, further: Mapping[str, npt.NDArray[Any]] = MappingProxyType({})) -> bytes:
@@ -119,6 +119,7 @@ def _rings(tables: Tables) -> Iterator[tuple[str, npt.NDArray[Any], Ints]]:
     """(name, rings of shape (m, capacity, ...), counts of shape (m,)), as views."""
     recent = tables.recent
     yield "recent_ids", recent.ids.reshape(-1, recent.ids.shape[2]), recent.counts.reshape(-1)
+    yield "traded", tables.traded, recent.counts[:, STREAM_TRADE]
     yield "quoted", tables.quoted.quotes, tables.quoted.counts
     yield "applied", tables.applied.quotes, tables.applied.counts
 

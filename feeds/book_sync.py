@@ -23,7 +23,8 @@ ignored.
 nothing, the same id again confirms it. Snapshots give no row and move no touch.
 
 **Rows**: one per applied difference, bookTicker and trade. A difference that waited gives its row when the snapshot
-comes, with its own stamps. A repeated id gives none; a late one gives none (difference) or a flagged one.
+comes, with its own stamps. A repeated id gives none; a late one gives none (difference) or a flagged one. A trade that
+is taken back or corrected gives one or two (``amendments.py``).
 """
 
 from __future__ import annotations
@@ -32,6 +33,7 @@ from typing import Any
 
 import numpy as np
 
+from feeds.amendments import aggressor, amend, note_trade
 from feeds.book import ASK, BID, best, clear, set_level
 from feeds.book_tables import (
     RULE_FROM_ORDERS,
@@ -46,7 +48,7 @@ from feeds.book_tables import (
     tables_of,
 )
 from feeds.kernel import Ints, Records, kernel
-from feeds.messages import BEST, DEPTH, MARK, QUOTE, SELLER_UNKNOWN, SNAPSHOT, TOP, TRADE
+from feeds.messages import BEST, BUST, CORRECTION, DEPTH, MARK, QUOTE, SNAPSHOT, TOP, TRADE
 from feeds.quote_rings import DIFFERS, UNMATCHED, compare_quote, note_quote
 from feeds.recent_ids import NEW, OLDER, REPEAT, forget, remember
 from feeds.tick_rows import Output, advance, finish_row, move_touch, next_row, note_lateness, offer_alone
@@ -57,8 +59,6 @@ from schemas.tick import (
     ACTION_TRADE,
     FLAG_BUFFERED,
     FLAG_OUT_OF_ORDER,
-    SIDE_ASK,
-    SIDE_BID,
     SIDE_NONE,
 )  # fmt: skip
 
@@ -66,7 +66,9 @@ FITS, STALE, GAP = 0, 1, 2
 
 
 @kernel
-def apply_messages(memory: Ints, messages: Records, prices: Ints, sizes: Ints, rows: Records, causes: Ints) -> int:
+def apply_messages(
+    memory: Ints, messages: Records, prices: Ints, sizes: Ints, rows: Records, causes: Ints
+) -> tuple[int, int]:
     """Apply a batch in order.
 
     Args:
@@ -74,14 +76,15 @@ def apply_messages(memory: Ints, messages: Records, prices: Ints, sizes: Ints, r
         messages: MESSAGE records.
         prices: Their levels' prices, 1e-9.
         sizes: Their levels' sizes, units of size_increment.
-        rows: Out, zeros before; room for one per message and per waiting difference.
-        causes: Out, as long.
+        rows: Out, zeros before; room for two per message and one per waiting difference.
+        causes: Out, as long; at its end, from the last on, the numbers of refused messages.
 
     Returns:
-        Number of rows.
+        Number of rows, and of messages that amend a trade which is not known.
     """
     tables = tables_of(memory)
     output = Output(rows, causes, np.zeros(1, np.int64))
+    refused = 0
     for i in range(len(messages)):
         message = messages[i]
         state = tables.instruments[message.slot]
@@ -103,8 +106,13 @@ def apply_messages(memory: Ints, messages: Records, prices: Ints, sizes: Ints, r
             _on_quote_or_trade(tables, state, message, prices, sizes, output)
         elif message.kind == TOP:
             on_top(tables, state, message, prices, sizes, output)
-    filled: int = output.filled[0]
-    return filled
+        elif (message.kind == BUST or message.kind == CORRECTION) and not amend(
+            tables, state, message, prices, sizes, output
+        ):
+            refused += 1
+            state.messages -= 1
+            causes[len(causes) - refused] = i
+    return output.filled[0], refused
 
 
 @kernel
@@ -277,7 +285,8 @@ def _on_quote_or_trade(tables: Tables, state: Any, message: Any, prices: Ints, s
         state.gaps += 1
     seen = remember(tables.recent, slot, STREAM_QUOTE if is_quote else STREAM_TRADE, message.last)
     if seen == REPEAT:
-        state.duplicates += 1
+        if is_quote or not amend(tables, state, message, prices, sizes, output):
+            state.duplicates += 1
         return
     note_lateness(tables, state, message)
     if seen == OLDER:
@@ -301,9 +310,8 @@ def _on_quote_or_trade(tables: Tables, state: Any, message: Any, prices: Ints, s
         row.price = price
         row.size = size
         row.action = ACTION_TRADE
-        row.side = SIDE_ASK if message.seller == 1 else SIDE_BID
-        if message.seller == SELLER_UNKNOWN:
-            row.side = SIDE_NONE
+        row.side = aggressor(message.seller)
+        note_trade(tables, message, price, size)
     finish_row(state, message, row, log_time, FLAG_OUT_OF_ORDER if seen == OLDER else 0)
 
 

@@ -24,10 +24,12 @@ from schemas.definition import Definition
 STREAM_DEPTH, STREAM_QUOTE, STREAM_TRADE = 0, 1, 2
 STREAMS = 3
 """Streams of an instrument, each with ids of its own."""
+TRADE_COLUMNS = 4
+"""What is kept of a trade: ``amendments.py``."""
 
 COUNTERS = (
     "messages", "ticks", "trades", "applied", "discarded", "gaps", "duplicates", "out_of_order", "crossed",
-    "bbo_compared", "bbo_mismatches", "late_ms_max", "rounded",
+    "bbo_compared", "bbo_mismatches", "late_ms_max", "rounded", "corrected", "busted",
 )  # fmt: skip
 """Counted per instrument since the start.
 
@@ -35,7 +37,7 @@ messages: valid ones, snapshots included. discarded: differences older than the 
 out_of_order: below the newest id of their stream, and no repeat. crossed: rows after which the bid is at or above the
 offer. bbo_compared: applied differences whose last id a bookTicker also carries; bbo_mismatches: where the book's best
 differs from it. late_ms_max: how far an event time lay behind the newest seen in any stream. rounded: see
-``binance_numbers.py``.
+``binance_numbers.py``. corrected, busted: trades that the venue told anew or took back.
 """
 
 RULE_FUTURES = 1
@@ -50,6 +52,8 @@ RULE_QUOTES_SERVE = 16
 """Best bid and offer messages alone may say the touch: no book is missing before a first snapshot or difference."""
 RULE_FROM_ORDERS = 32
 """The book is made of single orders, and begins empty: it counts as known once it agrees with the best prices told."""
+RULE_REPEATS_CORRECT = 64
+"""A trade id that comes again later, and says another thing, corrects the trade."""
 
 INSTRUMENT = np.dtype(
     [(name, "<i8") for name in (
@@ -75,6 +79,7 @@ class Tables(NamedTuple):
         instruments: INSTRUMENT, shape (n,), in the order of the definitions.
         books: Their order books.
         recent: Ids seen per stream.
+        traded: int64, shape (n, RECENT_IDS_MAX, TRADE_COLUMNS): what the trades said whose ids ``recent`` holds.
         quoted: bookTickers' quotes by id.
         applied: The books' best after applied differences, by id.
         waiting: Differences that wait for a snapshot.
@@ -84,6 +89,7 @@ class Tables(NamedTuple):
     instruments: Records
     books: Books
     recent: RecentIds
+    traded: Ints
     quoted: QuoteRings
     applied: QuoteRings
     waiting: Waiting
@@ -93,7 +99,7 @@ class Tables(NamedTuple):
 _WORDS = (
     len(INSTRUMENT.names or ()),
     2 * BOOK_LEVELS_MAX, 2 * BOOK_LEVELS_MAX, 2,
-    STREAMS * RECENT_IDS_MAX, STREAMS, STREAMS, STREAMS,
+    STREAMS * RECENT_IDS_MAX, STREAMS, STREAMS, STREAMS, RECENT_IDS_MAX * TRADE_COLUMNS,
     QUOTES_MAX * QUOTE_COLUMNS, 1,
     QUOTES_MAX * QUOTE_COLUMNS, 1,
     WAITING_DIFFERENCES_MAX * len(MESSAGE.names or ()), WAITING_LEVELS_MAX, WAITING_LEVELS_MAX, 2, 2,
@@ -141,14 +147,15 @@ def tables_of(memory: Ints) -> Tables:
             _part(memory, 6).reshape(count, STREAMS),
             _part(memory, 7).reshape(count, STREAMS),
         ),
-        QuoteRings(_part(memory, 8).reshape(count, QUOTES_MAX, QUOTE_COLUMNS), _part(memory, 9)),
-        QuoteRings(_part(memory, 10).reshape(count, QUOTES_MAX, QUOTE_COLUMNS), _part(memory, 11)),
+        _part(memory, 8).reshape(count, RECENT_IDS_MAX, TRADE_COLUMNS),
+        QuoteRings(_part(memory, 9).reshape(count, QUOTES_MAX, QUOTE_COLUMNS), _part(memory, 10)),
+        QuoteRings(_part(memory, 11).reshape(count, QUOTES_MAX, QUOTE_COLUMNS), _part(memory, 12)),
         Waiting(
-            _part(memory, 12).view(MESSAGE).reshape(count, WAITING_DIFFERENCES_MAX),
-            _part(memory, 13).reshape(count, WAITING_LEVELS_MAX),
+            _part(memory, 13).view(MESSAGE).reshape(count, WAITING_DIFFERENCES_MAX),
             _part(memory, 14).reshape(count, WAITING_LEVELS_MAX),
-            _part(memory, 15).reshape(count, 2),
+            _part(memory, 15).reshape(count, WAITING_LEVELS_MAX),
             _part(memory, 16).reshape(count, 2),
+            _part(memory, 17).reshape(count, 2),
         ),
         memory[_PLACES[-1] * count :],
     )

@@ -31,7 +31,7 @@ SKEW_STEP_NS = 100_000
 
 REPORTED = (
     "messages", "ticks", "trades", "applied", "discarded", "gaps", "duplicates", "out_of_order", "late_ms_max",
-    "crossed", "clock_skew_ms", "bbo_compared", "bbo_mismatches",
+    "crossed", "clock_skew_ms", "bbo_compared", "bbo_mismatches", "corrected", "busted",
 )  # fmt: skip
 """Keys per instrument, in order. clock_skew_ms: median of receive minus event time, None without event times."""
 
@@ -135,7 +135,8 @@ def check_feed(
     stream = iter(feed)
     while lines := list(islice(stream, BATCH_LINES)):
         messages, rejects = adapter.read(_payloads(source, lines, report.lines))
-        adapter.apply(state, messages)
+        rejects += adapter.apply(state, messages)[2]
+        rejects.sort(key=lambda reject: reject[0])
         _count_skews(skews, messages)
         for index, error in rejects:
             if on_reject is not None:

@@ -36,7 +36,7 @@ CHUNK_BYTES = 1 << 18
 _FIELDS = ("publisher_id", "instrument_id", "ts_event", "price", "size", "flags", "depth", "ts_recv", "ts_in_delta",
            "sequence")  # fmt: skip
 _LEVEL = ("bid_px", "ask_px", "bid_sz", "ask_sz", "bid_ct", "ask_ct")
-_ACTIONS = {"T": "T", "F": "T"}
+_ACTIONS = {"T": "T", "F": "T", "N": "N"}
 
 
 class DbnFeed:

@@ -24,7 +24,6 @@ from feeds.top_of_book import IN_DOUBT, TELLS_EVENT, TELLS_TOUCH
 from feeds.venue import SESSION_SYMBOL, Venue
 from feeds.wire import ID_MAX, Id, Symbol, decode_with
 from schemas.definition import Definition
-from schemas.tick import ACTION_TRADE
 
 SOURCE = "history"
 KEY = b'"instrument":"'
@@ -54,7 +53,7 @@ class Row(msgspec.Struct, gc=False, omit_defaults=True):
         instrument: market:symbol.
         number: Rows of this instrument in the file up to this one.
         time: Event time, ns UTC; absent where the row has none that can be read.
-        action: ``T`` a trade, ``M`` anything else that changed bid or offer.
+        action: ``T`` a trade, ``N`` nothing that happened in the market, ``M`` anything else that changed bid or offer.
         side: ``B`` a buyer, ``A`` a seller, ``N`` not told.
         price: The event's; absent: that of the side that changed.
         size: The event's.
@@ -67,7 +66,7 @@ class Row(msgspec.Struct, gc=False, omit_defaults=True):
     instrument: str
     number: Id | UnsetType = UNSET
     time: Annotated[int, Meta(ge=0, le=ID_MAX)] | UnsetType = UNSET
-    action: Literal["T", "M"] = "M"
+    action: Literal["T", "M", "N"] = "M"
     side: Literal["A", "B", "N"] = "N"
     price: Text | UnsetType = UNSET
     size: Text | UnsetType = UNSET
@@ -147,7 +146,7 @@ def said(value: bytes) -> Said:
         raise Unfit("zero_size", "size", "a trade of something at a price", f"{event[1]} at {event[0]}")
     return Said(
         TOP, row.instrument.partition(":")[2], row.time, row.number, bits | (IN_DOUBT if row.doubt else 0),
-        (event, bid, offer), (), ACTION_TRADE if row.action == "T" else ord("M"), ord(row.side),
+        (event, bid, offer), (), ord(row.action), ord(row.side),
     )  # fmt: skip
 
 

@@ -2,7 +2,8 @@
 
 **Book.** A ``book`` comes in the stream, then ``change`` messages that count on by one; whatever does not is a gap, and
 the book is unknown until the next ``book``. **Quotes** alone say the touch where no book was ever sent: nothing is
-missing then. **Trades** count on by one.
+missing then. **Trades** count on by one; ``correction`` and ``bust`` name one by its id. A ``trade`` whose id comes
+again is a repeat, whatever it says.
 """
 
 from __future__ import annotations
@@ -14,19 +15,19 @@ from typing import Any
 import msgspec
 
 from feeds.book_tables import RULE_IN_STREAM, RULE_QUOTES_SERVE, RULE_TRADES_COUNT_ON
-from feeds.messages import DEPTH, QUOTE, SNAPSHOT, TRADE
+from feeds.messages import BUST, CORRECTION, DEPTH, QUOTE, SNAPSHOT, TRADE
 from feeds.text_reader import Said, TextReader
 from feeds.venue import Venue
 from feeds.wire import decode_with
 from schemas.definition import Definition
 from schemas.errors import BadPayload
-from schemas.json_tick import VERSION, Book, JsonTick, Quote, Trade
+from schemas.json_tick import VERSION, Book, Bust, Correction, JsonTick, Quote, Trade
 
 NAME = "json"
 """Of the source that has no name of its own: that of captures."""
 
 _INSTRUMENT = re.compile(rb'"instrument"\s*:\s*"((?:spot|linear|inverse):[A-Z0-9_-]{1,64})"')
-_TYPES = frozenset({"trade", "quote", "book", "change"})
+_TYPES = frozenset({"trade", "quote", "book", "change", "correction", "bust"})
 _RULE = RULE_IN_STREAM | RULE_TRADES_COUNT_ON | RULE_QUOTES_SERVE
 
 
@@ -51,9 +52,12 @@ def said(value: bytes) -> Said:
         raise
     _check_version(message.version)
     instrument, ts = message.instrument, message.ts_event
-    if isinstance(message, Trade):
+    if isinstance(message, Bust):
+        return Said(BUST, instrument, ts, message.trade_id)
+    if isinstance(message, Trade | Correction):
         level = [(message.price, message.size)]
-        return Said(TRADE, instrument, ts, message.trade_id, int(message.side == "sell"), level)
+        kind = TRADE if isinstance(message, Trade) else CORRECTION
+        return Said(kind, instrument, ts, message.trade_id, int(message.side == "sell"), level)
     if isinstance(message, Quote):
         bid, ask = [(message.bid_price, message.bid_size)], [(message.ask_price, message.ask_size)]
         return Said(QUOTE, instrument, ts, message.sequence, 0, bid, ask)

@@ -31,6 +31,11 @@ TOP = 8
 ORDER = 9
 """What became of an order: an adapter that keeps orders turns it into a difference or a note."""
 
+BUST = 10
+"""Takes the trade back whose id it names; without levels."""
+CORRECTION = 11
+"""Tells a trade anew under its id."""
+
 SELLER_UNKNOWN = 2
 """``seller`` of a trade whose aggressor the venue does not tell."""
 
@@ -45,12 +50,12 @@ MESSAGE = np.dtype(
 )  # fmt: skip
 """One message; all columns int64.
 
-kind: one of those above. slot: place of its instrument among the definitions. publisher, seq, ts_recv: the
-payload's. cause: index of the payload in its batch. ts_event: transaction time, else event time, ns; 0 if none.
-ts_venue: event time, else transaction time. first, last, previous: U, u, pu (-1 if none); last is lastUpdateId of a
-snapshot, t of a trade and the id of an order; first and previous of a top are action and side, as ticks have them.
-seller: 1 if the aggressor sells; of an order what became of it, of a top bits of ``top_of_book.py``. begin, bids, asks:
-its run of levels. rounded: how many of their sizes were rounded to the grid.
+kind: one of those above. slot: place of its instrument among the definitions. publisher, seq, ts_recv: the payload's.
+cause: index of the payload in its batch. ts_event: transaction time, else event time, ns; 0 if none. ts_venue: event
+time, else transaction time. first, last, previous: U, u, pu (-1 if none); last is lastUpdateId of a snapshot, t of a
+trade and of what amends it, and the id of an order; first and previous of a top are action and side, as ticks have
+them. seller: 1 if the aggressor sells; of an order what became of it, of a top bits of ``top_of_book.py``. begin,
+bids, asks: its run of levels. rounded: how many of their sizes were rounded to the grid.
 """
 
 Reject = tuple[int, BadInput]

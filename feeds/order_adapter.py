@@ -6,7 +6,7 @@ from feeds.adapter import NOTHING_FURTHER, Adapter, Arrays, State
 from feeds.book_state import KIND, restore, snapshot
 from feeds.book_tables import empty_memory
 from feeds.kernel import Ints, Records
-from feeds.messages import Messages
+from feeds.messages import Messages, Reject
 from feeds.orders import LIFECYCLES, Orders
 from streams.state_bytes import load
 
@@ -27,8 +27,8 @@ class OrderAdapter(Adapter):
         memory = empty_memory(self.definitions, [self.venue.rule(d) for d in self.definitions])
         return OrderState(memory, Orders(len(self.definitions)))
 
-    def apply(self, state: State, batch: Messages) -> tuple[Records, Ints]:
-        """Messages to rows and their causes: a row for each order that changed the book, and for each trade."""
+    def apply(self, state: State, batch: Messages) -> tuple[Records, Ints, list[Reject]]:
+        """As any adapter's: a row for each order that changed the book, and for each trade."""
         assert isinstance(state, OrderState)
         return super().apply(state, state.orders.take(batch))
 

@@ -78,6 +78,16 @@ def remember(recent: RecentIds, slot: int, stream: int, number: int) -> int:
 
 
 @kernel
+def place_of(recent: RecentIds, slot: int, stream: int, number: int) -> int:
+    """Where in the ring an id stands; -1 where it does not, or not any more."""
+    ring = recent.ids[slot, stream]
+    for at in range(min(recent.counts[slot, stream], len(ring))):
+        if ring[at] == number:
+            return at
+    return -1
+
+
+@kernel
 def forget(recent: RecentIds, slot: int, stream: int, number: int) -> None:
     """Begin a stream anew after an id: those up to it count as repeats."""
     recent.ids[slot, stream, :] = 0

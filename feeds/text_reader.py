@@ -24,7 +24,7 @@ from feeds.binance_numbers import (
 from feeds.decimal import OK, parse_decimals
 from feeds.envelope import Unfit, publisher_of, unknown_key
 from feeds.kernel import Bytes, Ints, Records
-from feeds.messages import MESSAGE, MESSAGE_LEVELS_MAX, QUOTE, TOP, TRADE, Messages, Reject
+from feeds.messages import CORRECTION, MESSAGE, MESSAGE_LEVELS_MAX, QUOTE, TOP, TRADE, Messages, Reject
 from feeds.venue import SESSION_SYMBOL
 from feeds.wire import excerpt
 from schemas.definition import Definition
@@ -153,8 +153,9 @@ class TextReader:
         codes[0::2][(codes[0::2] == OK) & (prices == 0) & (kinds != TOP)] = ZERO_PRICE
         codes[0::2][(codes[0::2] == OK) & (kinds == TOP) & (prices % self._steps[slots] != 0)] = OFF_STEP
         sized = codes[1::2] == OK
-        codes[1::2][sized & ((kinds == TRADE) | (kinds == QUOTE)) & (values[1::2] == 0)] = ZERO_SIZE
-        codes[1::2][sized & ((kinds == TRADE) | (kinds == TOP)) & (rounded == 1)] = OFF_GRID
+        traded = (kinds == TRADE) | (kinds == CORRECTION)
+        codes[1::2][sized & (traded | (kinds == QUOTE)) & (values[1::2] == 0)] = ZERO_SIZE
+        codes[1::2][sized & (traded | (kinds == TOP)) & (rounded == 1)] = OFF_GRID
         if len(messages):
             np.add.at(messages["rounded"], owner, rounded)
         batch = Messages(messages, prices, sizes)

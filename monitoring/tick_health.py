@@ -16,7 +16,14 @@ from schemas.catalog import END, TICK_SCHEMA
 from schemas.errors import BadFrame
 from schemas.feed_health import FeedHealth
 from schemas.header import unpack
-from schemas.tick import ACTION_TRADE, FLAG_CROSSED, FLAG_DEPTH_UNSYNCED, FLAG_OUT_OF_ORDER, FLAG_SUSPECT
+from schemas.tick import (
+    ACTION_TRADE,
+    FLAG_CROSSED,
+    FLAG_DEPTH_UNSYNCED,
+    FLAG_OUT_OF_ORDER,
+    FLAG_RETRACTION,
+    FLAG_SUSPECT,
+)
 from streams.agent import Rows
 from streams.frame import decode_rows
 from streams.log import Place, Record
@@ -35,6 +42,7 @@ class _Seen:
     trades: int = 0
     suspect: int = 0
     out_of_order: int = 0
+    retracted: int = 0
     gaps: int = 0
     stale_ns: int = 0
     timed: int = 0
@@ -50,6 +58,7 @@ class _Seen:
         self.trades += int(np.count_nonzero(rows["action"] == ACTION_TRADE))
         self.suspect += int(np.count_nonzero(flags & SUSPECT))
         self.out_of_order += int(np.count_nonzero(flags & FLAG_OUT_OF_ORDER))
+        self.retracted += int(np.count_nonzero(flags & FLAG_RETRACTION))
         self.gaps += int(self.synced and unsynced[0]) + int(np.count_nonzero(unsynced[1:] & ~unsynced[:-1]))
         times = rows["ts_log"]
         self.stale_ns = max(self.stale_ns, int(times[0]) - self.last_ts, int(np.diff(times).max(initial=0)))
@@ -138,5 +147,6 @@ class TickHealth:
                 stale_ns=max(s.stale_ns, until - s.last_ts),
                 skew_ns_min=s.skew_min if timed else None, skew_ns_max=s.skew_max if timed else None,
                 skew_ns_mean=s.skew_sum // s.timed if timed else None, last_ts=s.last_ts, synced=s.synced,
+                retracted=s.retracted,
             )  # fmt: skip
             self._seen[number] = _Seen(s.last_ts, s.synced)

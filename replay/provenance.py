@@ -14,6 +14,7 @@ from msgspec import UNSET
 from agents.defining import all_defined
 from agents.plugins import view_of
 from agents.release_watch import ReleaseWatch
+from replay.amended import amended_by, amends
 from replay.header_peek import Peek, peek
 from replay.items import PART_BITS, id_of, rows_of
 from replay.lookup import Lookup
@@ -35,7 +36,8 @@ from streams.log import Log, Record
 from streams.namespace import LIVE, namespaces
 
 RAW_TABLE = "raw.<source>"
-ROWS = ("ticks.<source>", "features", "scores")
+TICKS = "ticks.<source>"
+ROWS = (TICKS, "features", "scores")
 DOCUMENTS = ("orders.intent", "orders.decision", "orders", "executions")
 WAY = (RAW_TABLE, *ROWS, *DOCUMENTS)
 """The data's way: what a record is made from stands before it."""
@@ -54,7 +56,8 @@ def provenance(log: Log, topic: str, partition: int, offset: int, row: int = 0) 
     Returns:
         ``record``, ``raw`` (the payload, its publisher and when it was first seen), ``retried`` (the person who put it
         back, and the letter), ``instrument`` (the revision that the run knew, and those that came later), ``steps``
-        from the payload to the record, each with its place and code, and ``missing``: what the log no longer holds.
+        from the payload to the record, each with its place and code, ``amended``: what took the trade of its tick back
+        or told it anew, ``amends``: the trade that its tick amends, and ``missing``: what the log no longer holds.
 
     Raises:
         ConfigError: There is no such record or row, or records of its topic are made from no payload.
@@ -98,12 +101,14 @@ class _Way:
             at = int(root.source.partition("@")[2] or 0)
         steps: list[dict[str, Any]] = []
         missing: list[str] = []
+        tick = (record, row) if table == TICKS else None
         for before in WAY[1 : WAY.index(table)]:
             found = self._row(before, at, root, time) if before in ROWS else self._document(before, name, time)
             if found is None:
                 missing += [before]
             else:
                 steps.append(self._step(before, *found))
+                tick = (found[0], found[1] or 0) if before == TICKS else tick
         steps.append(self._step(table, record, row if table in ROWS else None))
         raw = self._lookup.payload(at, root.seq)
         told = {} if raw is None else self._of_payload(raw)
@@ -112,8 +117,19 @@ class _Way:
             "record": place_of(record, row if table in ROWS else None), "run": steps[0]["run"],
             "root": {"source": root.source, "seq": root.seq, "part": root.part}, "raw": told.get("raw"),
             "retried": told.get("retried"), "instrument": self._instrument(number), "steps": steps,
-            "missing": missing,
+            **self._amendments(tick), "missing": missing,
         }  # fmt: skip
+
+    def _amendments(self, tick: tuple[Record, int] | None) -> dict[str, Any]:
+        """What a tick's trade was taken back by, or what it takes back."""
+        if tick is None:
+            return {"amended": [], "amends": None}
+        record, number = tick
+        head = peek(record.header)
+        rows = None if head is None else rows_of(record, head)
+        assert rows is not None
+        found = (record, number, rows[number])
+        return {"amended": amended_by(self._log, self._shape, found), "amends": amends(self._log, self._shape, found)}
 
     def _of_payload(self, record: Record) -> dict[str, Any]:
         """A payload: who published it, and when; one that was put back: by whom, why, and when it was first seen."""
@@ -132,7 +148,7 @@ class _Way:
         return {
             "record": place_of(record), "run": self._shape.watched.run,
             "root": {"source": source, "seq": header.seq, "part": 0}, "raw": raw, "retried": retried,
-            "instrument": None, "steps": [], "missing": [],
+            "instrument": None, "steps": [], "amended": [], "amends": None, "missing": [],
         }  # fmt: skip
 
     def _row(self, table: str, partition: int, root: Root, time: int) -> tuple[Record, int | None] | None:

@@ -59,7 +59,7 @@ RELEASE = Schema(number=28, name="release", version=1, kind="document", event=Re
 RETRY = Schema(number=30, name="retry", version=1, kind="document", event=Retry)
 RETRIED = Schema(number=31, name="retried", version=1, kind="document", event=Retried)
 PIN_TAG = Schema(number=32, name="pin_tag", version=1, kind="document", event=PinTagged)
-FEED_HEALTH = Schema(number=40, name="feed_health", version=1, kind="document", event=FeedHealth)
+FEED_HEALTH = Schema(number=40, name="feed_health", version=2, kind="document", event=FeedHealth)
 
 CATALOG: tuple[Schema, ...] = (
     RAW, SNAPSHOT, TICK_SCHEMA, FEATURE_SCHEMA, SCORE_SCHEMA, DEFINITION, INTENT, DECISION, ORDER, EXECUTION, RUN, END,

@@ -51,6 +51,7 @@ class FeedHealth(Document, frozen=True, kw_only=True, tag="feed_health"):
     reasons: Annotated[dict[str, U64], Meta(description="letters by kind, docs/errors.md")] = field(
         default_factory=dict
     )
+    retracted: Annotated[U64, Meta(description="trades that were taken back, to correct them or for good")] = 0
 
 
 def key_of(health: FeedHealth) -> bytes:

@@ -51,6 +51,7 @@ FINGERPRINTS: Mapping[tuple[str, int], str] = {
     ("retried", 1): "cfd3ea30ddba7732e51122da2c2bb15aaf865ce61610cc71840156ea6ee78633",
     ("pin_tag", 1): "1894ce771176a90e9525d7e24bcc3dda971fbe81c22503c95200c7a6cc39baff",
     ("feed_health", 1): "61cb83e17e4be58a538f6a31eae311322ea5f6a56a8a78a2f5111e71b8810ddf",
+    ("feed_health", 2): "73ab66dba143ac8be8da6d0e74193b33fb586678277860318051808366e741d7",
 }
 
 _WORDS = ("description", "title")

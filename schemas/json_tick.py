@@ -3,6 +3,8 @@
 The record's key is the instrument, ``market:symbol``, as bytes. Prices and sizes are decimals as text, so that no
 parser makes doubles of them. An instrument is told by quotes, or by a book and what changes in it; trades stand beside
 either. ``tapedeck topics schema json-ticks`` prints the JSON Schema, which is made of these declarations.
+
+What is published stands: a ``correction`` tells a trade anew, and a ``bust`` takes one back that never was.
 """
 
 from __future__ import annotations
@@ -12,8 +14,11 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta
 
-VERSION = 1
-"""Newest version that this build reads. A later one is refused with its own reason, and can be retried after."""
+VERSION = 2
+"""Newest version that this build reads; 2 brought ``correction`` and ``bust``.
+
+A later one is refused with its own reason, and can be retried after.
+"""
 
 ID_MAX = 2**63 - 1
 TS_MAX = 4_102_444_800_000_000_000
@@ -81,6 +86,31 @@ class Trade(_JsonTick, frozen=True, kw_only=True, tag="trade"):
     side: Annotated[Literal["buy", "sell"], Meta(description="of the aggressor")]
 
 
+class Correction(_JsonTick, frozen=True, kw_only=True, tag="correction"):
+    """A trade as it is now: gives a tick that takes it back as it was told last, and one that tells it anew."""
+
+    trade_id: Annotated[
+        Number,
+        Meta(
+            description="of a trade that was told before, among the newest 1,024 of its instrument; else it is refused"
+        ),
+    ]
+    price: Price
+    size: Size
+    side: Annotated[Literal["buy", "sell"], Meta(description="of the aggressor")]
+
+
+class Bust(_JsonTick, frozen=True, kw_only=True, tag="bust"):
+    """A trade that never was: gives a tick that takes it back."""
+
+    trade_id: Annotated[
+        Number,
+        Meta(
+            description="of a trade that was told before, among the newest 1,024 of its instrument; else it is refused"
+        ),
+    ]
+
+
 class Quote(_JsonTick, frozen=True, kw_only=True, tag="quote"):
     """The best bid and offer."""
 
@@ -112,7 +142,7 @@ class Change(_JsonTick, frozen=True, kw_only=True, tag="change"):
     asks: list[Level] = []
 
 
-JsonTick = Trade | Quote | Book | Change
+JsonTick = Trade | Correction | Bust | Quote | Book | Change
 """Any message."""
 
 

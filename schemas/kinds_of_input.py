@@ -93,13 +93,18 @@ BAD_PAYLOAD = {
         "The message is of an event that is not read: only depth differences, best bid and offer, and trades are.",
         "Do not subscribe to it (`trade` carries every fill, `aggTrade` is not needed).",
     ),
+    "unknown_trade": (
+        "A trade is taken back or corrected that was never told, was busted before, or is older than its instrument's "
+        "newest 1,024.",
+        "What was told of it stands in `ticks`: take it off by hand. Where the trade came later: `tapedeck dlq retry`.",
+    ),
     "second_publisher": (
         "Two publishers write under one source name: the payload's number was used before, by the other.",
         "End one of them, or give it another name; then `tapedeck dlq retry --kind bad_payload.second_publisher`.",
     ),
     "future_version": (
         "A JSON tick is of a later version than this build reads.",
-        "Upgrade Tapedeck, then `tapedeck dlq retry --kind bad_payload.future_version`; or have it sent as version 1.",
+        "Upgrade Tapedeck, then `tapedeck dlq retry --kind bad_payload.future_version`; or send an older one.",
     ),
     "missing_field": ("A field that the message must have is missing.", ASK_VENUE),
     "other_symbol": ("The message names another symbol than the record's key.", "Key each payload by its own symbol."),

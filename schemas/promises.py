@@ -38,6 +38,12 @@ _ROWS = (
     "By partition: rows of one instrument lie in one partition, in the order of their payloads. The header's seq "
     "counts rows on by one for each writer and partition, without a hole."
 )
+_AMENDED = (
+    "A row is never rewritten. A trade that the venue takes back or corrects is followed by rows of action N. With bit "
+    "64 of flags: take the trade of this instrument_id and sequence off whatever you have summed up, at the price and "
+    "size of the row. With bit 128 and without 64: add the trade as the row tells it. Whoever counts rows of action T "
+    "counts each trade once, as it was first told."
+)
 _ROW_IDENTITY = (
     "(publisher_id, root_seq, root_part) names a row for ever; how rows are cut into records means nothing and differs "
     "between replays."
@@ -53,7 +59,8 @@ PROMISES: dict[str, Promise] = {
     "raw.<source>": Promise(
         ordering="By partition, which is crc32 of the key modulo their number (librdkafka's consistent; Java, Go and "
         "Node name the partition or give a partitioner). Payloads of one key stay in order.",
-        idempotency="JSON ticks: trade_id and sequence of an instrument; a repeat gives no tick. Execution reports: "
+        idempotency="JSON ticks: trade_id and sequence of an instrument; a repeat gives no tick; a correction or bust "
+        "amends a trade. Execution reports: "
         "execution_id. A Publisher numbers what it sends, source_seq, and sends nothing twice.",
         retries="Produce with acks=all and enable.idempotence=true; then the client's own retries double nothing. What "
         "cannot be used is whole in dlq, and is put back by tapedeck dlq retry. tapedeck feed status SOURCE --record "
@@ -61,7 +68,7 @@ PROMISES: dict[str, Promise] = {
         committed=_NO_TRANSACTION,
     ),
     "ticks.<source>": Promise(
-        ordering=_ROWS, idempotency=_ROW_IDENTITY, retries=_TASK_RETRIES, committed=_WITHIN_2_S
+        ordering=_ROWS + " " + _AMENDED, idempotency=_ROW_IDENTITY, retries=_TASK_RETRIES, committed=_WITHIN_2_S
     ),
     "definitions": Promise(
         ordering=_DOCUMENTS, idempotency="(instrument_id, revision). The highest revision counts.",

@@ -69,7 +69,7 @@ TOPICS: tuple[Topic, ...] = (
           about="payloads exactly as received, with ts_recv and source_seq: the only door for what comes from outside; "
                 "an execution system's reports in raw.<gateway>"),
     Topic(name="ticks.<source>", schemas=(TICK_SCHEMA, END), key="none", written_by="normalise", spread=True,
-          about="tick frames, same partitions as raw"),
+          about="tick frames, same partitions as raw; a trade taken back or corrected is told by further rows"),
     Topic(name="definitions", schemas=(DEFINITION,), key="market:symbol", written_by="people, loaders",
           kept="for ever", transactional=False, about="instruments: increments, multiplier, settlement; append-only"),
     Topic(name="clock", schemas=(CLOCK,), key="none", written_by="clock", transactional=False,

@@ -32,6 +32,11 @@ class Rows(NamedTuple):
     rows: npt.NDArray[Any]
     seq: npt.NDArray[np.uint64]
 
+    def known_by(self, cutoff: int) -> Rows:
+        """Without rows of a later log time: a frame may hold some behind those that it is named after."""
+        kept = self.rows["ts_log"] <= cutoff
+        return self if kept.all() else self._replace(rows=self.rows[kept], seq=self.seq[kept])
+
 
 class Documents(NamedTuple):
     """Documents or payloads of one schema, with what their headers begin with; a stock producer's have none."""

@@ -62,11 +62,14 @@ def export(
     }  # fmt: skip
     if asked.pin is not None:
         told["tapedeck.pin"] = asked.pin.id
+    cutoff = None if asked.pin is None else asked.pin.selection.selection.cutoff
     rows = 0
     with whole(out) as new:
         file = open_out(new, ending, schema, definitions, _feature_names(log, asked), told)
         try:
             for block in blocks(records_of(log, asked, topic), schema):
+                if isinstance(block, Rows) and cutoff is not None:
+                    block = block.known_by(cutoff)
                 file.write(block)
                 found = len(block.rows) if isinstance(block, Rows) else len(block.records)
                 rows += found

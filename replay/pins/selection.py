@@ -39,6 +39,11 @@ class Selection:
         """The first time behind what is seen: records later than the cutoff are not known yet."""
         return min(self.until, self.known_by + 1)
 
+    @property
+    def cutoff(self) -> int | None:
+        """The last time that is known of within the range; None where all of it is."""
+        return self.known_by if self.known_by < self.until - 1 else None
+
 
 def select(
     names: Iterable[str], since: int, until: int, *, now: int, known_by: int | None = None, run: str = "",

@@ -22,12 +22,16 @@ TRADE = (
     b'{"stream":"btcusdt@trade","data":{"e":"trade","E":1,"T":1,"s":"BTCUSDT","t":3,"p":"9.01","q":"1.5",'
     b'"m":true,"M":true}}'
 )
+CORRECTED = TRADE.replace(b'"E":1', b'"E":2').replace(b"9.01", b"9.02")
+BUST = b'{"stream":"btcusdt@trade","data":{"e":"tradeBust","E":3,"s":"BTCUSDT","t":3}}'
 DEPTH = (
     b'{"stream":"btcusdt@depth","data":{"e":"depthUpdate","E":1,"s":"BTCUSDT","U":11,"u":12,"b":[["9.00","1.5"]],'
     b'"a":[["9.03","0"],["9.04","2"]]}}'
 )
 BOOK = b'{"lastUpdateId":10,"bids":[["9.00","1.0"]],"asks":[["9.03","1.0"]]}'
-PAYLOADS = b"\n".join(b"\0" + text for text in (DEPTH, BOOK, QUOTE, TRADE, DEPTH.replace(b"12", b"13")))
+PAYLOADS = b"\n".join(
+    b"\0" + text for text in (DEPTH, BOOK, QUOTE, TRADE, DEPTH.replace(b"12", b"13"), CORRECTED, BUST)
+)
 LINES = b"".join(b"17231612540000000%02d %s\n" % (i, text) for i, text in enumerate((BOOK, DEPTH, QUOTE, TRADE)))
 STAMPS = np.array([[1, 2, 3], [1, 2, 4]], dtype=np.int64)
 HEADER = pack(Header(schema=3, version=1, seq=5, time=9, writer="normalise", count=2, cause=4,

@@ -122,7 +122,7 @@ DOCUMENTS: dict[str, Document] = {
         source="binance", instrument="linear:BTCUSDT", instrument_id=3, window_start=TS - 7, window_ns=10**10,
         topic="ticks.binance", partition=1, begin_offset=5, begin_row=2, end_offset=2**40, end_row=7, part=1, parts=3,
         ticks=2**40, trades=12, suspect=3, out_of_order=1, gaps=2, stale_ns=10**9, skew_ns_min=-5, skew_ns_mean=11,
-        skew_ns_max=2**40, last_ts=TS, synced=True, rejected=2, reasons={"bad_payload.not_finite": 2},
+        skew_ns_max=2**40, last_ts=TS, synced=True, rejected=2, reasons={"bad_payload.not_finite": 2}, retracted=4,
     ),
     "retried": Retried(retry=9, first_seq=2**46 + 5, copies=1, gone=1, ts=TS),
 }  # fmt: skip

@@ -199,7 +199,33 @@ def quotes(paths: Sequence[Path]) -> Iterator[Line]:
     return iter(FileFeed(paths, "csv", QUOTES))
 
 
+AMENDING: dict[str, list[tuple[bytes, dict[str, Any]]]] = {
+    "binance": [
+        (b"inverse:BTCUSD_PERP", combined("x", e="tradeBust", E=6, s="BTCUSD_PERP", t=5)),
+        (b"inverse:BTCUSD_PERP", combined("x", e="trade", E=6, s="BTCUSD_PERP", t=5, p="8", q="1", m=True)),
+    ],
+    "json": [
+        (b"spot:BTCUSDT", {"type": "bust", "instrument": "spot:BTCUSDT", "trade_id": 7}),
+        (b"spot:BTCUSDT", {"type": "correction", "instrument": "spot:BTCUSDT", "trade_id": 7, "price": "9.02",
+                           "size": "1", "side": "buy"}),
+    ],
+}  # fmt: skip
+"""Messages that take back or correct the trade of ``VALID``: alone they are refused."""
+
 ADAPTERS = {name: adapter_of(name) for name in VENUES}
+
+
+@pytest.mark.parametrize("venue", AMENDING)
+def test_what_amends_a_trade_is_read_behind_it_and_refused_without(venue: str) -> None:
+    for key, message in AMENDING[venue]:
+        alone = [Payload(venue, 0, 10**18, key, dumped(message))]
+        behind = [Payload(venue, n, 10**18 + n, k, dumped(m)) for n, (k, m) in enumerate(VALID[venue])] + alone
+        adapter = ADAPTERS[venue]
+        without, refusals = adapter.ingest(adapter.start(), alone)[::2]
+        assert len(without) + len(refusals) == 1
+        rows, index, rejects = adapter.ingest(adapter.start(), behind)
+        assert rejects == []
+        assert rows[index == len(behind) - 1]["flags"].all()
 
 
 def test_every_listed_venue_has_valid_messages_of_all_that_it_sends() -> None:
@@ -228,7 +254,7 @@ def dumped(message: Any) -> bytes:
 @st.composite
 def mutated(draw: st.DrawFn, venue: str) -> tuple[bytes, bytes]:
     """A valid message of which a field was replaced or dropped, then bytes were changed, or none of it."""
-    key, message = draw(st.sampled_from(VALID[venue]))
+    key, message = draw(st.sampled_from(VALID[venue] + AMENDING.get(venue, [])))
     message = {**message, "data": dict(message["data"])} if "data" in message else dict(message)
     fields = message.get("data", message)
     for name in draw(st.lists(st.sampled_from(sorted(fields)), max_size=2)):

@@ -26,7 +26,17 @@ from schemas.dead_letter import DeadLetter
 from schemas.errors import ConfigError
 from schemas.feed_health import FeedHealth, key_of
 from schemas.header import Header, pack
-from schemas.tick import ACTION_TRADE, FLAG_CROSSED, FLAG_DEPTH_UNSYNCED, FLAG_OUT_OF_ORDER, FLAG_SUSPECT, TICK
+from schemas.tick import (
+    ACTION_NONE,
+    ACTION_TRADE,
+    FLAG_CORRECTION,
+    FLAG_CROSSED,
+    FLAG_DEPTH_UNSYNCED,
+    FLAG_OUT_OF_ORDER,
+    FLAG_RETRACTION,
+    FLAG_SUSPECT,
+    TICK,
+)
 from streams.log import TopicSpec
 from tests.archive_world import archived
 from tests.laws.test_export_laws import TOPIC, tape
@@ -54,6 +64,9 @@ def made_ticks(seed: int = 3, number: int = 3_000) -> Any:
     rows["flags"][chosen > 0.97] = FLAG_OUT_OF_ORDER
     rows["flags"][(chosen > 0.5) & (chosen < 0.52)] = FLAG_SUSPECT
     rows["action"] = np.where(rng.random(number) < 0.3, ACTION_TRADE, ord("M"))
+    amended = (chosen > 0.9) & (chosen < 0.92)
+    rows["action"][amended] = ACTION_NONE
+    rows["flags"][amended] = np.where(rng.random(number)[amended] < 0.5, FLAG_RETRACTION, FLAG_CORRECTION)
     return rows
 
 
@@ -84,8 +97,9 @@ def with_letters(log: Any, seed: int = 1, number: int = 400) -> Any:
 
 def plain(found: Sequence[FeedHealth]) -> list[tuple[Any, ...]]:
     """What documents say, without where it was read."""
-    return [(h.instrument, h.window_start, h.ticks, h.trades, h.suspect, h.gaps, h.out_of_order, h.stale_ns,
-             h.skew_ns_min, h.skew_ns_mean, h.skew_ns_max, h.last_ts, h.synced, h.parts) for h in found]  # fmt: skip
+    return [(h.instrument, h.window_start, h.ticks, h.trades, h.retracted, h.suspect, h.gaps, h.out_of_order,
+             h.stale_ns, h.skew_ns_min, h.skew_ns_mean, h.skew_ns_max, h.last_ts, h.synced, h.parts)
+            for h in found]  # fmt: skip
 
 
 def test_a_window_says_what_counting_its_ticks_one_by_one_says(ticks: Any) -> None:
@@ -108,12 +122,15 @@ def test_a_window_says_what_counting_its_ticks_one_by_one_says(ticks: Any) -> No
             known[h.instrument_id] = (last, synced)
             skews = [int(t["ts_recv"]) - int(t["ts_event"]) for t in own if t["ts_event"]]
             assert h.ticks == len(own)
+            assert h.trades == sum(1 for t in own if t["action"] == ACTION_TRADE)
+            assert h.retracted == sum(1 for t in own if t["flags"] & FLAG_RETRACTION)
             assert h.suspect == sum(1 for t in own if t["flags"] & SUSPECT)
             assert (h.gaps, h.last_ts, h.synced) == (gaps, last, synced)
             assert h.stale_ns == max(stale, window + window_ns - last)
             assert (h.skew_ns_min, h.skew_ns_max) == ((min(skews), max(skews)) if skews else (None, None))
             assert h.skew_ns_mean == (sum(skews) // len(skews) if skews else None)
     assert sum(h.gaps for h in found) > 10
+    assert sum(h.retracted for h in found) > 10
 
 
 @quick

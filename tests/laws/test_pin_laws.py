@@ -4,18 +4,24 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+import numpy as np
+import orjson
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from feeds.definitions import DEFINITIONS
+from feeds.venues import adapter_of
 from replay.pins.chain import MARK_BYTES, MARKS_MAX, Chain, Marks
 from replay.pins.measuring import measure
 from replay.pins.selection import Selection
+from replay.tape_time import between
 from schemas import fingerprints
 from schemas.catalog import CATALOG, DEFINITION, RAW, TICK_SCHEMA
 from schemas.codec import encode
 from schemas.fingerprints import FINGERPRINTS, fingerprint
 from schemas.header import Header, pack
+from schemas.tick import ACTION_TRADE, FLAG_CORRECTION, FLAG_RETRACTION, TICK
+from streams.agent import Payload
 from streams.log import Record, TopicSpec
 from streams.memory import MemoryLog
 
@@ -88,6 +94,83 @@ def test_a_definition_is_seen_from_the_time_on_at_which_it_became_known(history:
     unknown, known = (Selection(SINCE, UNTIL, cutoff) for cutoff in (at - 1, at))
     assert id_of([*before, revised], selection=unknown) == id_of(before, selection=unknown)
     assert id_of([*before, revised], selection=known) != id_of(before, selection=known)
+
+
+class Word(NamedTuple):
+    """What a publisher says of a trade: ``kind`` is trade, correction or bust."""
+
+    time: int
+    kind: str
+    trade_id: int
+    price: int
+
+    @property
+    def payload(self) -> bytes:
+        told = {"price": str(self.price), "size": "1", "side": "buy"} if self.kind != "bust" else {}
+        return orjson.dumps({"type": self.kind, "instrument": "spot:BTCUSDT", "trade_id": self.trade_id, **told})
+
+
+WORDS = st.lists(
+    st.builds(Word, st.integers(SINCE, UNTIL - 1), st.sampled_from(["trade", "correction", "bust"]), st.integers(1, 3),
+              st.integers(1, 9)), max_size=12,
+)  # fmt: skip
+
+
+def tape_of(words: list[Word]) -> MemoryLog:
+    """Payloads, and the ticks that normalise makes of them, a frame a payload."""
+    log = MemoryLog()
+    log.create([TopicSpec(topic) for topic in TOPIC.values()])
+    adapter = adapter_of("acme")
+    state, appender, seq = adapter.start(), log.appender(), 0
+    for n, word in enumerate(words):
+        appender.append(TOPIC["raw"], 0, b"k", word.payload, pack(
+            Header(schema=RAW.number, version=RAW.version, seq=n, time=word.time, writer="binance")))  # fmt: skip
+        rows, _, _ = adapter.ingest(state, [Payload("acme", n, word.time, b"spot:BTCUSDT", word.payload)])
+        if len(rows):
+            appender.append(TOPIC["ticks"], 0, None, rows.tobytes(), pack(
+                Header(schema=TICK_SCHEMA.number, version=TICK_SCHEMA.version, seq=seq, time=int(rows["ts_log"][0]),
+                       writer="normalise", count=len(rows))))  # fmt: skip
+            seq += len(rows)
+    return log
+
+
+def standing(log: MemoryLog, selection: Selection) -> dict[int, int]:
+    """Prices by trade id, as the ticks of a selection tell them to who does as the contract says."""
+    trades: dict[int, int] = {}
+    for entry in between(log, TOPIC["ticks"], 0, selection.since, selection.end, raw=False):
+        for row in np.frombuffer(entry.record.value, TICK):
+            if row["flags"] & FLAG_RETRACTION:
+                assert trades.pop(int(row["sequence"])) == row["price"]
+            elif row["action"] == ACTION_TRADE or row["flags"] & FLAG_CORRECTION:
+                trades[int(row["sequence"])] = int(row["price"])
+    return {trade: price // 10**9 for trade, price in trades.items()}
+
+
+def said_by(words: list[Word], time: int) -> dict[int, int]:
+    """The same, by what had been said at a time; a trade that was busted never comes back."""
+    trades: dict[int, int | None] = {}
+    for word in words:
+        if word.time > time or (word.trade_id in trades) == (word.kind == "trade"):
+            continue
+        if trades.get(word.trade_id, 0) is not None:
+            trades[word.trade_id] = None if word.kind == "bust" else word.price
+    return {trade: price for trade, price in trades.items() if price is not None}
+
+
+@settings(max_examples=100, deadline=None)
+@given(WORDS, st.integers(SINCE, UNTIL))
+def test_a_retraction_is_seen_from_the_time_on_at_which_it_came(words: list[Word], cutoff: int) -> None:
+    """And not before: until then the trade stands as it was told, whatever has become known since."""
+    words.sort(key=lambda word: word.time)
+    words = [Word(SINCE, "trade", 1, 5), *words]
+    known = Selection(SINCE, UNTIL, cutoff)
+    then = [word for word in words if word.time <= cutoff]
+    assert standing(tape_of(words), known) == standing(tape_of(then), known) == said_by(words, cutoff)
+    assert measure(tape_of(words), known).data.id == measure(tape_of(then), known).data.id
+    all_of_it = Selection(SINCE, UNTIL, UNTIL)
+    assert standing(tape_of(words), all_of_it) == said_by(words, UNTIL)
+    changed = measure(tape_of(words), all_of_it).data.id != measure(tape_of(then), all_of_it).data.id
+    assert changed == (len(then) < len(words))
 
 
 @settings(max_examples=EXAMPLES)

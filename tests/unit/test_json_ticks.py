@@ -19,6 +19,7 @@ TS = 1_723_161_600_000_000_000
 KEY = b"spot:BTCUSDT"
 SCHEMA = jsonschema.Draft202012Validator(json_schema())
 TRADE = {"type": "trade", "instrument": "spot:BTCUSDT", "trade_id": 7, "price": "60000.5", "size": "0.5", "side": "buy"}
+BUST_FIELDS = ("type", "instrument", "trade_id")
 QUOTE = {"type": "quote", "instrument": "spot:BTCUSDT", "sequence": 1, "bid_price": "60000", "bid_size": "1",
          "ask_price": "60000.5", "ask_size": "2"}  # fmt: skip
 
@@ -51,8 +52,8 @@ def test_the_published_schema_is_a_json_schema_and_allows_a_whole_session() -> N
         ({"side": "bid"}, "bad_payload.not_a_message"),
         ({"trade_id": -1}, "bad_payload.not_a_message"),
         ({"ts_event": 2**63}, "bad_payload.not_a_message"),
-        ({"version": 2}, "bad_payload.future_version"),
-        ({"version": 2, "type": "auction"}, "bad_payload.future_version"),
+        ({"version": 3}, "bad_payload.future_version"),
+        ({"version": 3, "type": "auction"}, "bad_payload.future_version"),
         ({"type": "auction"}, "bad_payload.not_a_message"),
     ],
 )
@@ -78,6 +79,16 @@ def test_quotes_alone_say_the_touch_and_no_book_is_missing_until_one_was_begun()
     assert kinds == []
     assert [int(row["bid_price"]) for row in rows] == [60_000 * 10**9] * 3
     assert [bool(row["flags"] & FLAG_DEPTH_UNSYNCED) for row in rows] == [False, False, True]
+
+
+def test_the_schema_allows_to_take_a_trade_back_and_to_tell_it_anew() -> None:
+    correction, bust = {**TRADE, "type": "correction", "price": "60001"}, {k: TRADE[k] for k in BUST_FIELDS}
+    bust["type"] = "bust"
+    for message in (correction, bust, {**bust, "version": 2}):
+        SCHEMA.validate(message)
+    rows, kinds = ingest(TRADE, correction, bust, {**bust, "trade_id": 8})
+    assert [int(row["price"]) // 10**8 for row in rows] == [600_005, 600_005, 600_010, 600_010]
+    assert kinds == ["bad_payload.unknown_trade"]
 
 
 def test_a_message_sent_twice_counts_once() -> None:

@@ -15,7 +15,14 @@ from feeds.messages import QUOTE, SNAPSHOT, TRADE
 from feeds.simulated_events import KINDS, SessionEvent, session_events
 from feeds.simulated_instruments import simulated_definitions
 from feeds.simulator import SESSION_START_NS, SOURCE, SimulatedMessage, simulate
-from schemas.tick import FLAG_BUFFERED, FLAG_OUT_OF_ORDER
+from schemas.tick import (
+    ACTION_TRADE,
+    FLAG_BUFFERED,
+    FLAG_CORRECTION,
+    FLAG_OUT_OF_ORDER,
+    FLAG_RETRACTION,
+    FLAGS_AMENDED,
+)
 from streams.agent import Payload
 
 SECOND_NS = 1_000_000_000
@@ -134,15 +141,24 @@ def test_a_correction_repeats_a_trades_id_with_another_price() -> None:
     prices = seen.read.prices[said["begin"]].tolist()
     assert 0 < abs(prices[0] - prices[1]) < prices[0] // 1000
     assert said["ts_recv"][1] - said["ts_recv"][0] >= 150_000_000
-    assert (seen.total["duplicates"], seen.rejects) == (1, [])
+    assert (seen.total["corrected"], seen.total["duplicates"], seen.rejects) == (1, 0, [])
+    was, now = seen.rows[seen.rows["flags"] & FLAGS_AMENDED != 0]
+    assert [int(was["price"]), int(now["price"])] == prices
+    assert (int(was["flags"] & FLAGS_AMENDED), int(now["flags"] & FLAGS_AMENDED)) == (FLAGS_AMENDED, FLAG_CORRECTION)
+    assert len(seen.rows) == len(seen.messages) - 3 + 1  # no snapshot gives a row, and the correction two
 
 
-def test_a_bust_is_refused_loudly() -> None:
+def test_a_bust_takes_a_trade_back() -> None:
     seen = Seen("bust", seconds=80)
-    assert len(seen.rejects) == 1
-    index, error = seen.rejects[0]
-    assert "tradeBust" in str(error)
-    assert seen.messages[index].key.decode() == seen.event.instrument
+    assert (seen.total["busted"], seen.rejects) == (1, [])
+    (back,) = seen.rows[seen.rows["flags"] & FLAGS_AMENDED != 0]
+    assert (chr(back["action"]), int(back["flags"] & FLAGS_AMENDED)) == ("N", FLAG_RETRACTION)
+    (told,) = seen.rows[(seen.rows["action"] == ACTION_TRADE) & (seen.rows["sequence"] == back["sequence"])
+                        & (seen.rows["instrument_id"] == back["instrument_id"])]  # fmt: skip
+    assert [int(told[name]) for name in ("price", "size", "side")] == [int(back[n]) for n in ("price", "size", "side")]
+    assert back["ts_recv"] - told["ts_recv"] >= 150_000_000
+    message = seen.messages[int(back["root_seq"])]
+    assert (b"tradeBust" in message.payload, message.key.decode()) == (True, seen.event.instrument)
 
 
 def test_news_moves_every_price_and_widens_every_spread() -> None:

@@ -20,7 +20,7 @@ from schemas.decision import Decision
 from schemas.execution import Execution
 from schemas.intent import Intent
 from schemas.score import SCORE
-from schemas.tick import FLAG_CROSSED
+from schemas.tick import FLAG_CORRECTION, FLAG_CROSSED, FLAG_RETRACTION
 from streams.agent import Batch, Out
 
 MS = 1_000_000
@@ -116,10 +116,12 @@ def test_the_target_moves_in_whole_steps_up_to_the_full_position(value: float, s
     "row",
     [
         score(1.0, bid=PRICE_UNDEFINED), score(1.0, ask=PRICE_UNDEFINED), score(1.0, flags=FLAG_CROSSED),
+        score(1.0, flags=FLAG_RETRACTION), score(1.0, flags=FLAG_CORRECTION),
         score(math.nan), score(math.inf), score(-math.inf), score(1.0, of=99), score(1.0, of=4_000_000_000),
         score(1.0, of=0),
     ],
-    ids=["no bid", "no offer", "crossed", "NaN", "infinite", "minus infinite", "unknown", "beyond the table", "id 0"],
+    ids=["no bid", "no offer", "crossed", "bust", "correction", "NaN", "infinite", "minus infinite", "unknown",
+         "beyond the table", "id 0"],
 )  # fmt: skip
 def test_where_there_is_nothing_to_go_by_it_wants_nothing(row: Any) -> None:
     assert Seat().intents(row) == []

@@ -15,7 +15,16 @@ from features.fused import FAMILIES, ROW_FIELDS
 from features.view import DEFAULT_VIEW, FEATURES_MAX, HALF_LIFE_NS_MAX, Feature, View
 from schemas.columns import PRICE_SCALE, PRICE_UNDEFINED
 from schemas.feature import feature_dtype
-from schemas.tick import ACTION_TRADE, SIDE_ASK, SIDE_BID, TICK
+from schemas.tick import (
+    ACTION_NONE,
+    ACTION_TRADE,
+    FLAG_CORRECTION,
+    FLAG_RETRACTION,
+    FLAGS_AMENDED,
+    SIDE_ASK,
+    SIDE_BID,
+    TICK,
+)
 
 SECOND_NS = 1_000_000_000
 START_NS = 1_700_000_000 * SECOND_NS
@@ -49,6 +58,14 @@ def test_the_kernel_reads_ticks_by_the_schema_s_numbers() -> None:
     assert features.mid.PRICE_SCALE == PRICE_SCALE
     assert TICK.names is not None
     assert set(ROW_FIELDS) <= set(TICK.names)
+
+
+@pytest.mark.parametrize("flags", [FLAG_RETRACTION, FLAGS_AMENDED, FLAG_CORRECTION])
+def test_a_trade_that_is_amended_stays_as_it_was_folded_in(flags: int) -> None:
+    told, amended, beside = tick(0, trade=5), tick(1, trade=3), tick(1)
+    amended["action"], amended["flags"] = ACTION_NONE, flags
+    assert after(tick(0), told, amended) == after(tick(0), told, beside)
+    assert after(tick(0), told, amended)["trade_imbalance"] == 1.0
 
 
 def test_family_numbers_are_their_places_and_names_are_unique() -> None:
