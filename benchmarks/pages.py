@@ -322,13 +322,14 @@ def replayed(results: Mapping[str, Any]) -> str:
         if name not in found:  # slow ones need not be in every baseline
             continue
         detail = found[name]["detail"]
-        columns = ("replay", "replay by CPU of its main thread")
-        rates = [_millions(figure(found, name, column)) for column in columns]
+        rates = [_millions(figure(found, name, "replay"))]
+        if "hot" in found[name]["figures"]:
+            rates += [_millions(figure(found, name, "hot")), _with_range(figure(found, name, "replay to hot"))]
+        else:  # made before the hot task ran beside it
+            rates += ["", ""]
         memory = [_with_range(figure(found, name, column)) for column in ("memory, peak", "memory, end to middle")]
         rows.append((called, f"{detail['ticks'] / 1e6:,.1f}", *rates, *memory, f"{found[name]['load']:.1f}"))
-    return _table(
-        ("from", "M ticks", "M ticks/s", "by CPU of its main thread", "peak MB", "end to middle", "load"), rows
-    )
+    return _table(("from", "M ticks", "M ticks/s", "hot task alone", "ratio", "peak MB", "end to middle", "load"), rows)
 
 
 TABLES: dict[str, Callable[[Mapping[str, Any]], str]] = {

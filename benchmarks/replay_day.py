@@ -2,8 +2,9 @@
 
 Timed is the whole replay: segments read, checked and decompressed; ticks fed in large frames; eight features, score and
 strategy; risk and paper venue; the judge. The demonstration strategy may hold nothing, as in the other benchmarks of
-throughput. Memory is the resident set of the process, twice a second: its peak, and its median over the last quarter of
-the replay to that over the second quarter, which is 1 where nothing grows with the day.
+throughput. Beside each replay the hot task alone runs over ticks that lie in memory (``flat_memory.py``): machines
+differ by more than the ratio of the two does. Memory is the resident set of the process, twice a second: its peak, and
+its median over the last quarter of the replay to that over the second quarter, which is 1 where nothing grows.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ ARCHIVED_ROWS = 512 * 1_024
 """Rows put into the log, archived and removed from it at a time: a multiple of every frame size."""
 FRAME_ROWS = 256
 QUICK_SHARE = 20
+HOT_TICKS = 2_000_000
 MILLION = 1_000_000
 
 
@@ -39,9 +41,12 @@ def run(harness: Harness, *, ticks: int, generated: bool, pairs: int | None = No
     count = ticks // QUICK_SHARE if harness.quick else ticks
     plan, folder = untraded("day"), harness.folder / "day"
     found: list[dict[str, Any]] = []
+    hot: list[float] = []
     child = Child("day", tape=str(harness.tape_file))
+    beside = Child("memory", tape=str(harness.tape_file), ticks=min(count, HOT_TICKS), frame_rows=FRAME_ROWS)
     try:
         child.hear("ready")
+        beside.hear("ready")
         archive(folder, plan, harness.tape, count, ticks=not generated)
         harness.say(f"  {sum(path.stat().st_size for path in folder.rglob('*')) / MILLION:,.0f} MB of archive")
         for n in range((pairs or harness.pairs) + (not generated)):
@@ -52,11 +57,15 @@ def run(harness: Harness, *, ticks: int, generated: bool, pairs: int | None = No
                 raise TaskFailed("a replay lost ticks", got=str(figures["inputs"]), allowed=str(count))
             rate, most = count / figures["elapsed_s"], max(figures["memory_mb"])
             harness.say(f"  {count:,} ticks, {rate:,.0f} a second, {most:,.0f} MB")
+            beside.tell(side="hot")
+            alone = beside.hear("done")
             if n or generated:
                 found.append(figures)
+                hot.append(alone["inputs"] / alone["elapsed_s"])
     finally:
         child.close()
-    return _told(found, count)
+        beside.close()
+    return _told(found, hot, count)
 
 
 def archive(folder: Path, plan: BenchRun, tape: Rows, count: int, *, ticks: bool) -> None:
@@ -82,11 +91,14 @@ def archive(folder: Path, plan: BenchRun, tape: Rows, count: int, *, ticks: bool
         archiver.close()
 
 
-def _told(found: list[dict[str, Any]], count: int) -> Found:
+def _told(found: list[dict[str, Any]], hot: list[float], count: int) -> Found:
     if len({figures["digest"] for figures in found}) > 1:
         raise TaskFailed("two replays of one day differ", got=str([figures["digest"] for figures in found]))
+    rates = [count / figures["elapsed_s"] for figures in found]
     series = {
-        "replay": [count / figures["elapsed_s"] for figures in found],
+        "replay": rates,
+        "replay to hot": [rate / alone for rate, alone in zip(rates, hot, strict=True)],
+        "hot": hot,
         "replay by CPU": [count / figures["cpu_s"] for figures in found],
         "replay by CPU of its main thread": [count / figures["main_thread_cpu_s"] for figures in found],
         "memory, peak": [max(figures["memory_mb"]) for figures in found],

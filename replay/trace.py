@@ -8,17 +8,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from difflib import get_close_matches
 from hashlib import sha256
 from typing import Any
 
 from agents.plugins import view_of
+from agents.topology import deployed
 from models.artefact import canonical
 from replay.header_peek import peek
 from replay.in_force import standing_at
 from replay.items import PART_BITS, records
 from replay.lookup import Lookup
 from replay.recompute import OnTicks, Recomputed, recompute
+from replay.recording import header_of
 from replay.shape import Shape, shape_of
 from replay.shown import bits, columns_of, differing, document_of, payload_of, place_of
 from schemas.codec import decode, decode_any
@@ -58,7 +61,7 @@ def trace(log: Log, order_id: str, run: str | None = None, on_ticks: OnTicks = l
     shape, (record, document) = _intent(log, order_id, run)
     if not isinstance(document, Intent):
         raise AssertionError("not an intent")
-    return _Story(log, _as_opened(log, shape, document), record, document).told(on_ticks)
+    return _Story(log, _as_opened(log, shape, record), record, document).told(on_ticks)
 
 
 class _Story:
@@ -232,20 +235,22 @@ def _ids(log: Log, shape: Shape) -> list[str]:
     return found
 
 
-def _as_opened(log: Log, shape: Shape, intent: Intent) -> Shape:
-    """The run as it was opened when the intent was formed: a live run's newest opening may be another."""
-    if shape.opened.model.get("sha256") == intent.model:
+def _as_opened(log: Log, shape: Shape, record: Record) -> Shape:
+    """The run that formed an intent: a release, or a later start, goes on with its predecessor's numbers."""
+    header = header_of(record)
+    if header is None:
         return shape
-    from dataclasses import replace
-
     opened = shape.opened
-    for record in log.scan(shape.topic("control"), 0, 0, committed=True):
+    for said in log.scan(shape.topic("control"), 0, 0, committed=True):
         try:
-            found = decode(record.value, RunOpened)
+            found = decode(said.value, RunOpened)
         except BadInput:
             continue
-        opened = found if found.model.get("sha256") == intent.model else opened
-    return replace(shape, watched=replace(shape.watched, opened=opened))
+        start = found.starts.get(header.writer)
+        begun = 0 if start is None else start.seqs.get("orders.intent", 0)
+        if begun <= header.seq and header.writer in {task.name for task in deployed(found)}:
+            opened = found
+    return replace(shape, watched=replace(shape.watched, run=opened.run, opened=opened))
 
 
 def _told(record: Record, document: Document) -> dict[str, Any]:
