@@ -74,11 +74,11 @@ class Venue:
     def __init__(self, definitions: Sequence[Definition], state: Callable[[], Any]) -> None:
         self._names = [definition.instrument for definition in definitions]
         self._state = state
-        self._first = state().tables.instruments["gaps"].tolist()
+        self._first = state().books.tables.instruments["gaps"].tolist()
 
     def __call__(self) -> Iterator[Reading]:
         """By instrument."""
-        rows = self._state().tables.instruments
+        rows = self._state().books.tables.instruments
         for name, gaps, first in zip(self._names, rows["gaps"].tolist(), self._first, strict=True):
             yield Reading("tapedeck_feed_gaps_total", gaps - first, (name,))
         yield Reading("tapedeck_books_unsynced", int(np.count_nonzero(rows["synced"] == 0)))

@@ -81,8 +81,14 @@ def machine(results: Mapping[str, Any]) -> str:
             ("load behind each benchmark, its own included", f"{min(loads):.1f} to {max(loads):.1f}"),
             ("pairs", str(results["pairs"])),
             ("made", f"{at['date'][:10]}, commit {at['commit'] or 'not given'}"),
+            *((f"`{name}` was made", f"{made['date'][:10]}, on {made['cpu']}") for name, made in _apart(results)),
         ],
     )
+
+
+def _apart(results: Mapping[str, Any]) -> list[tuple[str, Mapping[str, Any]]]:
+    """Benchmarks that were made at another time than the rest, and where."""
+    return [(name, found["made"]) for name, found in results["benchmarks"].items() if found.get("made")]
 
 
 def gates(results: Mapping[str, Any]) -> str:
@@ -323,7 +329,7 @@ def replayed(results: Mapping[str, Any]) -> str:
             continue
         detail = found[name]["detail"]
         rates = [_millions(figure(found, name, "replay"))]
-        if "hot" in found[name]["figures"]:
+        if "hot" in {one["name"] for one in found[name]["figures"]}:
             rates += [_millions(figure(found, name, "hot")), _with_range(figure(found, name, "replay to hot"))]
         else:  # made before the hot task ran beside it
             rates += ["", ""]

@@ -41,8 +41,14 @@ def _replay(name: str, measures: str, ticks: int, budget_s: float, *, generated:
         budget_s,
         (
             Figure("replay", "ticks/s", goal=Limit(at_least=4_000_000), higher_is_better=True),
-            Figure("replay to hot", "ratio", higher_is_better=True),
-            Figure("hot", "ticks/s", higher_is_better=True),
+            *(
+                ()
+                if generated
+                else (
+                    Figure("replay to hot", "ratio", higher_is_better=True),
+                    Figure("hot", "ticks/s", higher_is_better=True),
+                )
+            ),
             Figure("replay by CPU", "ticks/s", higher_is_better=True),
             Figure("replay by CPU of its main thread", "ticks/s", higher_is_better=True),
             Figure("memory, peak", "MB", goal=Limit(at_most=2_000)),

@@ -2,9 +2,9 @@
 
 Timed is the whole replay: segments read, checked and decompressed; ticks fed in large frames; eight features, score and
 strategy; risk and paper venue; the judge. The demonstration strategy may hold nothing, as in the other benchmarks of
-throughput. Beside each replay the hot task alone runs over ticks that lie in memory (``flat_memory.py``): machines
-differ by more than the ratio of the two does. Memory is the resident set of the process, twice a second: its peak, and
-its median over the last quarter of the replay to that over the second quarter, which is 1 where nothing grows.
+throughput. Beside each replay from an archive the hot task alone runs over ticks in memory (``flat_memory.py``):
+machines differ by more than the ratio of the two does. Memory is the resident set of the process, twice a second: its
+peak, and its median over the last quarter of the replay to that over the second quarter: 1 where nothing grows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from benchmarks.declare import Found, Series
 from benchmarks.harness import Harness
 from benchmarks.processes import Child
 from benchmarks.runs import BenchRun, open_fresh, untraded
-from benchmarks.spread import significant
+from benchmarks.spread import ratios, significant
 from benchmarks.ticks import append_frame, repeated
 from replay.archive.archiver import Archiver
 from replay.recording import RAW_TOPIC, TICKS_TOPIC
@@ -57,10 +57,11 @@ def run(harness: Harness, *, ticks: int, generated: bool, pairs: int | None = No
                 raise TaskFailed("a replay lost ticks", got=str(figures["inputs"]), allowed=str(count))
             rate, most = count / figures["elapsed_s"], max(figures["memory_mb"])
             harness.say(f"  {count:,} ticks, {rate:,.0f} a second, {most:,.0f} MB")
-            beside.tell(side="hot")
-            alone = beside.hear("done")
             if n or generated:
                 found.append(figures)
+            if n and not generated:
+                beside.tell(side="hot")
+                alone = beside.hear("done")
                 hot.append(alone["inputs"] / alone["elapsed_s"])
     finally:
         child.close()
@@ -95,10 +96,8 @@ def _told(found: list[dict[str, Any]], hot: list[float], count: int) -> Found:
     if len({figures["digest"] for figures in found}) > 1:
         raise TaskFailed("two replays of one day differ", got=str([figures["digest"] for figures in found]))
     rates = [count / figures["elapsed_s"] for figures in found]
-    series = {
-        "replay": rates,
-        "replay to hot": [rate / alone for rate, alone in zip(rates, hot, strict=True)],
-        "hot": hot,
+    series = {"replay": rates} | ({"replay to hot": ratios(rates, hot), "hot": hot} if hot else {})
+    series |= {
         "replay by CPU": [count / figures["cpu_s"] for figures in found],
         "replay by CPU of its main thread": [count / figures["main_thread_cpu_s"] for figures in found],
         "memory, peak": [max(figures["memory_mb"]) for figures in found],

@@ -58,12 +58,18 @@ def read(path: Path) -> dict[str, Any] | None:
 
 
 def merged(baseline: Mapping[str, Any] | None, results: Mapping[str, Any]) -> dict[str, Any]:
-    """Results with those benchmarks of a former file that were not run this time."""
+    """Results with those benchmarks of a former file that were not run this time.
+
+    Where only some were run, the file goes on saying where the others were made; of each of them it stands beside it.
+    """
     if baseline is None:
         return dict(results)
-    benchmarks = {**baseline["benchmarks"], **results["benchmarks"]}
+    partial = not baseline["benchmarks"].keys() <= results["benchmarks"].keys()
+    made = {name: results["environment"].get(name) for name in ("cpu", "date", "commit")}
+    run = {name: {**found, "made": made} if partial else found for name, found in results["benchmarks"].items()}
+    benchmarks = {**baseline["benchmarks"], **run}
     return {
-        **results,
+        **(baseline if partial else results),
         "seconds": round(sum(b["seconds"] for b in benchmarks.values()), 1),
         "benchmarks": benchmarks,
     }
