@@ -16,6 +16,7 @@ from benchmarks.declare import Found, Series
 from benchmarks.harness import Harness
 from benchmarks.spread import ratios
 from benchmarks.ticks import payloads
+from feeds.adapter import Adapter
 from feeds.binance import BinanceAdapter
 from streams.agent import Payload
 
@@ -27,13 +28,13 @@ QUICK_MESSAGES = 50_000
 def run(harness: Harness) -> Found:
     """Alternating pairs over all messages."""
     messages = payloads()[: QUICK_MESSAGES if harness.quick else None]
-    adapt(messages[:BATCH])
+    adapt(BinanceAdapter(), messages[:BATCH])
     gc.collect()
     gc.freeze()
     rates: dict[str, list[float]] = {"adapter": [], "orjson": []}
     digests = set()
     for _ in range(harness.pairs):
-        taken_s, digest = adapt(messages)
+        taken_s, digest = adapt(BinanceAdapter(), messages)
         digests.add(digest)
         rates["adapter"].append(round(len(messages) / taken_s))
         rates["orjson"].append(round(len(messages) / parse(messages)))
@@ -51,9 +52,8 @@ def run(harness: Harness) -> Found:
     )
 
 
-def adapt(messages: list[Payload]) -> tuple[float, str]:
+def adapt(adapter: Adapter, messages: list[Payload]) -> tuple[float, str]:
     """CPU seconds, and a hash of the rows."""
-    adapter = BinanceAdapter()
     state, digest, taken_ns = adapter.start(), hashlib.sha256(), 0
     for at in range(0, len(messages), BATCH):
         batch = messages[at : at + BATCH]

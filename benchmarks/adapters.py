@@ -7,11 +7,11 @@ said in them. A venue without a recording here is left out, and told.
 from __future__ import annotations
 
 import gc
-import time
 from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
+from benchmarks.adapter import adapt
 from benchmarks.declare import Found, Series
 from benchmarks.harness import Harness
 from benchmarks.ticks import tape_captures
@@ -22,7 +22,6 @@ from feeds.simulated_json import json_session
 from feeds.venues import adapter_of
 from streams.agent import Payload
 
-BATCH = 256
 MESSAGES_MAX, QUICK_MESSAGES_MAX = 200_000, 10_000
 SIMULATED_S = 60.0
 QUOTES = MapFile(
@@ -45,7 +44,10 @@ def run(harness: Harness) -> Found:
     rates: dict[str, list[float]] = {source: [] for source in sessions}
     for n in range(harness.pairs + 1):
         for source, messages in sessions.items():
-            rate = round(len(messages) / adapted_s(source, messages))
+            gc.collect()
+            gc.freeze()
+            rate = round(len(messages) / adapt(adapter_of(source), messages)[0])
+            gc.unfreeze()
             if n:
                 rates[source].append(rate)
     detail = {
@@ -68,21 +70,6 @@ def payloads(source: str, most: int) -> list[Payload]:
     return [
         Payload(source, i, line.ts_recv, line.key, line.payload) for i, line in enumerate(islice(read(paths), most))
     ]
-
-
-def adapted_s(source: str, messages: list[Payload]) -> float:
-    """CPU seconds that an adapter takes for all of them."""
-    adapter = adapter_of(source)
-    state, taken_ns = adapter.start(), 0
-    gc.collect()
-    gc.freeze()
-    for at in range(0, len(messages), BATCH):
-        batch = messages[at : at + BATCH]
-        began = time.process_time_ns()
-        adapter.ingest(state, batch)
-        taken_ns += time.process_time_ns() - began
-    gc.unfreeze()
-    return taken_ns / 1e9
 
 
 def _rows(paths: list[Path]) -> Iterator[Line]:

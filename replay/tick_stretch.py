@@ -17,18 +17,12 @@ from replay.due import Due
 from replay.large_frames import in_large_frames, joined
 from replay.recording import Recording, header_of, payload_times
 from schemas.catalog import END, TICK_SCHEMA
-from schemas.header import HEADER_VERSION, MAGIC, PREFIX, SIDE
+from schemas.header import HEADER_VERSION, MAGIC, PREFIX, PREFIX_ROW, SIDE
 from streams.frame import FRAME_ROWS_MAX
 from streams.log import Record
 
 BATCH_BYTES = 4 * 1024 * 1024
 """Values of a batch."""
-FIELDS: list[Any] = [
-    ("magic", "u1"), ("header_version", "u1"), ("schema", "u1"), ("version", "u1"), ("count", "<u4"), ("seq", "<u8"),
-    ("time", "<i8"), ("cause", "<u8"), ("sides", "<u2"), ("hops", "u1"), ("writer_bytes", "u1"), ("varying", "<u4"),
-]  # fmt: skip
-"""``schemas.header.PREFIX`` as a row."""
-assert np.dtype(FIELDS).itemsize == PREFIX.size
 
 
 class Stretch(NamedTuple):
@@ -124,7 +118,7 @@ def heads_of(batch: Sequence[Record], writer: str) -> npt.NDArray[Any] | None:
     packed = b"".join(cut)
     if len(packed) != size * len(batch) or min(map(len, cut)) != size:
         return None
-    heads = np.frombuffer(packed, dtype=[*FIELDS, ("tail", "u1", (len(tail),))])
+    heads = np.frombuffer(packed, dtype=[*PREFIX_ROW.descr, ("tail", "u1", (len(tail),))])
     like = {
         "magic": MAGIC, "header_version": HEADER_VERSION, "schema": first.schema, "version": first.version,
         "hops": len(first.hops), "writer_bytes": len(writer), "tail": np.frombuffer(tail, dtype="u1"),

@@ -42,6 +42,12 @@ HOP_NUMBER = {name: i for i, name in enumerate(HOPS)}
 MAGIC = 0x54
 HEADER_VERSION = 1
 PREFIX = struct.Struct("<BBBBIQqQHBBI")
+PREFIX_ROW = np.dtype([
+    ("magic", "u1"), ("header_version", "u1"), ("schema", "u1"), ("version", "u1"), ("count", "<u4"), ("seq", "<u8"),
+    ("time", "<i8"), ("cause", "<u8"), ("sides", "<u2"), ("hops", "u1"), ("writer_bytes", "u1"), ("varying", "<u4"),
+])  # fmt: skip
+"""The prefix as a row, for whoever looks at many headers at once."""
+assert PREFIX_ROW.itemsize == PREFIX.size
 SIDE = struct.Struct("<BHIQQ")
 HOPS_MAX = 15
 SIDES_MAX = 65_535

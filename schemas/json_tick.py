@@ -74,6 +74,13 @@ class _JsonTick(msgspec.Struct, frozen=True, kw_only=True, tag_field="type"):
     ] = 1  # fmt: skip
 
 
+Aggressor = Annotated[Literal["buy", "sell"], Meta(description="of the aggressor")]
+ToldTrade = Annotated[
+    Number,
+    Meta(description="of a trade that was told before, among the newest 1,024 of its instrument; else it is refused"),
+]
+
+
 class Trade(_JsonTick, frozen=True, kw_only=True, tag="trade"):
     """A fill."""
 
@@ -83,32 +90,22 @@ class Trade(_JsonTick, frozen=True, kw_only=True, tag="trade"):
     ]
     price: Price
     size: Size
-    side: Annotated[Literal["buy", "sell"], Meta(description="of the aggressor")]
+    side: Aggressor
 
 
 class Correction(_JsonTick, frozen=True, kw_only=True, tag="correction"):
     """A trade as it is now: gives a tick that takes it back as it was told last, and one that tells it anew."""
 
-    trade_id: Annotated[
-        Number,
-        Meta(
-            description="of a trade that was told before, among the newest 1,024 of its instrument; else it is refused"
-        ),
-    ]
+    trade_id: ToldTrade
     price: Price
     size: Size
-    side: Annotated[Literal["buy", "sell"], Meta(description="of the aggressor")]
+    side: Aggressor
 
 
 class Bust(_JsonTick, frozen=True, kw_only=True, tag="bust"):
     """A trade that never was: gives a tick that takes it back."""
 
-    trade_id: Annotated[
-        Number,
-        Meta(
-            description="of a trade that was told before, among the newest 1,024 of its instrument; else it is refused"
-        ),
-    ]
+    trade_id: ToldTrade
 
 
 class Quote(_JsonTick, frozen=True, kw_only=True, tag="quote"):

@@ -7,13 +7,16 @@ from pathlib import Path
 import pytest
 
 from replay.cut import Cut
+from replay.joined_log import JoinedLog
 from replay.known import check_builds, check_outputs
 from replay.parity import Parity, compare
 from replay.replaying import MemoryReplay
 from replay.spans import open_recording, open_spans
 from schemas.errors import ConfigError
 from streams.build import code_commit
+from streams.log import Log
 from streams.memory import MemoryLog
+from tests.archive_world import archived
 from tests.release_desk import ReleaseDesk, other_model, other_view
 from tests.replay_desk import plan_of
 
@@ -26,7 +29,7 @@ def recorded(folder: Path, seed: int, kill_share: float, *, view: bool) -> Memor
     return log
 
 
-def replayed(log: MemoryLog, folder: Path, *, split: bool, cut: Cut) -> list[Parity]:
+def replayed(log: Log, folder: Path, *, split: bool, cut: Cut) -> list[Parity]:
     found = []
     for number, recording in enumerate(open_spans(log, folder=folder)):
         replay = MemoryReplay(plan_of(recording, split=split, run=f"r{number}"), cut=cut)
@@ -48,6 +51,14 @@ def test_a_day_with_a_release_comes_again_to_the_byte_on_both_sides_of_the_cut(
         assert all(parity.compared["scores"] > 100 for parity in spans)
         compared = {name: sum(parity.compared[name] for parity in spans) for name in whole}
         assert compared == whole, "all that was recorded, once"
+
+
+def test_a_day_with_a_release_comes_again_from_the_archive_alone(tmp_path: Path) -> None:
+    log = recorded(tmp_path, 3, 0.0, view=False)
+    archived(log, tmp_path / "archive")
+    spans = replayed(JoinedLog(None, tmp_path / "archive"), tmp_path, split=False, cut=Cut(3))
+    assert [parity.differing for parity in spans] == [[], []]
+    assert [parity.digest for parity in spans] == [p.digest for p in replayed(log, tmp_path, split=False, cut=Cut(3))]
 
 
 def test_spans_of_another_build_are_refused_in_one_line_that_says_which_code_made_them(

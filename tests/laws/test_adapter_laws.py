@@ -15,6 +15,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from benchmarks.adapters import RECORDED
 from feeds.adapter import Adapter, State
 from feeds.captures import Line, open_captures
 from feeds.file_feed import FileFeed
@@ -29,11 +30,6 @@ from streams.agent import Payload
 PREFIX = 6_000
 """Recorded lines: all four snapshots come within."""
 
-RECORDED = {
-    "binance": "binance/*.gz", "coinbase": "venues/COINBASE.ws.*.gz", "kraken": "venues/KRAKEN_FUTURES.ws.*.gz",
-    "bitstamp_l3": "bitstamp_l3/*.log.xz", "history": "oanda_fx/*/20140504_quote.zip", "json": "",
-}  # fmt: skip
-"""Where recorded messages of each listed venue lie in the shared data; none: they are made of the simulator's."""
 BEGINS_A_HOLE = {"binance": b"depthUpdate", "coinbase": b'"match".*SKL-USD', "kraken": b'"feed":"book"',
                  "bitstamp_l3": b"trade", "history": b"stood", "json": b'"type":"change"'}  # fmt: skip
 """What is refused in the middle of each recording: something whose absence shows in the numbers of what follows."""
