@@ -6,11 +6,11 @@ from msgspec import UNSET, UnsetType
 
 from agents.topology_file import PeersTable
 from schemas.control import PeerBand
+from schemas.sources import SIMULATOR
 
 PPM_PER_BPS = 100
 NANOS_PER_MS = 1_000_000
 NANOS = 1_000_000_000
-SIMULATOR = "simulator"
 
 
 def band_of(table: PeersTable, source: str) -> PeerBand | UnsetType:

@@ -11,6 +11,7 @@ from feeds.definitions import DEFINITIONS
 from feeds.player import Event
 from feeds.simulated_instruments import INSTRUMENTS, simulated_definitions
 from schemas.definition import Definition
+from schemas.sources import SIMULATOR
 
 
 def open_sequence(
@@ -53,7 +54,7 @@ def source_of(captures: Sequence[Path]) -> str:
     Raises:
         ConfigError: A capture file cannot be used, or they are of several venues.
     """
-    return _venue_of(tuple(captures)) if captures else "simulator"
+    return _venue_of(tuple(captures)) if captures else SIMULATOR
 
 
 @cache

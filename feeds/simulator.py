@@ -34,8 +34,9 @@ from feeds.simulated_state import (
     empty_output,
 )  # fmt: skip
 from schemas.errors import ConfigError
+from schemas.sources import SIMULATOR
 
-SOURCE = "simulator"
+SOURCE = SIMULATOR
 
 SESSION_START_NS = 1_704_067_200_000_000_000
 """2024-01-01 00:00 UTC."""

@@ -14,6 +14,7 @@ from feeds.kraken import KRAKEN
 from feeds.order_adapter import OrderAdapter
 from feeds.venue import Venue
 from schemas.definition import Definition
+from schemas.sources import SIMULATOR
 
 _SHIPPED = (BINANCE, COINBASE, KRAKEN, BITSTAMP_L3, HISTORY)
 
@@ -28,7 +29,7 @@ VENUES: dict[str, Venue] = {venue.name: venue for venue in LISTED}
 
 def venue_of(source: str) -> Venue:
     """Whose messages a source sends: the simulator speaks as Binance does, one that is in no table sends JSON ticks."""
-    if source == "simulator":
+    if source == SIMULATOR:
         return BINANCE
     return VENUES.get(source) or json_ticks(tuple(KNOWN.values()), source)
 

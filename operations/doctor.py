@@ -36,6 +36,7 @@ from operations import (
 )
 from operations.finding import Finding
 from schemas.errors import BrokerError, TapedeckError
+from schemas.sources import SIMULATOR
 from schemas.topics import topic_name
 from streams.broker import EmbeddedBroker
 from streams.broker_features import feature_levels
@@ -47,8 +48,6 @@ from streams.kafka import KafkaLog
 from streams.log import Log
 
 NANOS_PER_MS = 1_000_000
-SIMULATOR = "simulator"
-"""The source whose event times are made up: no clock stands behind them."""
 NEED_THE_BROKER = ("broker settings", "topics", "tasks", "release", "consumer groups", "days left")
 """Checks that are unknown while no broker answers."""
 

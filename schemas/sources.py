@@ -10,6 +10,9 @@ SOURCES: dict[str, int] = {
 }  # fmt: skip
 """Publisher ids by source name. Numbers are wire format: never reused. ``json``: JSON ticks under no other name."""
 
+SIMULATOR = "simulator"
+"""The source whose market is made up: no clock of a venue stands behind its event times, and nobody trades it."""
+
 SOURCE_NAMES: dict[int, str] = {number: name for name, number in SOURCES.items()}
 
 OWN_FROM = 1 << 15
