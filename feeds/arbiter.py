@@ -60,14 +60,13 @@ class Arbiter:
         self._open.add(line)
 
     def closed(self, line: int, now_s: float) -> list[Frame]:
-        """A connection is gone. With the last, what was held leaves, and all begins anew."""
+        """A connection is gone: what another was ahead with may leave. With the last, all does, and all begins anew."""
         self._open.discard(line)
         self._echoes.close(line)
-        for book in self._books.values():
-            book.close(line)
+        leaving = self._counted([frame for book in self._books.values() for frame in book.close(line, now_s)])
         if self._open:
-            return []
-        leaving = self.overdue(float("inf"), now_s)
+            return leaving
+        leaving += self.overdue(float("inf"), now_s)
         self._begin_anew()
         return leaving
 

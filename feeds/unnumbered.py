@@ -4,7 +4,8 @@ The venue promises that a connection leaves none out, so that each connection is
 began. One that has brought what another has brought too stands at a known place of it, and from there on whoever is
 ahead is passed on; whoever is behind brings what is *owed*: the same, in the same order. One whose place is not known,
 as it has just connected or brings something else than it owes, waits beside until what it brings meets what the others
-bring. When nobody's place is known any more, a snapshot has to be asked for: it begins the book anew.
+bring; that the others are gone meanwhile does not matter. When nobody's place is known any more, a snapshot has to be
+asked for: it begins the book anew.
 """
 
 from __future__ import annotations
@@ -31,6 +32,8 @@ class Unnumbered:
         self._owed: dict[int, deque[tuple[bytes, float]]] = {}
         self._aside: dict[int, deque[Frame]] = {}
         self._recent: deque[tuple[bytes, float]] = deque(maxlen=OWED_MAX)
+        self._began = b""
+        self._alike: set[int] = set()
         self._wanted = True
 
     @property
@@ -42,18 +45,29 @@ class Unnumbered:
         """One was asked for: the next passes."""
         self._wanted = True
 
-    def close(self, line: int) -> None:
-        """A connection is gone."""
+    def close(self, line: int, now_s: float) -> list[Frame]:
+        """A connection is gone. What leaves: of another that began with the same book, if nothing has changed it."""
         self._owed.pop(line, None)
         self._aside.pop(line, None)
+        self._alike.discard(line)
+        if self._owed or self._recent:
+            return []
+        ahead = {other: list(self._aside[other]) for other in sorted(self._alike)}
+        for other in ahead:
+            self._join(other, deque())
+        return self._release(ahead, now_s)
 
     def take_snapshot(self, frame: Frame) -> list[Frame]:
         """What leaves: it, or nothing where the book is whole."""
         if self._owed and not self._wanted:
             self._set_aside(frame.line)
+            if frame.payload == self._began:
+                self._alike.add(frame.line)
             self._tallies[frame.line].lose(inf)
             return []
         self._wanted = False
+        self._began = frame.payload
+        self._alike.clear()
         for line in list(self._owed):
             self._set_aside(line)
         self._recent.clear()
@@ -83,7 +97,6 @@ class Unnumbered:
 
     def _pass(self, frame: Frame, now_s: float) -> list[Frame]:
         """One that is new; others owe it, unless they were ahead with it."""
-        leaving = [frame]
         said = (frame.payload, now_s)
         self._recent.append(said)
         for other, owed in list(self._owed.items()):
@@ -91,23 +104,26 @@ class Unnumbered:
                 owed.append(said)
                 if len(owed) > OWED_MAX:
                     self._set_aside(other)
+        ahead = {}
         for other, frames in list(self._aside.items()):
-            place = next((i for i, ahead in enumerate(frames) if ahead.payload == frame.payload), None)
+            place = next((i for i, held in enumerate(frames) if held.payload == frame.payload), None)
             if place is not None:
-                ahead = list(frames)
+                ahead[other] = list(frames)[place + 1 :]
                 self._join(other, deque())
                 for _ in range(place + 1):
                     self._tallies[other].lose(0.0)
-                for further in ahead[place + 1 :]:
-                    leaving += self.take(further, now_s)
-        return leaving
+        return [frame, *self._release(ahead, now_s)]
+
+    def _release(self, ahead: dict[int, list[Frame]], now_s: float) -> list[Frame]:
+        """What leaves of what connections were ahead with, once all their places are known."""
+        return [left for frames in ahead.values() for frame in frames for left in self.take(frame, now_s)]
 
     def _place(self, frame: Frame, now_s: float) -> list[Frame]:
         """Find out where a connection stands by what it brings."""
         frames = self._aside.setdefault(frame.line, deque(maxlen=OWED_MAX))
         recent = list(self._recent)
         place = next((i for i in reversed(range(len(recent))) if recent[i][0] == frame.payload), None)
-        if place is None or not self._owed:
+        if place is None:
             frames.append(frame)
             return []
         self._tallies[frame.line].lose(now_s - recent[place][1])
@@ -115,9 +131,11 @@ class Unnumbered:
         return []
 
     def _join(self, line: int, owed: deque[tuple[bytes, float]]) -> None:
+        self._alike.discard(line)
         del self._aside[line]
         self._owed[line] = owed
 
     def _set_aside(self, line: int) -> None:
         self._owed.pop(line, None)
+        self._alike.discard(line)
         self._aside[line] = deque(maxlen=OWED_MAX)

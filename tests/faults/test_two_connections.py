@@ -92,8 +92,9 @@ def test_two_clean_ones_publish_everything_once_and_each_stream_in_order(tape: T
 
 
 def test_one_that_closes_loses_nothing(tape: Tape) -> None:
-    middle = len(tape.frames) // 2
-    running = tape.run([tape.frames[:middle], [*tape.frames, STALL]], len(tape.frames))
+    begun, middle = 50, len(tape.frames) // 2  # both have brought what a connection begins with
+    whole = [*tape.frames[:begun], TOGETHER, *tape.frames[begun:], STALL]
+    running = tape.run([whole[: middle + 1], whole], len(tape.frames))
     as_of_one(tape, running)
 
 

@@ -139,7 +139,7 @@ def test_one_whose_place_is_not_known_stands_by_until_the_other_is_gone() -> Non
     book.take_snapshot(frame(1, "other"))
     assert book.take(frame(1, "cut otherwise"), 0.0) == []
     assert not book.adrift
-    book.close(0)
+    assert book.close(0, 0.0) == []
     assert book.adrift
     assert book.take(frame(1, "too early"), 0.0) == []
     assert said(book.take_snapshot(frame(1, "asked for"))) == ["asked for"]
