@@ -14,6 +14,7 @@ import asyncio
 import logging
 import signal
 from collections.abc import Callable, Iterable, Mapping
+from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import faust
@@ -138,7 +139,7 @@ class _App(faust.App):  # type: ignore[misc]
     feeding: Feeding
 
 
-def application(log: Any, namespace: str, feeding: Feeding, topics: list[str]) -> Any:
+def application(log: Any, namespace: str, feeding: Feeding, topics: list[str], folder: str) -> Any:
     """The Faust application over some topics.
 
     Args:
@@ -146,12 +147,13 @@ def application(log: Any, namespace: str, feeding: Feeding, topics: list[str]) -
         namespace: Topic prefix of the run.
         feeding: What takes the records.
         topics: Full names.
+        folder: Where Faust makes its own, which stays empty; without one it litters the working directory.
     """
     app = _App(
         f"{GROUP}-{namespace.rstrip('.')}" if namespace else GROUP,
         broker=[f"kafka://{address}" for address in log.bootstrap.split(",")],
         autodiscover=False, web_enabled=False, topic_allow_declare=False, topic_disable_leader=True,
-        store="memory://", consumer_auto_offset_reset="earliest", broker_session_timeout=SESSION_S,
+        datadir=folder, store="memory://", consumer_auto_offset_reset="earliest", broker_session_timeout=SESSION_S,
         broker_heartbeat_interval=SESSION_S / 4, broker_rebalance_timeout=SESSION_S, stream_wait_empty=False,
         logging_config=None, loghandlers=[], worker_redirect_stdouts=False,
     )  # fmt: skip
@@ -215,7 +217,11 @@ async def _monitor(log: Any, namespace: str, window_ns: int, told: Callable[[dic
 
 async def _watch(log: Any, namespace: str, feeding: Feeding, topics: list[str], stop: asyncio.Event) -> None:
     """Run the application until it is told to stop, or there are other topics."""
-    app = application(log, namespace, feeding, topics)
+    with TemporaryDirectory(prefix="tapedeck-faust-") as folder:
+        await _serve(application(log, namespace, feeding, topics, folder), log, namespace, feeding, topics, stop)
+
+
+async def _serve(app: Any, log: Any, namespace: str, feeding: Feeding, topics: list[str], stop: asyncio.Event) -> None:
     app.finalize()
     await app.start()
     try:

@@ -34,11 +34,11 @@ SECONDS = 40.0
 class Monitor:
     """A monitor of a run, in a process of its own."""
 
-    def __init__(self, bootstrap: str, run: str) -> None:
+    def __init__(self, bootstrap: str, run: str, cwd: Path) -> None:
         self.process = subprocess.Popen(
             [sys.executable, "-m", "console.main", "--bootstrap", bootstrap, "feed", "health", "--run", run,
              "--window", "1", "--json"],
-            env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, cwd=REPOSITORY, text=True, stdin=subprocess.DEVNULL,
+            env={**os.environ, "PYTHONPATH": str(REPOSITORY)}, cwd=cwd, text=True, stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE, stderr=subprocess.PIPE,
         )  # fmt: skip
 
@@ -93,6 +93,7 @@ def test_a_monitor_that_is_killed_tells_what_a_pass_over_the_log_tells_and_no_or
     expected_orders = summarise(alone)[0]["order_hash"]
 
     log = connect(kafka.bootstrap)
+    (here := tmp_path / "here").mkdir()
     session = KafkaSession(log, plan, tmp_path, lambda _event: None)
     kills = 0
 
@@ -100,7 +101,7 @@ def test_a_monitor_that_is_killed_tells_what_a_pass_over_the_log_tells_and_no_or
         """Start a monitor; kill it when it has told more than the one before, twice; then there is none."""
         nonlocal kills
         if kills < 2 and (not monitors or monitors[-1].process.poll() is not None):
-            monitors.append(Monitor(kafka.bootstrap, plan.run))
+            monitors.append(Monitor(kafka.bootstrap, plan.run, here))
         elif kills < 2 and len(told(log, plan)) > 8 * (kills + 1):
             monitors[-1].end(signal.SIGKILL)
             kills += 1
@@ -118,7 +119,7 @@ def test_a_monitor_that_is_killed_tells_what_a_pass_over_the_log_tells_and_no_or
     assert len(expected) > 30
     before = by_key(told(log, plan))
     assert before.items() < expected.items(), "it died before it had told all, and told nothing else"
-    monitors.append(Monitor(kafka.bootstrap, plan.run))
+    monitors.append(Monitor(kafka.bootstrap, plan.run, here))
     assert monitors[-1].watching()["event"] == "watching"
     until(lambda: len(by_key(told(log, plan))) >= len(expected), "the rest is told")
     code, said, errors = monitors[-1].end(signal.SIGTERM)
@@ -127,6 +128,7 @@ def test_a_monitor_that_is_killed_tells_what_a_pass_over_the_log_tells_and_no_or
     assert by_key(told(log, plan)) == expected
     assert len(told(log, plan)) < 2 * len(expected), "a monitor that comes back does not begin again"
     assert kills == 2
+    assert not list(here.iterdir()), "a monitor leaves nothing in the folder it was started in"
     once = subprocess.run(
         [sys.executable, "-m", "console.main", "--bootstrap", kafka.bootstrap, "feed", "health", "--once", "--run",
          plan.run, "--window", "1", "--json"],
