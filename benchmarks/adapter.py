@@ -17,7 +17,7 @@ from benchmarks.harness import Harness
 from benchmarks.spread import ratios
 from benchmarks.ticks import payloads
 from feeds.adapter import Adapter
-from feeds.binance import BinanceAdapter
+from feeds.venues import adapter_of
 from streams.agent import Payload
 
 BATCH = 256
@@ -28,13 +28,13 @@ QUICK_MESSAGES = 50_000
 def run(harness: Harness) -> Found:
     """Alternating pairs over all messages."""
     messages = payloads()[: QUICK_MESSAGES if harness.quick else None]
-    adapt(BinanceAdapter(), messages[:BATCH])
+    adapt(adapter_of("binance"), messages[:BATCH])
     gc.collect()
     gc.freeze()
     rates: dict[str, list[float]] = {"adapter": [], "orjson": []}
     digests = set()
     for _ in range(harness.pairs):
-        taken_s, digest = adapt(BinanceAdapter(), messages)
+        taken_s, digest = adapt(adapter_of("binance"), messages)
         digests.add(digest)
         rates["adapter"].append(round(len(messages) / taken_s))
         rates["orjson"].append(round(len(messages) / parse(messages)))

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks.processes import REPOSITORY
-from feeds.binance import BinanceAdapter
 from feeds.sequence import open_sequence, source_of
+from feeds.venues import adapter_of
 from schemas.catalog import END, TICK_SCHEMA
 from schemas.codec import encode
 from schemas.control import End
@@ -64,7 +64,7 @@ def payloads() -> list[Payload]:
 def normalised() -> Rows:
     """Every tick of them, in the order in which the adapter gives them."""
     messages = payloads()
-    adapter = BinanceAdapter()
+    adapter = adapter_of("binance")
     state = adapter.start()
     cuts = range(0, len(messages), INGEST_BATCH)
     return np.concatenate([adapter.ingest(state, messages[at : at + INGEST_BATCH])[0] for at in cuts])

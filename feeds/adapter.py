@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from feeds.arrays import Ints, Records
 from feeds.book_state import KIND, restore, snapshot
 from feeds.book_sync import apply_messages
-from feeds.book_tables import COUNTERS, RULE_QUOTES_SERVE, Tables, empty_memory, tables_of
-from feeds.kernel import Ints, Records
+from feeds.book_tables import COUNTERS, Tables, empty_memory, tables_of
 from feeds.messages import Messages, Reject
 from feeds.recent_ids import RECENT_IDS_MAX
+from feeds.rules import RULE_QUOTES_SERVE
 from feeds.venue import Venue
 from schemas.definition import Definition
 from schemas.errors import BadPayload

@@ -13,10 +13,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from feeds.book_tables import RULE_REPEATS_CORRECT, STREAM_TRADE, Tables
-from feeds.kernel import Ints, kernel
+from feeds.arrays import Ints
+from feeds.book_tables import STREAM_TRADE, Tables
+from feeds.kernel import kernel
 from feeds.messages import BUST, SELLER_UNKNOWN, TRADE
 from feeds.recent_ids import place_of
+from feeds.rules import RULE_REPEATS_CORRECT
 from feeds.tick_rows import Output, advance, finish_row, next_row, note_lateness
 from schemas.tick import (
     ACTION_NONE,

@@ -24,11 +24,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from feeds.adapter import Adapter
-from feeds.book_tables import RULE_FUTURES, RULE_IN_STREAM, RULE_TRADES_COUNT_ON, RULE_UNNUMBERED
 from feeds.echoes import Echoes
 from feeds.frames import Frame, Tally
 from feeds.messages import DEPTH, MARK, QUOTE, SNAPSHOT, TRADE
 from feeds.numbered import HOLD_S, Item, Numbered, Sort
+from feeds.rules import RULE_FUTURES, RULE_IN_STREAM, RULE_TRADES_COUNT_ON, RULE_UNNUMBERED
 from feeds.unnumbered import Unnumbered
 from streams.agent import Payload
 

@@ -1,7 +1,8 @@
 """Binance: its adapter, and how to speak with its markets. Messages are read by ``binance_reader.py``.
 
 >>> from streams.agent import Payload
->>> adapter = BinanceAdapter()
+>>> from feeds.venues import adapter_of
+>>> adapter = adapter_of("binance")
 >>> state = adapter.start()
 >>> text = b'{"stream":"btcusdt@bookTicker","data":{"u":7,"s":"BTCUSDT","b":"9.01","B":"2","a":"9.02","A":"1"}}'
 >>> payload = Payload(source="binance", seq=0, ts_recv=1_723_161_254_000_000_000, key=b"spot:BTCUSDT", value=text)
@@ -19,13 +20,11 @@ from collections.abc import Sequence
 
 import orjson
 
-from feeds.adapter import Adapter
-from feeds.binance_reader import MessageReader
-from feeds.book_tables import RULE_FUTURES, RULE_REPEATS_CORRECT
 from feeds.capture_market import shape_of
 from feeds.definitions import DEFINITIONS, VENUE
 from feeds.increments import increment
-from feeds.venue import Dialect, Venue
+from feeds.rules import RULE_FUTURES, RULE_REPEATS_CORRECT
+from feeds.venue import Dialect, Reader, Venue
 from schemas.columns import PRICE_SCALE
 from schemas.definition import Definition
 
@@ -70,8 +69,14 @@ def _dialect(market: str, url: str, rest_url: str, root: str, speed: str) -> Dia
     )  # fmt: skip
 
 
+def _reader(definitions: Sequence[Definition]) -> Reader:
+    from feeds.binance_reader import MessageReader  # its kernels come with the first reader, as of ``said.reads``
+
+    return MessageReader(definitions)
+
+
 BINANCE = Venue(
-    name=VENUE, definitions=DEFINITIONS, reader=MessageReader,
+    name=VENUE, definitions=DEFINITIONS, reader=_reader,
     rule=lambda definition: RULE_REPEATS_CORRECT | (RULE_FUTURES if definition.market != "spot" else 0),
     shape=shape_of, key=_key,
     dialects={
@@ -81,10 +86,3 @@ BINANCE = Venue(
     },
 )  # fmt: skip
 """Depth differences, best bid and offer, and trades, of three markets; snapshots by HTTP."""
-
-
-class BinanceAdapter(Adapter):
-    """Normalises Binance's payloads of one partition."""
-
-    def __init__(self, definitions: Sequence[Definition] = DEFINITIONS) -> None:
-        super().__init__(BINANCE, definitions)

@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 from msgspec import UNSET, Raw
 
+from feeds.arrays import Ints
 from feeds.binance_numbers import (
     FAULT_BEGIN,
     FAULT_CODE,
@@ -27,7 +28,6 @@ from feeds.binance_numbers import (
 )  # fmt: skip
 from feeds.binance_wire import Event, Frame, decode
 from feeds.envelope import Unfit, missing, publisher_of, unknown_key
-from feeds.kernel import Ints
 from feeds.messages import BUST, DEPTH, MESSAGE, NANOS_PER_MS, QUOTE, SNAPSHOT, TRADE, Messages, Reject
 from feeds.wire import excerpt
 from schemas.definition import Definition

@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
+from feeds.arrays import Bytes, Ints, Records
 from feeds.binance_numbers import displayed_size
-from feeds.kernel import Bytes, Ints, Records, byte, kernel
+from feeds.kernel import byte, kernel
 from feeds.messages import DEPTH, MESSAGE_LEVELS_MAX, NANOS_PER_MS, QUOTE, TRADE
 from feeds.plain_json import NOT_PLAIN, PLAIN, QUOTE_MARK, decimal, integer, matches, string
 from feeds.wire import EVENT_MS_MAX, PAYLOAD_BYTES_MAX, SYMBOL_CHARS_MAX

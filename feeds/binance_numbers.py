@@ -24,8 +24,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from feeds.arrays import Bytes, Ints, Records
 from feeds.decimal import NEGATIVE, NOT_A_NUMBER, NOT_FINITE, OK, REASONS, TOO_FINE, TOO_LARGE, parse_decimal
-from feeds.kernel import Bytes, Ints, Records, kernel
+from feeds.kernel import kernel
 from feeds.messages import BUST, DEPTH, MESSAGE_LEVELS_MAX, QUOTE, SNAPSHOT, TRADE
 
 SPANS: dict[int, tuple[str, ...]] = {

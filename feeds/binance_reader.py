@@ -11,10 +11,10 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from feeds.arrays import Bytes, Ints
 from feeds.binance_checked import CheckedReader
 from feeds.binance_hot import instrument_table, read_hot
 from feeds.binance_numbers import level_room
-from feeds.kernel import Bytes, Ints
 from feeds.messages import MESSAGE, Messages, Reject
 from feeds.plain_json import END
 from schemas.definition import Definition

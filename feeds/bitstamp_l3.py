@@ -22,12 +22,12 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import UNSET, Meta, Raw, UnsetType
 
-from feeds.book_tables import RULE_FROM_ORDERS, RULE_TRADES_COUNT_ON, RULE_UNNUMBERED
 from feeds.envelope import Unfit, missing
 from feeds.increments import increment
 from feeds.messages import BEST, NOTE, ORDER, SELLER_UNKNOWN, TRADE
 from feeds.orders import CHANGED, CREATED, DELETED
-from feeds.text_reader import SESSION, Said, TextReader
+from feeds.rules import RULE_FROM_ORDERS, RULE_TRADES_COUNT_ON, RULE_UNNUMBERED
+from feeds.said import SESSION, Said, reads
 from feeds.venue import Venue
 from feeds.wire import Id, decode_with, excerpt
 from schemas.definition import Definition
@@ -161,7 +161,7 @@ def _spot(instrument_id: int, base: str, quote: str, price_increment: str) -> De
 BITSTAMP_L3 = Venue(
     name="bitstamp_l3",
     definitions=(_spot(301, "BTC", "USD", "0.01"), _spot(302, "ETH", "USD", "0.01"), _spot(303, "BTC", "EUR", "0.01")),
-    reader=lambda definitions: TextReader(definitions, said),
+    reader=reads(said),
     rule=lambda _definition: RULE_UNNUMBERED | RULE_FROM_ORDERS | RULE_TRADES_COUNT_ON,
     shape=_shape,
     key=lambda payload, market: f"{market}:{_symbol(payload)}".encode(),

@@ -23,7 +23,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from feeds.kernel import Ints, kernel, move
+from feeds.arrays import Ints
+from feeds.kernel import kernel, move
 from schemas.columns import PRICE_UNDEFINED
 
 BID = 0

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from feeds.arrays import Ints
 from feeds.book_tables import STREAM_TRADE, Tables, empty_memory, parts_of, tables_of
-from feeds.kernel import Ints
 from feeds.waiting import Waiting
 from schemas.definition import Definition
 from schemas.errors import SnapshotError

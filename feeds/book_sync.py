@@ -34,23 +34,14 @@ from typing import Any
 import numpy as np
 
 from feeds.amendments import aggressor, amend, note_trade
+from feeds.arrays import Ints, Records
 from feeds.book import ASK, BID, best, clear, set_level
-from feeds.book_tables import (
-    RULE_FROM_ORDERS,
-    RULE_FUTURES,
-    RULE_IN_STREAM,
-    RULE_TRADES_COUNT_ON,
-    RULE_UNNUMBERED,
-    STREAM_DEPTH,
-    STREAM_QUOTE,
-    STREAM_TRADE,
-    Tables,
-    tables_of,
-)
-from feeds.kernel import Ints, Records, kernel
+from feeds.book_tables import STREAM_DEPTH, STREAM_QUOTE, STREAM_TRADE, Tables, tables_of
+from feeds.kernel import kernel
 from feeds.messages import BEST, BUST, CORRECTION, DEPTH, MARK, QUOTE, SNAPSHOT, TOP, TRADE
 from feeds.quote_rings import DIFFERS, UNMATCHED, compare_quote, note_quote
 from feeds.recent_ids import NEW, OLDER, REPEAT, forget, remember
+from feeds.rules import RULE_FROM_ORDERS, RULE_FUTURES, RULE_IN_STREAM, RULE_TRADES_COUNT_ON, RULE_UNNUMBERED
 from feeds.tick_rows import Output, advance, finish_row, move_touch, next_row, note_lateness, offer_alone
 from feeds.top_of_book import on_top
 from feeds.waiting import pop, push

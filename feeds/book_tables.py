@@ -12,8 +12,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from feeds.arrays import Ints, Records
 from feeds.book import BOOK_LEVELS_MAX, Books
-from feeds.kernel import Ints, Records, kernel
+from feeds.kernel import kernel
 from feeds.messages import MESSAGE
 from feeds.quote_rings import QUOTE_COLUMNS, QUOTES_MAX, QuoteRings
 from feeds.recent_ids import RECENT_IDS_MAX, RecentIds
@@ -39,21 +40,6 @@ offer. bbo_compared: applied differences whose last id a bookTicker also carries
 differs from it. late_ms_max: how far an event time lay behind the newest seen in any stream. rounded: see
 ``binance_numbers.py``. corrected, busted: trades that the venue told anew or took back.
 """
-
-RULE_FUTURES = 1
-"""Differences are chained by the id of the one before (``pu``), not by counting on."""
-RULE_UNNUMBERED = 2
-"""Differences bear no ids: they apply in the order in which they come."""
-RULE_TRADES_COUNT_ON = 4
-"""Trade ids count on by one: one that is left out is a trade missed."""
-RULE_IN_STREAM = 8
-"""Snapshots come in the stream, before the differences that follow them: each begins the book anew."""
-RULE_QUOTES_SERVE = 16
-"""Best bid and offer messages alone may say the touch: no book is missing before a first snapshot or difference."""
-RULE_FROM_ORDERS = 32
-"""The book is made of single orders, and begins empty: it counts as known once it agrees with the best prices told."""
-RULE_REPEATS_CORRECT = 64
-"""A trade id that comes again later, and says another thing, corrects the trade."""
 
 INSTRUMENT = np.dtype(
     [(name, "<i8") for name in (

@@ -23,11 +23,11 @@ import msgspec
 import orjson
 from msgspec import UNSET, UnsetType
 
-from feeds.book_tables import RULE_IN_STREAM, RULE_TRADES_COUNT_ON, RULE_UNNUMBERED
 from feeds.envelope import Unfit, missing
 from feeds.increments import increment
 from feeds.messages import DEPTH, MARK, NOTE, SNAPSHOT, TRADE
-from feeds.text_reader import SESSION, Said, TextReader
+from feeds.rules import RULE_IN_STREAM, RULE_TRADES_COUNT_ON, RULE_UNNUMBERED
+from feeds.said import SESSION, Said, reads
 from feeds.venue import SESSION_SYMBOL, Dialect, Venue
 from feeds.wire import Id, Symbol, decode_with
 from schemas.definition import Definition
@@ -148,7 +148,7 @@ COINBASE = Venue(
         _spot(109, "YFI-BTC", "0.00001", "0.000001"), _spot(110, "DASH-BTC", "0.00000001", "0.001"),
         _spot(111, "NU-GBP", "0.0001", "0.000001"), _spot(112, "CRV-EUR", "0.0001", "0.01"),
     ),
-    reader=lambda definitions: TextReader(definitions, said),
+    reader=reads(said),
     rule=lambda _definition: RULE_IN_STREAM | RULE_UNNUMBERED | RULE_TRADES_COUNT_ON,
     shape=_shape,
     key=_key,

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from feeds.kernel import Bytes, Ints, kernel
+from feeds.arrays import Bytes, Ints
+from feeds.kernel import kernel
 
 DECIMALS = 9
 """Decimal places that an int64 in units of 1e-9 keeps; further ones must be zeros."""

@@ -6,7 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from feeds import draws
-from feeds.kernel import Ints, kernel
+from feeds.arrays import Ints
+from feeds.kernel import kernel
 
 Words = npt.NDArray[np.uint64]
 

@@ -18,9 +18,8 @@ from msgspec import UNSET, Meta, UnsetType
 
 from feeds.envelope import Unfit, missing
 from feeds.increments import increment
-from feeds.messages import NOTE, TOP
-from feeds.text_reader import Said, TextReader
-from feeds.top_of_book import IN_DOUBT, TELLS_EVENT, TELLS_TOUCH
+from feeds.messages import IN_DOUBT, NOTE, TELLS_EVENT, TELLS_TOUCH, TOP
+from feeds.said import Said, reads
 from feeds.venue import SESSION_SYMBOL, Venue
 from feeds.wire import ID_MAX, Id, Symbol, decode_with
 from schemas.definition import Definition
@@ -188,7 +187,7 @@ def _currency(instrument_id: int, base: str, quote: str, price_increment: str) -
 HISTORY = Venue(
     name=SOURCE,
     definitions=(_currency(401, "EUR", "USD", "0.00001"),),
-    reader=lambda definitions: TextReader(definitions, said),
+    reader=reads(said),
     rule=lambda _definition: 0,
     shape=_shape,
     key=_key,

@@ -14,9 +14,9 @@ from typing import Any
 
 import msgspec
 
-from feeds.book_tables import RULE_IN_STREAM, RULE_QUOTES_SERVE, RULE_TRADES_COUNT_ON
 from feeds.messages import BUST, CORRECTION, DEPTH, QUOTE, SNAPSHOT, TRADE
-from feeds.text_reader import Said, TextReader
+from feeds.rules import RULE_IN_STREAM, RULE_QUOTES_SERVE, RULE_TRADES_COUNT_ON
+from feeds.said import Said, reads
 from feeds.venue import Venue
 from feeds.wire import decode_with
 from schemas.definition import Definition
@@ -69,7 +69,7 @@ def json_ticks(definitions: Sequence[Definition], source: str = NAME) -> Venue:
     """A source that sends JSON ticks, as a venue: no live side, it comes to us."""
     return Venue(
         name=source, definitions=tuple(definitions),
-        reader=lambda known: TextReader(known, said, own=source, name_of=lambda definition: definition.instrument),
+        reader=reads(said, own=source, name_of=lambda definition: definition.instrument),
         rule=lambda _definition: _RULE, shape=_shape, key=_key, dialects={},
     )  # fmt: skip
 

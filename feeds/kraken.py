@@ -22,11 +22,11 @@ import msgspec
 import orjson
 from msgspec import UNSET, Raw, UnsetType
 
-from feeds.book_tables import RULE_IN_STREAM, RULE_TRADES_COUNT_ON
 from feeds.envelope import Unfit, missing
 from feeds.increments import increment
 from feeds.messages import BEST, DEPTH, MARK, NANOS_PER_MS, NOTE, SNAPSHOT, TRADE
-from feeds.text_reader import SESSION, Said, TextReader
+from feeds.rules import RULE_IN_STREAM, RULE_TRADES_COUNT_ON
+from feeds.said import SESSION, Said, reads
 from feeds.venue import SESSION_SYMBOL, Dialect, Venue
 from feeds.wire import Id, Millis, Symbol, decode_with
 from schemas.columns import PRICE_SCALE
@@ -199,7 +199,7 @@ KRAKEN = Venue(
         _future(212, "FI_XRPUSD_210924", "0.0001"),
         _future(213, "PF_XBTUSD", "1", "0.0001"), _future(214, "PF_ETHUSD", "0.1", "0.001"),
     ),
-    reader=lambda definitions: TextReader(definitions, said),
+    reader=reads(said),
     rule=lambda _definition: RULE_IN_STREAM | RULE_TRADES_COUNT_ON,
     shape=_shape,
     key=_key,

@@ -16,9 +16,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from feeds.binance import BinanceAdapter
 from feeds.messages import DEPTH, QUOTE, SNAPSHOT, TRADE
 from feeds.player import Event
+from feeds.venues import adapter_of
 from schemas.definition import Definition
 from streams.agent import Payload
 
@@ -58,7 +58,7 @@ class Tape:
 
 def tapes(messages: Iterable[Event], definitions: Sequence[Definition]) -> dict[str, Tape]:
     """Messages by instrument; those that cannot be read are left out."""
-    adapter = BinanceAdapter(definitions)
+    adapter = adapter_of("binance", definitions)
     parts: list[list[tuple[Any, ...]]] = [[] for _ in definitions]
     stream = iter(messages)
     while batch := list(islice(stream, BATCH)):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from feeds.kernel import Ints, Records
+from feeds.arrays import Ints, Records
 from schemas.errors import BadInput
 
 NANOS_PER_MS = 1_000_000
@@ -36,6 +36,12 @@ BUST = 10
 CORRECTION = 11
 """Tells a trade anew under its id."""
 
+TELLS_TOUCH = 1
+"""Bit of ``seller``: the message says what bid and offer are."""
+TELLS_EVENT = 2
+"""Bit of ``seller``: price and size are the event's; without it they are the side's that changed."""
+IN_DOUBT = 4
+"""Bit of ``seller``: whoever made it marked its book as possibly wrong."""
 SELLER_UNKNOWN = 2
 """``seller`` of a trade whose aggressor the venue does not tell."""
 
@@ -54,7 +60,7 @@ kind: one of those above. slot: place of its instrument among the definitions. p
 cause: index of the payload in its batch. ts_event: transaction time, else event time, ns; 0 if none. ts_venue: event
 time, else transaction time. first, last, previous: U, u, pu (-1 if none); last is lastUpdateId of a snapshot, t of a
 trade and of what amends it, and the id of an order; first and previous of a top are action and side, as ticks have
-them. seller: 1 if the aggressor sells; of an order what became of it, of a top bits of ``top_of_book.py``. begin,
+them. seller: 1 if the aggressor sells; of an order what became of it, of a top the bits above. begin,
 bids, asks: its run of levels. rounded: how many of their sizes were rounded to the grid.
 """
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from feeds.adapter import NOTHING_FURTHER, Adapter, Arrays, State
+from feeds.arrays import Ints, Records
 from feeds.book_state import KIND, restore, snapshot
 from feeds.book_tables import empty_memory
-from feeds.kernel import Ints, Records
 from feeds.messages import Messages, Reject
 from feeds.orders import LIFECYCLES, Orders
 from streams.state_bytes import load

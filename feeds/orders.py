@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from feeds.kernel import Ints
+from feeds.arrays import Ints
 from feeds.messages import DEPTH, NOTE, ORDER, Messages
 
 CREATED, CHANGED, DELETED = 0, 1, 2

@@ -12,8 +12,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from feeds.arrays import Bytes, Ints
 from feeds.decimal import DECIMALS
-from feeds.kernel import Bytes, Ints, byte, kernel
+from feeds.kernel import byte, kernel
 
 NOT_PLAIN = -1
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from feeds.kernel import Ints, kernel
+from feeds.arrays import Ints
+from feeds.kernel import kernel
 
 QUOTES_MAX = 256
 """Quotes held per instrument and stream; in the shared captures a match stands at most 9 quotes back."""

@@ -17,7 +17,8 @@ from typing import NamedTuple
 
 import numpy as np
 
-from feeds.kernel import Ints, kernel
+from feeds.arrays import Ints
+from feeds.kernel import kernel
 
 NEW = 0
 REPEAT = 1

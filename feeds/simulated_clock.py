@@ -11,8 +11,9 @@ import math
 
 import numpy as np
 
+from feeds.arrays import Ints
 from feeds.draw_kernels import below, exponential, picked
-from feeds.kernel import Ints, kernel
+from feeds.kernel import kernel
 from feeds.simulated_book import build, stir
 from feeds.simulated_market import difference, episode, fair_ticks, off_touch, reopen
 from feeds.simulated_state import (

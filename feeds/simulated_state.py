@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from feeds import draws
+from feeds.arrays import Bytes, Ints, Records
 from feeds.draw_kernels import Words
-from feeds.kernel import Bytes, Ints, Records
 from feeds.simulated_instruments import HABITS, SWEEPS, Profile
 
 LEVELS = 100

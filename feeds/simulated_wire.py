@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from feeds.arrays import Bytes
 from feeds.draw_kernels import below, exponential
-from feeds.kernel import Bytes, kernel
+from feeds.kernel import kernel
 from feeds.messages import DEPTH, QUOTE, SNAPSHOT, TRADE
 from feeds.simulated_state import ASKS, BIDS, RECEIVED, SKEW, START_MS, Market, Output
 

@@ -8,10 +8,10 @@ message that is a tick already (``TOP``): whoever sold it had the venue's own nu
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
 
 import numpy as np
 
+from feeds.arrays import Bytes, Ints, Records
 from feeds.binance_numbers import (
     FAULT_KINDS,
     FAULTS,
@@ -23,47 +23,16 @@ from feeds.binance_numbers import (
 )
 from feeds.decimal import OK, parse_decimals
 from feeds.envelope import Unfit, publisher_of, unknown_key
-from feeds.kernel import Bytes, Ints, Records
 from feeds.messages import CORRECTION, MESSAGE, MESSAGE_LEVELS_MAX, QUOTE, TOP, TRADE, Messages, Reject
+from feeds.said import Said
 from feeds.venue import SESSION_SYMBOL
 from feeds.wire import excerpt
 from schemas.definition import Definition
 from schemas.errors import BadInput, BadPayload
 from streams.agent import Payload
 
-Levels = Sequence[tuple[str, str]]
-"""(price, size) as decimal text."""
-
 _COLUMNS = 16
 _SESSION_KEY_END = f":{SESSION_SYMBOL}".encode()
-
-
-class Said(NamedTuple):
-    """What a payload means.
-
-    Attributes:
-        kind: Of ``messages.py``; 0 for what is of the session and of no instrument.
-        symbol: Of the instrument.
-        ts_event: Venue time, ns; 0 if none.
-        last: Update id, trade id, or the id that a mark names; 0 where there is none.
-        seller: 1 if the aggressor of a trade sells.
-        bids, asks: Levels; a trade stands in ``bids``.
-        first, previous: Of a tick: action and side; -1 for all else.
-    """
-
-    kind: int
-    symbol: str = ""
-    ts_event: int = 0
-    last: int = 0
-    seller: int = 0
-    bids: Levels = ()
-    asks: Levels = ()
-    first: int = -1
-    previous: int = -1
-
-
-SESSION = Said(0)
-"""An answer or beat of the session: nothing comes of it."""
 
 
 class TextReader:

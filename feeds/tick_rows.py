@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from feeds.book_tables import LOG_TIME, RULE_QUOTES_SERVE, VENUE_TIME, Tables
-from feeds.kernel import Ints, Records, kernel
+from feeds.arrays import Ints, Records
+from feeds.book_tables import LOG_TIME, VENUE_TIME, Tables
+from feeds.kernel import kernel
 from feeds.messages import NANOS_PER_MS
+from feeds.rules import RULE_QUOTES_SERVE
 from schemas.columns import PRICE_UNDEFINED
 from schemas.tick import FLAG_CROSSED, FLAG_DEPTH_UNSYNCED, FLAG_NO_TS_EVENT
 

@@ -8,18 +8,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from feeds.arrays import Ints
 from feeds.book_tables import Tables
-from feeds.kernel import Ints, kernel
+from feeds.kernel import kernel
+from feeds.messages import IN_DOUBT, TELLS_EVENT, TELLS_TOUCH
 from feeds.tick_rows import Output, advance, finish_row, move_touch, next_row, note_lateness, offer_alone
 from schemas.columns import PRICE_UNDEFINED
 from schemas.tick import ACTION_TRADE, FLAG_DEPTH_UNSYNCED
-
-TELLS_TOUCH = 1
-"""Bit of ``seller``: the message says what bid and offer are."""
-TELLS_EVENT = 2
-"""Bit of ``seller``: price and size are the event's; without it they are the side's that changed."""
-IN_DOUBT = 4
-"""Bit of ``seller``: whoever made it marked its book as possibly wrong."""
 
 
 @kernel

@@ -59,7 +59,7 @@ class Venue:
         name: Of the source: its payloads are in ``raw.<name>``. It has a number in ``schemas/sources.py``.
         definitions: Instruments that ship.
         reader: Makes the reader for instruments.
-        rule: How an instrument's differences, snapshots and trades follow each other: bits of ``book_tables.RULE_*``.
+        rule: How an instrument's differences, snapshots and trades follow each other: bits of ``rules.RULE_*``.
         shape: (market, symbol or "") of a decoded message; None when it is none of the venue's.
         key: Key of a payload as received, given the market of its connection or file; None where it names no symbol.
         dialects: How to speak with each market; none: it is read from recordings only.

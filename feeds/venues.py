@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from feeds.adapter import Adapter
 from feeds.binance import BINANCE
 from feeds.bitstamp_l3 import BITSTAMP_L3
 from feeds.coinbase import COINBASE
 from feeds.history import HISTORY
 from feeds.json_ticks import json_ticks
 from feeds.kraken import KRAKEN
-from feeds.order_adapter import OrderAdapter
 from feeds.venue import Venue
 from schemas.definition import Definition
 from schemas.sources import SIMULATOR
+
+if TYPE_CHECKING:
+    from feeds.adapter import Adapter
 
 _SHIPPED = (BINANCE, COINBASE, KRAKEN, BITSTAMP_L3, HISTORY)
 
@@ -36,5 +38,8 @@ def venue_of(source: str) -> Venue:
 
 def adapter_of(source: str, definitions: Sequence[Definition] | None = None) -> Adapter:
     """The adapter of a source; definitions None: those that ship."""
+    from feeds.adapter import Adapter  # with the kernels, which who only looks an instrument up does without
+    from feeds.order_adapter import OrderAdapter
+
     venue = venue_of(source)
     return (OrderAdapter if venue.orders else Adapter)(venue, definitions)

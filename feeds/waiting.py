@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from feeds.kernel import Ints, Records, kernel
+from feeds.arrays import Ints, Records
+from feeds.kernel import kernel
 from feeds.messages import MESSAGE_LEVELS_MAX
 
 WAITING_DIFFERENCES_MAX = 1024

@@ -6,13 +6,13 @@ Types that messages of all venues share stand here too.
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import cache
 from typing import Annotated, TypeVar
 
 import msgspec
 import numpy as np
 from msgspec import Meta
 
-from feeds.kernel import Bytes, kernel
 from schemas.errors import BadPayload
 
 T = TypeVar("T")
@@ -49,7 +49,7 @@ def decode_with(decode: Callable[[bytes], T], value: bytes, venue: str) -> T:
             "a message is too long", kind="too_large", got=f"{len(value)} bytes", allowed=f"{PAYLOAD_BYTES_MAX} bytes"
         )
     # The parser recurses, and how deep it may go depends on the caller's stack: the bound is ours, and comes first.
-    if value.count(b"[") + value.count(b"{") > NESTING_MAX and nesting(np.frombuffer(value, np.uint8)) > NESTING_MAX:
+    if value.count(b"[") + value.count(b"{") > NESTING_MAX and _nesting()(value) > NESTING_MAX:
         raise BadPayload(
             "a message is nested too deep", kind="too_deep", got=excerpt(value), allowed=f"{NESTING_MAX} levels"
         )
@@ -66,26 +66,8 @@ def excerpt(value: bytes) -> str:
     return repr(bytes(value[:_EXCERPT_BYTES]))[1:]
 
 
-@kernel
-def nesting(value: Bytes) -> int:
-    """How deep arrays and objects nest in JSON text, brackets inside strings not counted."""
-    depth = 0
-    deepest = 0
-    in_string = False
-    escaped = False
-    for byte in value:
-        if in_string:
-            if escaped:
-                escaped = False
-            elif byte == 92:  # a backslash
-                escaped = True
-            elif byte == 34:  # a quotation mark
-                in_string = False
-        elif byte == 34:
-            in_string = True
-        elif byte == 91 or byte == 123:  # [ and {
-            depth += 1
-            deepest = max(deepest, depth)
-        elif byte == 93 or byte == 125:  # ] and }
-            depth -= 1
-    return deepest
+@cache
+def _nesting() -> Callable[[bytes], int]:
+    from feeds.nesting import nesting  # it brings a compiler along, which who reads no payload does without
+
+    return lambda value: nesting(np.frombuffer(value, np.uint8))

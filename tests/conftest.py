@@ -4,6 +4,8 @@ Set when this file is imported, before any test module imports numba or asks for
 
 * Kafka's jars and numba's compiled kernels stay where the user's are: both are fetched or built once a machine.
 * Everything else goes to a temporary home of this pytest process, for its subprocesses too; pytest runs side by side.
+* Bytecode is kept, even where the environment asks for none: the hundreds of commands that the tests start would each
+  compile all they import anew, which takes most of their time.
 """
 
 from __future__ import annotations
@@ -21,6 +23,8 @@ import pytest
 from streams.broker import EmbeddedBroker
 from streams.home import HOME_VARIABLE, JARS_VARIABLE, jars_dir, use_kernel_cache
 
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 os.environ[JARS_VARIABLE] = str(jars_dir())
 use_kernel_cache()
 

@@ -21,8 +21,9 @@ from agents.limits import load_limits
 from agents.live_plan import load_topology
 from agents.topology import HOP_FACTORIES
 from features.view import DEFAULT_VIEW
-from feeds.binance import BinanceAdapter
+from feeds.adapter import Adapter
 from feeds.captures import open_captures
+from feeds.venues import adapter_of
 from models.linear import load_file
 from replay.plan import PlayPlan, open_run
 from schemas.catalog import BY_EVENT
@@ -99,8 +100,8 @@ def snapshot(data: bytes) -> Any:
 
 
 @cache
-def adapter() -> BinanceAdapter:
-    return BinanceAdapter()
+def adapter() -> Adapter:
+    return adapter_of("binance")
 
 
 def payloads(data: bytes) -> Any:

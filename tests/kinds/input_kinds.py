@@ -15,10 +15,10 @@ from agents.live_plan import load_topology
 from agents.normalise import Normalise
 from agents.topology import HOP_FACTORIES
 from features.view import DEFAULT_VIEW
-from feeds.binance import BinanceAdapter
 from feeds.definitions import DEFINITIONS
 from feeds.json_ticks import said as json_said
 from feeds.messages import MESSAGE_LEVELS_MAX
+from feeds.venues import adapter_of
 from feeds.wire import PAYLOAD_BYTES_MAX
 from replay.plan import PlayPlan, open_run
 from schemas.catalog import INTENT, RAW, TICK_SCHEMA
@@ -135,7 +135,7 @@ def one_writer_more_than_are_told_apart(_: Desk) -> TapedeckError:
 
 
 def rejected(value: bytes, key: bytes = b"spot:BTCUSDT", **envelope: Any) -> TapedeckError:
-    adapter = BinanceAdapter()
+    adapter = adapter_of("binance")
     sent = Payload(**{"source": "binance", "seq": 0, "ts_recv": TS, "key": key, "value": value, **envelope})
     ((_, error),) = adapter.ingest(adapter.start(), [sent])[2]
     return error

@@ -15,8 +15,8 @@ from agents.context import read_context
 from agents.supervisor import Supervisor
 from agents.topology import HOP_FACTORIES
 from agents.worker_spec import WorkerSpec
-from feeds.binance import BinanceAdapter
 from feeds.definitions import DEFINITIONS
+from feeds.venues import adapter_of
 from replay.plan import PlayPlan, open_run
 from schemas.catalog import SCORE_SCHEMA
 from schemas.codec import encode
@@ -123,7 +123,7 @@ trigger("snapshot.foreign")(lambda _: load("risk/1", dump("hot/1", {}, {})))
 
 @trigger("snapshot.other_instruments")
 def books_of_other_instruments(_: Desk) -> Any:
-    two, all_of_them = BinanceAdapter(DEFINITIONS[:2]), BinanceAdapter()
+    two, all_of_them = adapter_of("binance", DEFINITIONS[:2]), adapter_of("binance")
     return two.restore(all_of_them.snapshot(all_of_them.start()))
 
 

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from feeds.arrays import Ints
 from feeds.binance_reader import MessageReader
 from feeds.captures import open_captures
 from feeds.definitions import DEFINITIONS
-from feeds.kernel import Ints
 from feeds.messages import MESSAGE_LEVELS_MAX, Messages
 from feeds.simulator import SOURCE, simulate
 from streams.agent import Payload

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from feeds.binance import BinanceAdapter
+from feeds.venues import adapter_of
 from schemas.tick import FLAG_BUFFERED, FLAG_DEPTH_UNSYNCED
 from streams.agent import Payload
 
@@ -118,7 +118,7 @@ def text_of(message: Any) -> bytes:
 @given(messages)
 @settings(deadline=None, max_examples=300)
 def test_the_kernel_and_the_rules_agree(key: bytes, messages: list[Any]) -> None:
-    adapter, model = BinanceAdapter(), Model(futures=key.startswith(b"linear"))
+    adapter, model = adapter_of("binance"), Model(futures=key.startswith(b"linear"))
     state = adapter.start()
     for seq, message in enumerate(messages):
         rows, _, rejects = adapter.ingest(state, [Payload("binance", seq, 10**18, key, text_of(message))])

@@ -8,7 +8,6 @@ import numpy as np
 import orjson
 import pytest
 
-from feeds.binance import BinanceAdapter
 from feeds.recent_ids import RECENT_IDS_MAX
 from feeds.venues import adapter_of
 from schemas.tick import (
@@ -33,7 +32,7 @@ class Venue:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        self.adapter = BinanceAdapter() if source == "binance" else adapter_of(source)
+        self.adapter = adapter_of("binance") if source == "binance" else adapter_of(source)
         self.state: Any = self.adapter.start()
         self.sent = 0
         self.kinds: list[str] = []

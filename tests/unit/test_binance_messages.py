@@ -9,8 +9,8 @@ import orjson
 import pytest
 
 from feeds.adapter import State
-from feeds.binance import BinanceAdapter
 from feeds.messages import DEPTH, QUOTE, SNAPSHOT, TRADE, Messages
+from feeds.venues import adapter_of
 from feeds.wire import NESTING_MAX, PAYLOAD_BYTES_MAX
 from schemas.errors import BadInput, BadPayload, UnknownInstrument
 from streams.agent import Payload
@@ -28,7 +28,7 @@ def framed(data: dict[str, Any], stream: str = "btcusdt@any", **other: Any) -> b
 
 def read(value: bytes, key: bytes = b"spot:BTCUSDT", **other: Any) -> tuple[Messages, BadInput | None]:
     payload = Payload(**{"source": "binance", "seq": 4, "ts_recv": 10**18, "key": key, "value": value, **other})
-    batch, rejects = BinanceAdapter().read([payload])
+    batch, rejects = adapter_of("binance").read([payload])
     assert len(batch.messages) + len(rejects) == 1
     return batch, rejects[0][1] if rejects else None
 
@@ -214,7 +214,7 @@ def test_an_impossible_envelope_is_refused() -> None:
 
 
 def test_a_refused_message_changes_nothing_and_the_others_count() -> None:
-    adapter = BinanceAdapter()
+    adapter = adapter_of("binance")
     state: State = adapter.start()
     texts = [framed(QUOTE_DATA, "x@bookTicker"), framed(DEPTH_DATA, b=[["9", "1"], ["x", "1"]]), framed(TRADE_DATA)]
     rows, index, rejects = adapter.ingest(state, [Payload("binance", i, 10**18, b"spot:BTCUSDT", t)

@@ -9,9 +9,9 @@ import numpy as np
 import orjson
 import pytest
 
-from feeds.binance import BinanceAdapter
-from feeds.kernel import Records
+from feeds.arrays import Records
 from feeds.recent_ids import RECENT_IDS_MAX
+from feeds.venues import adapter_of
 from feeds.waiting import WAITING_DIFFERENCES_MAX
 from schemas.columns import PRICE_UNDEFINED
 from schemas.tick import (
@@ -36,7 +36,7 @@ class Feed:
     """One instrument's messages, a second apart, through an adapter."""
 
     def __init__(self, key: str = "spot:BTCUSDT") -> None:
-        self.adapter = BinanceAdapter()
+        self.adapter = adapter_of("binance")
         self.state = self.adapter.start()
         self.key = key
         self.futures = not key.startswith("spot")

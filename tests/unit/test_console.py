@@ -32,6 +32,14 @@ def test_asking_for_help_loads_nothing_heavy() -> None:
     assert loaded.stdout.strip() == ""
 
 
+def test_what_people_say_waits_for_no_compiler() -> None:
+    """A halt must be fast: numba takes longer to load than all the rest of the command."""
+    said = ("agents.control_log", "agents.risk_report", "operations.instruments", "feeds.venues", "feeds.file_map")
+    code = f"import sys, {', '.join(said)}; print('numba' in sys.modules)"
+    loaded = subprocess.run([sys.executable, "-c", code], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    assert loaded.stdout.strip() == "False"
+
+
 def commands() -> list[str]:
     """Every command of the program, as typed after its name: new ones join by being added to it."""
 

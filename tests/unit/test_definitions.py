@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from feeds.binance import BinanceAdapter
 from feeds.captures import open_captures
 from feeds.definitions import BY_INSTRUMENT, DEFINITIONS
+from feeds.venues import adapter_of
 from schemas.codec import decode, encode
 from schemas.definition import Definition
 from streams.agent import Payload
@@ -40,7 +40,7 @@ def test_definitions_survive_their_own_encoding() -> None:
 
 
 def test_a_desk_that_knows_no_instrument_yet_refuses_payloads_and_keeps_its_state() -> None:
-    adapter = BinanceAdapter(())
+    adapter = adapter_of("binance", ())
     state = adapter.start()
     trade = b'{"stream":"x@trade","data":{"e":"trade","E":1,"s":"BTCUSDT","t":1,"p":"1.0","q":"1.0","T":1,"m":true}}'
     rows, _, rejects = adapter.ingest(state, [Payload("binance", 0, 1, b"spot:BTCUSDT", trade)])
@@ -50,7 +50,7 @@ def test_a_desk_that_knows_no_instrument_yet_refuses_payloads_and_keeps_its_stat
 
 
 def test_recorded_prices_lie_on_the_tick_grid_and_sizes_on_the_lot_grid(data_dir: Path) -> None:
-    adapter = BinanceAdapter()
+    adapter = adapter_of("binance")
     state = adapter.start()
     increments = np.array([d.price_increment for d in DEFINITIONS])
     captures = open_captures(sorted((data_dir / "binance").glob("*.gz")))

@@ -9,12 +9,12 @@ from itertools import islice, pairwise
 import numpy as np
 import pytest
 
-from feeds.binance import BinanceAdapter
 from feeds.market_statistics import tapes
 from feeds.messages import QUOTE, SNAPSHOT, TRADE
 from feeds.simulated_events import KINDS, SessionEvent, session_events
 from feeds.simulated_instruments import simulated_definitions
 from feeds.simulator import SESSION_START_NS, SOURCE, SimulatedMessage, simulate
+from feeds.venues import adapter_of
 from schemas.tick import (
     ACTION_TRADE,
     FLAG_BUFFERED,
@@ -37,7 +37,7 @@ class Seen:
         self.events = list(session_events(seconds, SEED, kinds=[kind]))
         self.messages = list(simulate(seconds, SEED, events=[kind]))
         self.twin = list(simulate(seconds, SEED, events=()))
-        self.adapter = BinanceAdapter(simulated_definitions(3))
+        self.adapter = adapter_of("binance", simulated_definitions(3))
         state = self.adapter.start()
         payloads = [Payload(SOURCE, i, m.ts_recv, m.key, m.payload) for i, m in enumerate(self.messages)]
         self.read, _ = self.adapter.read(payloads)

@@ -10,7 +10,6 @@ from itertools import islice, pairwise
 
 import pytest
 
-from feeds.binance import BinanceAdapter
 from feeds.draws import Draws
 from feeds.simulated_instruments import (
     INSTRUMENTS,
@@ -20,6 +19,7 @@ from feeds.simulated_instruments import (
     simulated_definitions,
 )
 from feeds.simulator import SESSION_START_NS, SOURCE, SimulatedMessage, simulate
+from feeds.venues import adapter_of
 from schemas.errors import ConfigError
 from streams.agent import Payload
 
@@ -32,7 +32,7 @@ def ingested(
     messages: Sequence[SimulatedMessage], instruments: int = INSTRUMENTS
 ) -> tuple[Counter[str], list[str], bool]:
     """Counters over all instruments, reasons of rejects, whether every book is known at the end."""
-    adapter = BinanceAdapter(simulated_definitions(instruments))
+    adapter = adapter_of("binance", simulated_definitions(instruments))
     state = adapter.start()
     payloads = [Payload(SOURCE, i, m.ts_recv, m.key, m.payload) for i, m in enumerate(messages)]
     _, _, rejects = adapter.ingest(state, payloads)
@@ -101,7 +101,7 @@ def test_a_minute_has_about_a_thousand_messages_a_second_and_moments_of_many_mor
 
 def test_a_session_that_starts_later_goes_on_above_an_earlier_ones_ids() -> None:
     later = SESSION_START_NS + 20 * SECOND_NS
-    adapter = BinanceAdapter(simulated_definitions(INSTRUMENTS))
+    adapter = adapter_of("binance", simulated_definitions(INSTRUMENTS))
     earlier, following = (
         adapter.read([Payload(SOURCE, i, m.ts_recv, m.key, m.payload) for i, m in enumerate(messages)])[0].messages
         for messages in (simulate(20, 1), simulate(5, 1, start_ns=later))
@@ -115,7 +115,7 @@ def test_a_session_that_starts_later_goes_on_above_an_earlier_ones_ids() -> None
 
 
 def test_the_venues_clock_runs_seconds_ahead_and_drifts() -> None:
-    adapter = BinanceAdapter()
+    adapter = adapter_of("binance")
     skews = []
     session = list(simulate(9, 1, events=QUIET))
     for start in (0, 8 * SECOND_NS):

@@ -17,7 +17,7 @@ from agents.normalise import Normalise
 from agents.topology import FUSED, writers
 from agents.topology_file import PeersTable
 from agents.warm import warm
-from feeds import binance_hot, binance_numbers, book_sync, book_tables, wire
+from feeds import binance_hot, binance_numbers, book_sync, book_tables, nesting
 from feeds.definitions import DEFINITIONS
 from feeds.simulator import SOURCE, simulate
 from replay.plan import PlayPlan
@@ -30,7 +30,7 @@ from streams.task_plan import TaskPlan
 REPOSITORY = Path(__file__).resolve().parents[2]
 
 KERNELS: list[Any] = [
-    binance_hot.read_hot, binance_numbers.read_numbers, wire.nesting, book_sync.apply_messages,
+    binance_hot.read_hot, binance_numbers.read_numbers, nesting.nesting, book_sync.apply_messages,
     book_tables.tables_of, peer_scan.flag_suspects,
 ]  # fmt: skip
 """Those that Python calls."""
