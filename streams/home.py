@@ -8,6 +8,7 @@ here creates a folder: who writes into one makes it.
 from __future__ import annotations
 
 import os
+import re
 from hashlib import sha256
 from pathlib import Path
 
@@ -16,10 +17,11 @@ JARS_VARIABLE = "TAPEDECK_JARS"
 ARCHIVE_VARIABLE = "TAPEDECK_ARCHIVE"
 KERNELS_VARIABLE = "NUMBA_CACHE_DIR"
 KERNEL_PACKAGES = ("agents", "features", "feeds", "models", "replay", "streams")
-"""Packages with kernels in them: the files that name one (``KERNEL_WORDS``) make up the cache's name."""
+"""Packages with kernels in them. The files that name one (``KERNEL_WORDS``) make up the cache's name, and so do those
+that a file with a kernel imports from: their layouts and constants are compiled into it."""
 KERNEL_WORDS = (b"njit", b"kernel")
-KERNEL_ROWS = ("columns.py", "feature.py", "score.py", "tick.py")
-"""Files of ``schemas`` whose layouts and constants are compiled into kernels."""
+_DEFINES = re.compile(rb"^@(?:kernel|njit|intrinsic)\b", re.MULTILINE)
+_IMPORTS = re.compile(rb"^from (\w+)\.(\w+) import", re.MULTILINE)
 
 
 def home() -> Path:
@@ -82,13 +84,19 @@ def use_kernel_cache() -> None:
 
 def _sources_hash() -> str:
     root = Path(__file__).parents[1]
-    sources = [(root / "schemas" / name).read_bytes() for name in KERNEL_ROWS]
+    sources: dict[Path, bytes] = {}
+    imported: set[Path] = set()
     for package in KERNEL_PACKAGES:
-        for path in sorted((root / package).glob("*.py")):
+        for path in (root / package).glob("*.py"):
             source = path.read_bytes()
             if any(word in source for word in KERNEL_WORDS):
-                sources.append(source)
-    return sha256(b"\0".join(sources)).hexdigest()[:16]
+                sources[path] = source
+            if _DEFINES.search(source):
+                imported |= {
+                    root / found[1].decode() / f"{found[2].decode()}.py" for found in _IMPORTS.finditer(source)
+                }
+    sources |= {path: path.read_bytes() for path in imported - sources.keys() if path.exists()}
+    return sha256(b"\0".join(sources[path] for path in sorted(sources))).hexdigest()[:16]
 
 
 def _named(variable: str) -> Path | None:

@@ -72,17 +72,16 @@ def test_the_kernel_cache_is_set_unless_the_environment_says_where(
 
 def test_changed_kernels_are_never_served_from_an_old_cache(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "schemas").mkdir()
-    for name in home.KERNEL_ROWS:
-        (tmp_path / "schemas" / name).write_text("x = 1")
+    compiled_in = tmp_path / "schemas" / "row.py"
+    compiled_in.write_text("X = 1")
     for package in home.KERNEL_PACKAGES:
         (tmp_path / package).mkdir()
-        (tmp_path / package / "compiled.py").write_text("@kernel\nx = 1")
+        (tmp_path / package / "compiled.py").write_text("from schemas.row import X\n@kernel\nx = 1")
     monkeypatch.setattr(home, "__file__", str(tmp_path / "streams" / "home.py"))
     seen = {home.kernels_dir()}
-    for package in (*home.KERNEL_PACKAGES, "schemas"):
-        name = home.KERNEL_ROWS[0] if package == "schemas" else "compiled.py"
-        (tmp_path / package / name).write_text("@kernel\nx = 2")
-        assert home.kernels_dir() not in seen, package
+    for path in (*(tmp_path / package / "compiled.py" for package in home.KERNEL_PACKAGES), compiled_in):
+        path.write_text(path.read_text().replace("1", "2"))
+        assert home.kernels_dir() not in seen, path
         seen.add(home.kernels_dir())
     (tmp_path / "agents" / "plain.py").write_text("x = 1")
     assert home.kernels_dir() in seen, "what holds no kernel leaves the cache as it is"
