@@ -32,6 +32,8 @@ from streams.snapshot import TaskState, record_header, to_bytes
 from streams.task_plan import RECORDED
 
 FLUSH_S_MAX = 60.0
+ANSWERS = ("orders.decision", "executions")
+"""What tasks hear of those behind them: a state may stand behind answers that were made before the answerer's own."""
 
 
 def open_replay(log: Log, plan: ReplayPlan, orders: Mapping[str, tuple[Side, ...]]) -> None:
@@ -152,6 +154,8 @@ def _owed(plan: ReplayPlan, states: Mapping[str, TaskState]) -> list[tuple[str, 
         inputs: dict[str, Any] = {PRIMARY[task.hops[0]]: values["input"]["seqs"]}
         if "venue" in task.hops:
             inputs[TICKS_TOPIC] = values["sides"][TICKS_TOPIC]["seqs"]
+        if not plan.followed:  # else they are heard where it was recorded: RECORDED
+            inputs |= {name: values["sides"][name]["seqs"] for name in ANSWERS if name in values["sides"]}
         for name, seqs in inputs.items():
             # What was recorded between the tasks is no part of a question.
             if name != RAW_TOPIC and (name == TICKS_TOPIC or not plan.asks) and name != plan.fed:
