@@ -45,7 +45,7 @@ def sides_behind(recording: Recording) -> int:
     )  # fmt: skip
 
 
-@pytest.mark.parametrize(("seed", "was_split", "split"), [(0, False, False), (1, False, True), (2, True, True)])
+@pytest.mark.parametrize(("seed", "was_split", "split"), [(0, False, False), (1, False, False), (2, True, True)])
 def test_answers_that_were_made_and_not_yet_heard_are_there(seed: int, was_split: bool, split: bool) -> None:
     session = played(seed, split=was_split)
     behind = 0
@@ -59,4 +59,21 @@ def test_answers_that_were_made_and_not_yet_heard_are_there(seed: int, was_split
         parity = compare(replay.plan, replay.log)
         assert parity.differing == []
         assert parity.compared["orders.intent"] > 0
+        replay = MemoryReplay(plan_of(recording, split=split, since="ticks"), cut=Cut(seed))
+        replay.run()
+        assert compare(replay.plan, replay.log).differing == []
     assert behind > 0, "else nothing is shown"
+
+
+def test_ticks_behind_the_end_are_not_fed_though_their_frame_began_before_it() -> None:
+    session = played(3, split=False)
+    until = middle(session.log, session.plan.topic("raw.<source>"), 0.6)
+    recording = open_recording(session.log, session.plan.namespace, until_ns=until)
+    compared = []
+    for since in ("raw", "ticks"):
+        replay = MemoryReplay(plan_of(recording, since=since), cut=Cut(3))
+        replay.run()
+        parity = compare(replay.plan, replay.log)
+        assert parity.differing == []
+        compared.append((parity.compared["scores"], parity.compared["orders.intent"]))
+    assert compared[0] == compared[1]
