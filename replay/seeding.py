@@ -183,6 +183,6 @@ def _copy_owed(appender: Appender, plan: ReplayPlan, name: str, task: TaskHops, 
         first, after = max(header.seq, wanted), min(header.seq + header.count, made)
         if first < after:
             value, cut = part_of(record, header, first - header.seq, after - header.seq)
-            appender.append(
-                plan.topic(name), partition, record.key, value, pack(msgspec.structs.replace(cut, writer=writer))
-            )
+            # When it was made is no figure of this run.
+            packed = pack(msgspec.structs.replace(cut, writer=writer, stamps=None))
+            appender.append(plan.topic(name), partition, record.key, value, packed)

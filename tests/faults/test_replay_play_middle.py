@@ -12,6 +12,7 @@ from replay.replaying import MemoryReplay
 from replay.session import MemorySession
 from replay.spans import open_recording
 from schemas.header import unpack
+from streams.clock import monotonic_s, sleep_s
 from streams.log import Log
 from tests.replay_desk import plan_of
 
@@ -49,15 +50,24 @@ def sides_behind(recording: Recording) -> int:
 def test_answers_that_were_made_and_not_yet_heard_are_there(seed: int, was_split: bool, split: bool) -> None:
     session = played(seed, split=was_split)
     behind = 0
+    sleep_s(2.0)  # so that what was recorded is older than any replay takes
     for share in (0.3, 0.5, 0.7):
         since = middle(session.log, session.plan.topic("raw.<source>"), share)
+        began = monotonic_s()
         recording = open_recording(session.log, session.plan.namespace, since_ns=since)
         assert recording.states
         behind += sides_behind(recording)
         replay = MemoryReplay(plan_of(recording, split=split), cut=Cut(seed))
+        judge = replay.watch()
         replay.run()
-        parity = compare(replay.plan, replay.log)
+        parity = judge.finish(whole=True)
         assert parity.differing == []
+        made = parity.compared
+        assert (judge.ticks, judge.orders) == (made["ticks.<source>"], made["orders"]), "what was copied was not made"
+        hops = judge.hops.summary()
+        assert hops["risk"]["count"] == made["orders.decision"]
+        longest = max(hop["max_us"] or 0.0 for hop in hops.values())
+        assert longest < 1e6 * (monotonic_s() - began), "no figure of the recording's is among them"
         assert parity.compared["orders.intent"] > 0
         replay = MemoryReplay(plan_of(recording, split=split, since="ticks"), cut=Cut(seed))
         replay.run()
