@@ -81,7 +81,9 @@ def list_days(
     elif found:
         show(*_drawn(found))
     else:
-        emit("nothing was recorded yet: tapedeck up")
+        narrowed = " ".join(flag for flag in (since and f"--from {since}", until and f"--to {until}") if flag)
+        narrowed = " ".join(part for part in (session and f"--session {calendar.name}", narrowed) if part)
+        emit(f"nothing was received in that time: {narrowed}" if narrowed else "nothing was recorded yet: tapedeck up")
 
 
 def as_json(day: Any) -> dict[str, Any]:
@@ -110,5 +112,8 @@ def _drawn(found: Any) -> list[Any]:
         gaps = sum(day.gaps.values())
         table.add_row(day.day, *map(count, events), count(gaps) if gaps else "none", "yes" if day.archived else "no",
                       day.hash[:16])  # fmt: skip
-    leaped = [f"{day.day}: the clock leaped, {day.leaps} times" for day in found if day.leaps]
+    leaped = [
+        f"{day.day}: a clock that was ahead was set back by more than an hour, {day.leaps} times" for day in found
+        if day.leaps
+    ]  # fmt: skip
     return [table, *leaped]

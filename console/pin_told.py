@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
@@ -12,10 +11,9 @@ import orjson
 from replay.pins.manifest import Manifest
 from replay.pins.tags import Tag
 from replay.pins.verifying import Verdict
+from replay.tape_time import iso
 from schemas.pin_tag import PinTagged
 from streams.people import Written
-
-NANOS = 1_000_000_000
 
 
 def told_of(manifest: Manifest, name: str, *, json: bool) -> str:
@@ -27,7 +25,7 @@ def told_of(manifest: Manifest, name: str, *, json: bool) -> str:
     source = ", ".join(f"{key} {value}" for key, value in context.get("source", {}).items())
     lines = [
         f"pin       {name}", f"id        {manifest.id}",
-        f"range     {_time(asked.since)} to {_time(asked.until)}, as known by {_time(asked.known_by)}",
+        f"range     {iso(asked.since)} to {iso(asked.until)}, as known by {iso(asked.known_by)}",
         f"records   {manifest.records:,} in {len(data.topics)} partitions",
         *(f"          {part.topic}[{part.partition}]  {part.records:,}  {part.hash[:16]}" for part in data.topics),
         f"lead-in   {sum(part.records for part in data.lead):,} payloads from the states at the beginning on",
@@ -69,7 +67,7 @@ def list_of(tags: Mapping[str, Tag], here: Sequence[str], *, json: bool) -> str:
     for name, tag in tags.items():
         newest, moved = tag.newest, len(tag.history) - 1
         said = f"{newest.author}: {newest.reason}" + (f" (moved {moved} times)" if moved else "")
-        lines.append(f"{name:<24} {newest.pin[:12]}  {_time(newest.since)} to {_time(newest.until)}  {said}")
+        lines.append(f"{name:<24} {newest.pin[:12]}  {iso(newest.since)} to {iso(newest.until)}  {said}")
     lines += [f"{'(no name)':<24} {pin[:12]}" for pin in nameless]
     return "\n".join(lines) or "no pin yet: tapedeck pin create NAME --day D"
 
@@ -92,10 +90,6 @@ def _row(name: str, tag: Tag, here: Sequence[str]) -> dict[str, Any]:
         "reason": newest.reason, "ts": newest.ts,
         "history": [{"id": e.pin, "author": e.author, "reason": e.reason, "ts": e.ts} for e in tag.history],
     }  # fmt: skip
-
-
-def _time(ns: int) -> str:
-    return datetime.fromtimestamp(ns // NANOS, UTC).isoformat(sep=" ").removesuffix("+00:00")
 
 
 def _line(told: Mapping[str, Any]) -> str:

@@ -17,9 +17,9 @@ from replay.header_peek import Peek
 from replay.pins.chain import Chain
 from replay.pins.manifest import Part, hash_of
 from replay.pins.selection import CONTROL, RAW, pinned_topics
-from replay.recording import LEAP_NS, NO_END
-from replay.tape_time import place_before, timed
-from schemas.catalog import BY_NUMBER
+from replay.recording import NO_END
+from replay.tape_time import SET_BACK_NS, place_before, timed
+from schemas.catalog import BY_NUMBER, END
 from schemas.catalog import RAW as PAYLOAD
 from streams.admission import RETRY
 from streams.log import Log, Place
@@ -38,9 +38,9 @@ class Day:
         since: When it began, ns UTC.
         until: When it ended.
         records: Records by topic, without the run's prefix.
-        events: Rows, documents and payloads by topic: a record of ticks holds many.
+        events: Rows, documents and payloads by topic: a record of ticks holds many, a run's end record none.
         gaps: Numbers that are missing, by topic; topics without any are left out.
-        leaps: Payloads stamped more than a day before or after the one before them: a clock was wrong.
+        leaps: How often a payload was stamped more than an hour before the one before it: a clock had been ahead.
         schemas: Versions by schema name.
         archived: Whether the archive holds all of it.
         last: The offset of its last record, by topic without prefix, and partition.
@@ -150,7 +150,8 @@ class _Tape:
     def _count(self, day: Day, head: Peek | None, missing: int) -> None:
         name = self._name
         day.records[name] = day.records.get(name, 0) + 1
-        day.events[name] = day.events.get(name, 0) + (1 if head is None else head.items)
+        events = 1 if head is None else 0 if head.schema == END.number else head.items
+        day.events[name] = day.events.get(name, 0) + events
         if missing:
             day.gaps[name] = day.gaps.get(name, 0) + missing
         if head is None:
@@ -158,7 +159,7 @@ class _Tape:
         schema = BY_NUMBER.get(head.schema)
         day.schemas.setdefault(str(head.schema) if schema is None else schema.name, set()).add(head.version)
         if head.schema == PAYLOAD.number:
-            day.leaps += bool(self._last_ns) and abs(head.time - self._last_ns) > LEAP_NS
+            day.leaps += head.time < self._last_ns - SET_BACK_NS
             self._last_ns = head.time
 
     def _missing(self, head: Peek) -> int:

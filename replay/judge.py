@@ -29,7 +29,7 @@ class Judge:
         hops: Histograms of the spans before this one, which go on.
 
     Attributes:
-        ticks, orders: How many there are.
+        ticks, orders: How many it made: what it was seeded with is not among them.
     """
 
     def __init__(self, plan: ReplayPlan, log: Log, hops: HopLatencies | None = None) -> None:
@@ -40,6 +40,11 @@ class Judge:
         self._comparison = Comparison(plan, log)
         run = Recording(log, plan.namespace, plan.opening, (), {}, {}, {})
         partitions = range(min(plan.recording.opening.partitions, PARTITIONS_MAX))
+        self._made = {
+            (name, task): int(seq)
+            for task, state in plan.states().items()
+            for name, (seq, _) in state.values["outputs"].items()
+        }  # fmt: skip
         self._tails = [Tail(run, name, partition) for name in MEASURED for partition in partitions]
 
     def look(self) -> None:
@@ -70,7 +75,9 @@ class Judge:
     def _count(self) -> None:
         for tail in self._tails:
             for record, header in tail:
-                if header is not None and header.schema != END.number:
+                if header is None or header.schema == END.number:
+                    continue
+                if header.seq >= self._made.get((tail.table_name, header.writer), 0):
                     self._take(tail.table_name, record, header)
 
     def _take(self, name: str, record: Record, header: Header) -> None:

@@ -28,8 +28,6 @@ from streams.state_bytes import load_values
 RAW_TOPIC = "raw.<source>"
 TICKS_TOPIC = "ticks.<source>"
 DAY_NS = 86_400_000_000_000
-LEAP_NS = DAY_NS
-"""A receive time that leaps ahead of the one before by more than this is a clock's fault, not a pause of the market."""
 NANOS_PER_MS = 1_000_000
 NO_END = 1 << 63
 """Further than any number goes."""

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import msgspec
+import numpy as np
 
 from agents.topology import PRIMARY, TaskHops, deployment, source_of, writers
 from replay.asking import aligned, on_paper
@@ -18,6 +19,7 @@ from schemas.control import RunOpened
 from schemas.errors import ConfigError
 from schemas.header import Side
 from schemas.topics import TOPICS, topic_name
+from streams.agent import Batch
 from streams.build import build_hash
 from streams.snapshot import TaskState
 from streams.task_plan import TaskPlan
@@ -237,7 +239,14 @@ class ReplayPlan:
             "finished": len(task.hops) if self.followed and "venue" not in task.hops else 0, "build": build_hash(),
             "succession": None, "done": False, "owner": "", "left_to": "", "task": task.name,
         }  # fmt: skip
-        return TaskState(values, state.agents, state.queues)
+        return TaskState(values, state.agents, [None if queue is None else _unstamped(queue) for queue in state.queues])
+
+
+def _unstamped(queue: Batch) -> Batch:
+    """What was half worked off, without the wall times of the recording: they are no latency of this run."""
+    return replace(
+        queue, stamps=np.zeros_like(queue.stamps), arrived_ns=0, passed=(0,) * len(queue.passed)
+    )  # fmt: skip
 
 
 def _made(states: Mapping[str, TaskState], writer: str, table_name: str) -> int:

@@ -14,10 +14,11 @@ from typing import Any
 import msgspec
 
 from agents.topology import GATEWAY, PRIMARY, TaskHops, topic_specs
+from replay.frame_part import part_of
 from replay.order import LISTENED, listener_of
 from replay.recording import RAW_TOPIC, TICKS_TOPIC, Recording, header_of
 from replay.replay_plan import ReplayPlan
-from schemas.catalog import BY_NUMBER, END, RELEASE, RUN
+from schemas.catalog import END, RELEASE, RUN
 from schemas.codec import decode, encode
 from schemas.control import End, RunOpened
 from schemas.definition import Definition
@@ -25,13 +26,14 @@ from schemas.errors import BadFrame
 from schemas.header import Header, Side, pack
 from schemas.topics import is_spread, topic_name
 from streams.flushing import flush_all
-from streams.frame import decode_rows, encode_rows
 from streams.inputs import carried_header
 from streams.log import Appender, Log, Record, TopicSpec
 from streams.snapshot import TaskState, record_header, to_bytes
 from streams.task_plan import RECORDED
 
 FLUSH_S_MAX = 60.0
+ANSWERS = ("orders.decision", "executions")
+"""What tasks hear of those behind them: a state may stand behind answers that were made before the answerer's own."""
 
 
 def open_replay(log: Log, plan: ReplayPlan, orders: Mapping[str, tuple[Side, ...]]) -> None:
@@ -152,6 +154,8 @@ def _owed(plan: ReplayPlan, states: Mapping[str, TaskState]) -> list[tuple[str, 
         inputs: dict[str, Any] = {PRIMARY[task.hops[0]]: values["input"]["seqs"]}
         if "venue" in task.hops:
             inputs[TICKS_TOPIC] = values["sides"][TICKS_TOPIC]["seqs"]
+        if not plan.followed:  # else they are heard where it was recorded: RECORDED
+            inputs |= {name: values["sides"][name]["seqs"] for name in ANSWERS if name in values["sides"]}
         for name, seqs in inputs.items():
             # What was recorded between the tasks is no part of a question.
             if name != RAW_TOPIC and (name == TICKS_TOPIC or not plan.asks) and name != plan.fed:
@@ -178,19 +182,7 @@ def _copy_owed(appender: Appender, plan: ReplayPlan, name: str, task: TaskHops, 
             return
         first, after = max(header.seq, wanted), min(header.seq + header.count, made)
         if first < after:
-            value, cut = _cut(record, header, first - header.seq, after - header.seq)
-            appender.append(
-                plan.topic(name), partition, record.key, value, pack(msgspec.structs.replace(cut, writer=writer))
-            )
-
-
-def _cut(record: Record, header: Header, first: int, after: int) -> tuple[bytes, Header]:
-    """A part of a frame."""
-    if BY_NUMBER[header.schema].kind != "rows" or (first, after) == (0, header.count):
-        return record.value, header
-    rows = decode_rows(header.schema, header.version, record.value, header.count)[first:after]
-    stamps = header.stamps if len(header.stamps) == 1 else header.stamps[first:after]
-    return encode_rows(rows), msgspec.structs.replace(
-        header, seq=header.seq + first, count=after - first, cause=header.cause + first, stamps=stamps,
-        time=int(rows["ts_log"][0]),
-    )  # fmt: skip
+            value, cut = part_of(record, header, first - header.seq, after - header.seq)
+            # When it was made is no figure of this run.
+            packed = pack(msgspec.structs.replace(cut, writer=writer, stamps=None))
+            appender.append(plan.topic(name), partition, record.key, value, packed)

@@ -2,7 +2,9 @@
 
 Raw payloads go by ``ts_recv``, rows and documents by log time, as their headers have it; a payload without a header by
 the log's timestamp. A frame of rows belongs where its first row does. Time never runs backwards here: what is stamped
-earlier than the record before it counts as of that one's time.
+earlier than the record before it counts as of that one's time. Where a clock was set back by more than an hour, that is
+a leap: days tell it, and no range that it touches is taken, so that one range never means two things. All of a tape is
+taken whatever its clock did: nothing of it needs a place in time.
 """
 
 from __future__ import annotations
@@ -10,8 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import numpy as np
+
 from replay.header_peek import Peek, peek
-from replay.recording import DAY_NS, LEAP_NS
+from replay.recording import NO_END
 from schemas.catalog import RAW
 from schemas.errors import ConfigError
 from streams.log import Log, Record
@@ -22,7 +26,18 @@ LOOK_RECORDS = 10_000
 NEAR_OFFSETS = 65_536
 """A place is found by halving down to so many offsets; the rest is read."""
 SET_BACK_NS = 3_600_000_000_000
-"""A place in time is looked for from so much earlier on: of stamps out of order by less, none is passed over."""
+"""A payload stamped so much before the one before it: its clock had leapt. A place in time is looked for from so much
+earlier on, so of stamps out of order by less none is passed over."""
+
+
+def iso(ns: int) -> str:
+    """A time as people read and type it, UTC; its fraction where it has one.
+
+    >>> iso(1_723_161_480 * 10**9), iso(1_723_161_480_500_000_000)
+    ('2024-08-08T23:58:00', '2024-08-08T23:58:00.500000000')
+    """
+    seconds, rest = divmod(ns, 1_000 * NS_PER_MS)
+    return str(np.datetime64(seconds, "s")) + (f".{rest:09}" if rest else "")
 
 
 class Timed(NamedTuple):
@@ -75,14 +90,14 @@ def stretch(log: Log, topic: str, partition: int, since: int, until: int, *, raw
         ConfigError: Its clock leaps.
         BrokerError, SnapshotError: It cannot be read.
     """
-    before = True
-    newest = 0
+    whole = since <= 0 and until >= NO_END
+    before, newest = True, 0
     tape = timed(log, topic, partition, place_before(log, topic, partition, since, raw=raw), raw=raw)
     for entry in tape:
-        if raw and newest and not before:
+        if raw and newest and not before and not whole:
             _check_leap(entry, newest)
         if entry.time >= until:
-            if raw and newest and entry.time > newest + LEAP_NS:
+            if raw and newest and entry.time > newest + SET_BACK_NS:
                 _check_comes_back(tape, entry, newest, until)
             return
         newest = entry.time
@@ -122,9 +137,9 @@ def removed(topic: str, partition: int, low: int, told: str, begin: int = 0) -> 
 
 
 def _check_leap(entry: Timed, newest: int) -> None:
-    """Refuse a clock that was a day ahead and was set back: where its records belong is not known."""
+    """Refuse a clock that was ahead and was set back: where its records belong is not known."""
     head = entry.head
-    if head is not None and head.schema == RAW.number and head.time < newest - LEAP_NS:
+    if head is not None and head.schema == RAW.number and head.time < newest - SET_BACK_NS:
         raise _leaps(newest - head.time, entry.record)
 
 
@@ -137,8 +152,8 @@ def _check_comes_back(tape: Iterator[Timed], entry: Timed, newest: int, until: i
 
 def _leaps(by_ns: int, record: Record) -> ConfigError:
     return ConfigError(
-        "the clock of the recording leaps", kind="clock_leaps", got=f"{by_ns / 1e9:.0f} s",
-        allowed=f"{DAY_NS / 1e9:.0f} s between two payloads",
+        "the clock of the recording leaps", kind="clock_leaps", got=f"{by_ns / 1e9:.0f} s ahead, and back",
+        allowed=f"{SET_BACK_NS / 1e9:.0f} s",
         where=f"{record.topic}[{record.partition}]@{record.offset}",
         fix="take what lies on either side of it by itself",
     )  # fmt: skip

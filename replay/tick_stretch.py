@@ -7,18 +7,21 @@ by what they hold, so a later life of a feed joins the same frames.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
+import msgspec
 import numpy as np
 import numpy.typing as npt
 
+from agents.topology import TaskHops
 from replay.due import Due
+from replay.frame_part import part_of
 from replay.large_frames import in_large_frames, joined
-from replay.recording import Recording, header_of, payload_times
+from replay.recording import TICKS_TOPIC, Recording, header_of, payload_times
 from schemas.catalog import END, TICK_SCHEMA
 from schemas.header import HEADER_VERSION, MAGIC, PREFIX, PREFIX_ROW, SIDE
-from streams.frame import FRAME_ROWS_MAX
+from streams.frame import FRAME_ROWS_MAX, decode_rows
 from streams.log import Record
 
 BATCH_BYTES = 4 * 1024 * 1024
@@ -42,14 +45,26 @@ class Stretch(NamedTuple):
 
 
 def stretch_of(recording: Recording, table_name: str, partition: int) -> Stretch:
-    """The stretch of a recording in one partition."""
+    """The stretch of a recording in one partition: from the first tick on that any reader's state has yet to take."""
     first, last = payload_times(recording, partition)
-    reader = next((t for t in recording.tasks if t.hops[0] == "feature" and t.partition == partition), None)
-    state = None if reader is None else recording.states.get(reader.name)
     writer = recording.writer_of(table_name, partition)
-    if state is None:
-        return Stretch(writer, 0, first, last)
-    return Stretch(writer, int(state.values["input"]["seqs"].get(writer, 0)), 0, last)
+    taken = [
+        int(seqs.get(writer, 0))
+        for task in recording.tasks if task.name in recording.states
+        if (seqs := _taken(task, recording.states[task.name].values, partition)) is not None
+    ]  # fmt: skip
+    return Stretch(writer, min(taken), 0, last) if taken else Stretch(writer, 0, first, last)
+
+
+def _taken(task: TaskHops, values: Mapping[str, Any], partition: int) -> Mapping[str, int] | None:
+    """Ticks of a partition that a task has in its state, by writer; None: it reads none of them."""
+    if task.hops[0] == "feature" and task.partition == partition:
+        found: Mapping[str, int] = values["input"]["seqs"]
+    elif "venue" in task.hops and task.partition == partition:
+        found = values["sides"][TICKS_TOPIC]["seqs"]
+    else:
+        return None
+    return found
 
 
 def ticks_due(recording: Recording, table_name: str, partition: int, *, large: bool) -> Iterator[Due]:
@@ -59,8 +74,22 @@ def ticks_due(recording: Recording, table_name: str, partition: int, *, large: b
     stretch = stretch_of(recording, table_name, partition)
     records = recording.log.scan(recording.topic(table_name), partition, 0, committed=True)
     if not large:
-        return one_by_one(records, partition, stretch)
-    return in_large_frames(in_batches(records, partition, stretch))
+        return within(one_by_one(records, partition, stretch), stretch.last)
+    return within(in_large_frames(in_batches(records, partition, stretch)), stretch.last)
+
+
+def within(dues: Iterable[Due], last: int) -> Iterator[Due]:
+    """Of each frame the rows up to a log time: one that goes on behind it was not known whole by then."""
+    for due in dues:
+        header = due.header
+        assert header is not None, "frames have one"
+        times = decode_rows(header.schema, header.version, due.record.value, header.count)["ts_log"]
+        if times[-1] <= last:
+            yield due
+        elif rows := int(np.searchsorted(times, last, side="right")):
+            value, part = part_of(due.record, header, 0, rows)
+            record = msgspec.structs.replace(due.record, value=value)
+            yield due._replace(time=min(due.time, last), record=record, header=part)
 
 
 def one_by_one(records: Iterable[Record], partition: int, stretch: Stretch) -> Iterator[Due]:

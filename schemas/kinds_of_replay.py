@@ -32,7 +32,7 @@ REPLAY = {
         "Restore them from the archive, or replay a later day.",
     ),
     "clock_leaps": (
-        "Receive times leap ahead by more than a day between two payloads: a clock was wrong.",
+        "A clock was ahead, and was set back by more than an hour: where its payloads belong is not known.",
         "Replay what lies before the leap and behind it by themselves, with `--from-time` and `--to-time`.",
     ),
     "replay_spans": (

@@ -5,6 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from replay.archive.archiver import Archiver, Pass
+from schemas.catalog import RAW
+from schemas.header import Header, pack
 from streams.failpoints import Failpoint, nothing
 from streams.log import Log, Record, TopicSpec
 from streams.memory import MemoryLog
@@ -60,4 +62,14 @@ def tape() -> MemoryLog:
     log = log_of(*BATCHES)
     log.create([TopicSpec("executions")])
     extend(log, *BATCHES[:2], topic="executions")
+    return log
+
+
+def payloads(*times: int, seqs: tuple[int, ...] = ()) -> MemoryLog:
+    """A log of payloads received at those times, ns."""
+    log = MemoryLog()
+    log.create([TopicSpec("raw.binance")])
+    for seq, time in zip(seqs or range(len(times)), times, strict=True):
+        header = Header(schema=RAW.number, version=1, seq=seq, time=time, writer="binance")
+        log.appender().append("raw.binance", 0, b"k", b"{}", pack(header))
     return log

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from difflib import get_close_matches
 
+from replay.tape_time import iso
 from schemas.errors import ConfigError
 from schemas.topics import Topic, table_row
 from streams.namespace import namespace_of
@@ -65,12 +65,12 @@ def select(
     """
     cutoff = until - 1 if known_by is None else known_by
     if until <= since:
-        raise ConfigError("the range ends before it begins", kind="pin_range", got=f"{since} to {until}",
+        raise ConfigError("the range ends before it begins", kind="pin_range", got=f"{iso(since)} to {iso(until)}",
                           allowed="--to behind --from")  # fmt: skip
     if (end := min(until, cutoff + 1)) > now - SETTLED_NS:
         raise ConfigError(
-            "the range has not ended long enough ago", kind="pin_unfinished", got=f"{end} ns",
-            allowed=f"{now - SETTLED_NS} ns: {SETTLED_NS // 10**9} s ago",
+            "the range has not ended long enough ago", kind="pin_unfinished", got=iso(end),
+            allowed=f"{iso(now - SETTLED_NS)}: {SETTLED_NS // 10**9} s ago",
             fix="give an end that has passed, --to; or wait: what was made of it must be committed",
         )  # fmt: skip
     known = list(names)
@@ -103,6 +103,11 @@ def _meant(topic: str, there: list[str]) -> list[str]:
     found = [name for name in there if name == topic or (name.startswith(f"{topic}.") and topic in ("raw", "ticks"))]
     if found:
         return found
-    near = get_close_matches(topic, there, 5, 0.4) or there[:5]
-    raise ConfigError("there is no such topic", kind="pin_topics", got=topic, allowed=", ".join(near),
-                      where="--topics")  # fmt: skip
+    raise ConfigError("there is no such topic", kind="pin_topics", got=topic, where="--topics",
+                      allowed=", ".join(sorted({_stem(name) for name in there})))  # fmt: skip
+
+
+def _stem(name: str) -> str:
+    """As ``--topics`` has it at the shortest: without the source."""
+    stem = name.partition(".")[0]
+    return stem if stem in ("raw", "ticks") else name

@@ -27,15 +27,13 @@ from replay.pins.tags import give, tags_in
 from replay.pins.verifying import verify
 from replay.replay_what import asked_for
 from replay.replaying import MemoryReplay
-from schemas.catalog import RAW
 from schemas.control import Halt
 from schemas.errors import ConfigError, SnapshotError, StateDiverged
-from schemas.header import Header, pack
 from streams.home import HOME_VARIABLE
 from streams.log import Record, TopicSpec
 from streams.memory import MemoryLog
 from streams.people import append
-from tests.archive_world import archived
+from tests.archive_world import archived, payloads
 from tests.replay_desk import MIDNIGHT_NS, START_NS, plan_of, recorded, recorded_over_days
 
 DAY = 86_400 * 10**9
@@ -272,15 +270,6 @@ def test_a_tag_heard_by_a_live_desk_changes_no_decision() -> None:
 MIDNIGHT = 20_000 * DAY
 
 
-def payloads(*times: int, seqs: tuple[int, ...] = ()) -> MemoryLog:
-    log = MemoryLog()
-    log.create([TopicSpec("raw.binance")])
-    for seq, time in zip(seqs or range(len(times)), times, strict=True):
-        header = Header(schema=RAW.number, version=1, seq=seq, time=time, writer="binance")
-        log.appender().append("raw.binance", 0, b"k", b"{}", pack(header))
-    return log
-
-
 def test_days_part_at_midnight_by_receive_time_and_bear_the_hash_of_their_pin() -> None:
     log = payloads(MIDNIGHT - 5, MIDNIGHT - 1, MIDNIGHT - 3, MIDNIGHT, MIDNIGHT + 7, seqs=(0, 1, 2, 5, 6))
     before, after = days_in(log)
@@ -325,10 +314,11 @@ def test_a_day_with_one_record_is_a_day_and_an_empty_one_is_refused() -> None:
 
 def test_clocks_that_leap_are_told_by_days_and_refused_by_pins() -> None:
     leaped = payloads(MIDNIGHT, MIDNIGHT + 40 * DAY, MIDNIGHT + 1)
-    assert sum(day.leaps for day in days_in(leaped)) == 2
+    assert sum(day.leaps for day in days_in(leaped)) == 1
     with pytest.raises(ConfigError, match="leaps"):
         measure(leaped, Selection(MIDNIGHT, MIDNIGHT + DAY, MIDNIGHT + DAY))
     weekend = payloads(MIDNIGHT, MIDNIGHT + 3 * DAY)
+    assert [day.leaps for day in days_in(weekend)] == [0, 0], "a pause is no leap"
     assert len(measure(weekend, Selection(MIDNIGHT, MIDNIGHT + DAY, MIDNIGHT + DAY)).data.topics) == 1
 
 

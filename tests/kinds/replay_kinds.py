@@ -55,7 +55,8 @@ def an_empty_day(_: Desk) -> Any:
 
 @trigger("config.clock_leaps")
 def a_clock_that_was_set_to_next_week_and_back(_: Desk) -> Any:
-    return open_recording(recorded(10**18, 10**18 + 7 * 86_400 * 10**9, 10**18 + 1), PLAN.namespace)
+    leapt = recorded(10**18, 10**18 + 7 * 86_400 * 10**9, 10**18 + 1)
+    return open_recording(leapt, PLAN.namespace, since_ns=10**18)
 
 
 @trigger("config.replay_spans")
