@@ -15,7 +15,7 @@ from agents.limits import default_limits, load_limits
 from agents.parameters import default_parameters
 from agents.peer_band import band_of
 from agents.plugins import Plugin, load_plugin, view_from
-from agents.topology import CLOCK, FEED, TaskHops, deployment
+from agents.topology import CLOCK, FEED, HEALTH, TaskHops, deployment
 from agents.topology_file import FeedTable, ModelFile, TopologyFile, ViewFile, read_as
 from agents.touch_pressure import STRATEGY
 from features.family import CustomFamily
@@ -92,12 +92,13 @@ class LivePlan:
     def names(self) -> tuple[str, ...]:
         """Every process of the run, in the order in which they start."""
         feed = () if self.settings.feed.kind == "none" else (FEED,)
-        return (CLOCK, *(task.name for task in self.tasks), *feed)
+        health = (HEALTH,) if self.settings.monitoring.feed_health else ()
+        return (CLOCK, *(task.name for task in self.tasks), *feed, *health)
 
     def names_of(self, partitions: Collection[int]) -> tuple[str, ...]:
         """Processes of some partitions, in the order in which they start. What there is once belongs to partition 0."""
         tasks = [task.name for task in self.tasks if task.partition in partitions]
-        once = [CLOCK, FEED] if 0 in partitions else []
+        once = [CLOCK, FEED, HEALTH] if 0 in partitions else []
         return tuple(name for name in self.names if name in tasks or name in once)
 
     def opening(self, run: str) -> RunOpened:

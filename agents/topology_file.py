@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta
 
 from schemas.errors import ConfigError
+from schemas.feed_health import WINDOW_S_DEFAULT, WINDOW_S_MAX
 from schemas.partitions import PARTITIONS_MAX
 from schemas.sources import SOURCES
 from streams.breaker import BAD_MIN, BAD_SHARE_MAX, BAD_WINDOW
@@ -180,6 +181,18 @@ class MetricsTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
     host: str = "127.0.0.1"
 
 
+class MonitoringTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """``[monitoring]``: who watches the run. Changes nothing that trades, and is no part of what a release is.
+
+    Attributes:
+        feed_health: Whether a feed-health monitor is started, brought back and ended with the run.
+        window_s: Length of its windows, seconds of log time.
+    """
+
+    feed_health: bool = False
+    window_s: Annotated[int, Meta(ge=1, le=WINDOW_S_MAX)] = WINDOW_S_DEFAULT
+
+
 class TopologyFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """The whole file."""
 
@@ -194,6 +207,7 @@ class TopologyFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
     venue: VenueTable = VenueTable()
     tasks: TasksTable = TasksTable()
     metrics: MetricsTable = MetricsTable()
+    monitoring: MonitoringTable = MonitoringTable()
 
 
 class ViewColumn(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):

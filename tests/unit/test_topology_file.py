@@ -172,3 +172,15 @@ def test_a_target_beyond_the_largest_position_is_cut_to_it(project: Path) -> Non
     )
     assert found == (0, 40, WANT_INTENT)
     assert BY_INSTRUMENT["spot:BTCUSDT"].instrument_id == 1
+
+
+def test_a_monitor_of_the_feeds_is_a_process_of_the_run_and_no_part_of_what_the_run_is(tmp_path: Path) -> None:
+    (file := tmp_path / "topology.toml").write_text("[monitoring]\nfeed_health = true\nwindow_s = 5\n")
+    watched, plain = load_topology(file), load_topology(None)
+    assert watched.names == (*plain.names, "health")
+    assert "health" in watched.names_of([0])
+    assert "health" not in watched.names_of([1])
+    assert watched.opening("r") == plain.opening("r"), "the release's id is of the opening"
+    file.write_text("[monitoring]\nfeed_health = true\nwindow_s = 0\n")
+    with pytest.raises(ConfigError, match=r"monitoring\.window_s"):
+        load_topology(file)
