@@ -43,7 +43,8 @@ def add(
     """Define the instruments of a file, or revise them. What is so already is not written again.
 
     Refused whole where one contradicts itself, takes another's id, changes what positions are counted in, or has an
-    increment that does not divide the prices seen on the live source (exit 2).
+    increment that does not divide the prices seen on the live source (exit 2). Says what is left to do until it is
+    traded: limits, a largest position, the next opening, and the payloads that wait.
     """
     from operations.instruments import add as append
     from operations.instruments import read_instruments
@@ -57,7 +58,8 @@ def add(
     log = connect(running(context))
     try:
         added = append(log, definitions, author, why)
-        pending, waiting = _taken_up(log), _waiting(log, [d.instrument for d in definitions])
+        names = [definition.instrument for definition in definitions]
+        pending, waiting, without = _taken_up(log), _waiting(log, names), _without_limits(log, names)
     finally:
         log.close()
     unchanged = [d.instrument for d in definitions if d.instrument not in {a.instrument for a in added}]
@@ -66,10 +68,17 @@ def add(
             {"instrument": d.instrument, "instrument_id": d.instrument_id, "revision": d.revision} for d in added
         ],
         "unchanged": unchanged,
-        "author": author, "pending": pending, "waiting": waiting,
+        "author": author, "pending": pending, "waiting": waiting, "without_limits": without,
     }  # fmt: skip
     lines = [f"{d.instrument}: id {d.instrument_id}, revision {d.revision}, by {author}" for d in added]
     lines += [f"{name}: as it was" for name in unchanged]
+    for name, keys in without.items():
+        given = " ".join(f"{_typed(name)}.{key}=SIZE" for key in keys)
+        lines += [
+            f"{name} has no {', '.join(keys)}: its orders are denied until",
+            f"  tapedeck risk limits set {given} --reason TEXT",
+            f'and nothing is ordered until the topology has, under [strategy.position_max],  "{name}" = "SIZE"',
+        ]
     if pending:
         lines.append(
             "the live run does not know it yet: end it in order and tapedeck up again, or tapedeck release cut"
@@ -195,6 +204,21 @@ def _taken_up(log: Any) -> bool:
 
     opening = ReleaseWatch(log).opening
     return opening is not None and added_since(log, opening)
+
+
+def _without_limits(log: Any, names: Sequence[str]) -> dict[str, list[str]]:
+    """Limits that its orders need and that nobody has set, by instrument."""
+    from agents.control_log import read_control
+    from agents.limits import missing_keys
+
+    limits = read_control(log).standing.limits
+    missing = {name: list(missing_keys(limits, name, live=True)) for name in names}
+    return {name: keys for name, keys in missing.items() if keys}
+
+
+def _typed(name: str) -> str:
+    """A name as it stands in the address of a limit."""
+    return f"'\"{name}\"'" if "." in name else name
 
 
 def _waiting(log: Any, names: Sequence[str]) -> int:

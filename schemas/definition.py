@@ -2,12 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
 from schemas.columns import U32, Nanos, Positive
 from schemas.document import Document, Text
+
+_NAME = re.compile(r'(spot|linear|inverse):[^\s"]{1,120}')
+
+
+def is_instrument_name(text: str) -> bool:
+    """Whether a text can name an instrument: market and symbol.
+
+    >>> is_instrument_name("spot:ACMEUSD"), is_instrument_name("ACMEUSD")
+    (True, False)
+    """
+    return _NAME.fullmatch(text) is not None
 
 
 class Definition(Document, frozen=True, kw_only=True, tag="definition"):
