@@ -73,7 +73,7 @@ def add(
     lines = [f"{d.instrument}: id {d.instrument_id}, revision {d.revision}, by {author}" for d in added]
     lines += [f"{name}: as it was" for name in unchanged]
     for name, keys in without.items():
-        given = " ".join(f"{_typed(name)}.{key}=SIZE" for key in keys)
+        given = " ".join(f"{name}.{key}=SIZE" for key in keys)
         lines += [
             f"{name} has no {', '.join(keys)}: its orders are denied until",
             f"  tapedeck risk limits set {given} --reason TEXT",
@@ -154,6 +154,11 @@ def history(context: typer.Context, instrument: Instrument, json: Json = False) 
     say(found, lines, json)
 
 
+_HEADS = {
+    "instrument_id": "id", "price_increment": "price step", "size_increment": "size step", "multiplier": "mult",
+    "settlement": "settled", "revision": "rev",
+}  # fmt: skip
+"""Heads of columns that fit into 80 characters together."""
 _OF_RECORD = frozenset({"revision", "author", "reason", "ts_known", "place"})
 _SCALED = frozenset({"price_increment", "size_increment", "multiplier"})
 _TIMES = frozenset({"valid_from", "ts_known"})
@@ -177,7 +182,7 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
-        table.add_column(column.replace("_increment", " step").replace("instrument_id", "id"), no_wrap=True)
+        table.add_column(_HEADS.get(column, column), no_wrap=column != "instrument", overflow="fold")
     for row in rows:
         table.add_row(*(_field(column, row[column]) for column in columns))
     draw(table)
@@ -214,11 +219,6 @@ def _without_limits(log: Any, names: Sequence[str]) -> dict[str, list[str]]:
     limits = read_control(log).standing.limits
     missing = {name: list(missing_keys(limits, name, live=True)) for name in names}
     return {name: keys for name, keys in missing.items() if keys}
-
-
-def _typed(name: str) -> str:
-    """A name as it stands in the address of a limit."""
-    return f"'\"{name}\"'" if "." in name else name
 
 
 def _waiting(log: Any, names: Sequence[str]) -> int:

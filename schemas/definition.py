@@ -10,7 +10,8 @@ from msgspec import UNSET, Meta, UnsetType
 from schemas.columns import U32, Nanos, Positive
 from schemas.document import Document, Text
 
-_NAME = re.compile(r'(spot|linear|inverse):[^\s"]{1,120}')
+NAME_PATTERN = "^(spot|linear|inverse):[A-Z0-9_-]{1,64}$"
+"""Names that people may give to instruments."""
 
 
 def is_instrument_name(text: str) -> bool:
@@ -19,7 +20,7 @@ def is_instrument_name(text: str) -> bool:
     >>> is_instrument_name("spot:ACMEUSD"), is_instrument_name("ACMEUSD")
     (True, False)
     """
-    return _NAME.fullmatch(text) is not None
+    return re.fullmatch(NAME_PATTERN, text) is not None
 
 
 class Definition(Document, frozen=True, kw_only=True, tag="definition"):

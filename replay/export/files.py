@@ -66,7 +66,9 @@ def whole(path: Path) -> Iterator[Path]:
             with new.open("rb") as file:
                 os.fsync(file.fileno())
     except OSError as error:
-        raise ConfigError("a file cannot be written", kind="export_unwritable", got=error.strerror or str(error),
+        missing = "" if path.parent.is_dir() else f"there is no folder {path.parent}"
+        raise ConfigError("a file cannot be written", kind="export_unwritable",
+                          got=missing or error.strerror or str(error),
                           where=str(path), fix="make room, or name another place") from error  # fmt: skip
 
 

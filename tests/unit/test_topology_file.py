@@ -17,6 +17,7 @@ from agents.warm import warm
 from console.main import main
 from features.view import DEFAULT_VIEW
 from feeds.definitions import BY_INSTRUMENT
+from operations.instruments import read_instruments
 from schemas.errors import ConfigError
 from schemas.tick import TICK
 
@@ -185,3 +186,18 @@ def test_a_monitor_of_the_feeds_is_a_process_of_the_run_and_no_part_of_what_the_
     file.write_text("[monitoring]\nfeed_health = true\nwindow_s = 0\n")
     with pytest.raises(ConfigError, match=r"monitoring\.window_s"):
         load_topology(file)
+
+
+def test_a_wrong_value_is_not_told_as_a_wrong_key_and_an_item_s_keys_are_its_own(tmp_path: Path) -> None:
+    (file := tmp_path / "acme.toml").write_text('[[instrument]]\ninstrument = "ACME"\n')
+    with pytest.raises(ConfigError) as told:
+        read_instruments(file)
+    assert (told.value.where, told.value.allowed) == (f"{file}: instrument[0].instrument", "")
+    file.write_text('[[instrument]]\ninstrument = "spot:ACME"\nprise_increment = "1"\n')
+    with pytest.raises(ConfigError) as told:
+        read_instruments(file)
+    assert "price_increment" in told.value.allowed
+    file.write_text("= =")
+    with pytest.raises(ConfigError) as told:
+        read_instruments(file)
+    assert told.value.fix == "", "tapedeck init writes no such file"
