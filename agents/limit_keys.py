@@ -11,8 +11,8 @@ from collections.abc import Iterable
 from typing import Any, Literal, cast
 
 from agents.limits import ACCOUNT_KEYS, NUMBER_KEYS, QUANTITY_KEYS
-from feeds.venues import KNOWN
 from schemas.control import LimitChange
+from schemas.definition import is_instrument_name
 from schemas.errors import ConfigError
 
 Address = tuple[str, str, str]
@@ -62,7 +62,7 @@ def changed(limits: Flat, changes: Iterable[LimitChange]) -> Flat:
 
 
 def check_address(address: Address, where: str) -> None:
-    """Refuse an address at which there can be no limit.
+    """Refuse an address at which there can be no limit. Whether its instrument was ever defined is another question.
 
     Raises:
         ConfigError: Says which table, instruments or keys there are.
@@ -77,9 +77,9 @@ def check_address(address: Address, where: str) -> None:
         raise ConfigError(
             "not an address of a limit", kind="no_limit", got=shown(address), allowed=allowed, where=where
         )
-    if name and name not in KNOWN:
+    if name and not is_instrument_name(name):
         raise ConfigError(
-            "no such instrument", kind="no_limit", got=name, allowed=", ".join(sorted(KNOWN)), where=where
+            "no such instrument", kind="no_limit", got=name, allowed="market:symbol, e.g. spot:BTCUSDT", where=where
         )
     if key not in TABLE_KEYS[table]:
         raise ConfigError(

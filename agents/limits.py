@@ -14,7 +14,7 @@ from typing import Any
 from feeds.simulated_instruments import is_simulated, position_units
 from feeds.venues import KNOWN
 from schemas.columns import PRICE_SCALE
-from schemas.definition import Definition
+from schemas.definition import Definition, is_instrument_name
 from schemas.errors import ConfigError
 
 NANOS_PER_MS = 1_000_000
@@ -61,8 +61,12 @@ def _simulated_table(definition: Definition) -> dict[str, str]:
     return {"quantity_max": format(most * 3 / 4, "f"), "position_max": format(most, "f")}
 
 
-def load_limits(path: Path) -> dict[str, Any]:
+def load_limits(path: Path, *, added: bool = False) -> dict[str, Any]:
     """Limits from a TOML file, complete and checked.
+
+    Args:
+        path: The file.
+        added: Instruments may be named that do not ship, as people may have added them.
 
     Raises:
         ConfigError: Not readable, not TOML, or a key is unknown, mistyped or out of bounds; names file and key.
@@ -78,11 +82,14 @@ def load_limits(path: Path) -> dict[str, Any]:
             "not TOML", kind="not_toml", got=str(error), where=str(path), fix="see agents/limits.toml"
         ) from error
     check_limits(data, str(path))
+    if not added:
+        instruments = data.get("instrument", {})
+        _known({n: t for n, t in instruments.items() if not is_simulated(n)}, set(KNOWN), f"{path}: instrument")
     return data
 
 
 def check_limits(data: dict[str, Any], where: str) -> None:
-    """Check parsed limits.
+    """Check parsed limits. Whether an instrument that they name was ever defined is another question.
 
     Raises:
         ConfigError: Names the file (``where``) and the key.
@@ -100,8 +107,7 @@ def check_limits(data: dict[str, Any], where: str) -> None:
     _check_number(account, "clock_age_max_ms", ACCOUNT_KEYS["clock_age_max_ms"], f"{where}: account")
     _check_table(_table(data, "default", where), f"{where}: default")
     instruments = _table(data, "instrument", where)
-    shipped = {name: table for name, table in instruments.items() if not is_simulated(name)}
-    _known(shipped, set(KNOWN), f"{where}: instrument")
+    _known({n: t for n, t in instruments.items() if not is_instrument_name(n)}, set(KNOWN), f"{where}: instrument")
     for name, table in instruments.items():
         if not isinstance(table, dict):
             raise ConfigError("not a table", kind="not_a_table", got=repr(table), where=f"{where}: instrument.{name}")

@@ -4,6 +4,9 @@ Order of start: the clock first, as tasks that listen to it hold until it ticks;
 Order of end: the feed first, then the hops in the data's way, each when it has worked off what the one before it sent;
 the clock last. What is unanswered then stays in the snapshots: the next life goes on with it.
 
+A monitor of the feeds, where one is asked for, is no part of this: nothing waits for it at the start or at the end, and
+what becomes of it ends nothing.
+
 Which partitions run here is fixed, or follows a consumer group (``streams/membership.py``): then partitions come and
 go, each with its tasks, and partition 0 with all that there is once (clock, risk, feed). What goes commits and ends; it
 does not work off its input, which its successor reads on.
@@ -24,7 +27,7 @@ from agents.release_watch import release_of
 from agents.stalls import Stalled, Stalls
 from agents.successor import Successor
 from agents.supervisor import Supervisor
-from agents.topology import CLOCK, FEED, source_of, writers
+from agents.topology import CLOCK, FEED, HEALTH, source_of, writers
 from agents.worker_spec import FeedSpec, WorkerSpec
 from schemas.control import RunOpened
 from schemas.errors import ConfigError
@@ -49,6 +52,10 @@ assert HAND_OVER_S_MAX < GIVE_UP_S_MAX
 FENCED_S = 15.0
 """How long a fenced task's return is put off where partitions move: by then its group has said whose it is."""
 assert FENCED_S > SESSION_S
+HEALTH_END_S_MAX = 3.0
+"""How long a monitor is given to end: a killed one loses nothing."""
+HEALTH_MODULE = "monitoring.health_worker"
+"""What its process runs. It is named and not imported: what watches the tape stands above what makes it."""
 LEASE_S = 10.0
 """Where partitions move, a process whose supervisor is silent for so long ends itself: its partitions have others."""
 BEAT_S = 1.0
@@ -165,10 +172,11 @@ class LiveSession:
             self._member.leave()
             return in_order
         in_order = True
-        order = [name for name in self._started if name not in (CLOCK, FEED)]
+        order = [name for name in self._started if name not in (CLOCK, FEED, HEALTH)]
         for name in [n for n in (FEED, *order, CLOCK) if n in self._started]:
             on_progress(name)
             in_order &= self._supervisor.end(name, END_S_MAX)
+        self._end_health()
         return in_order
 
     def close(self) -> None:
@@ -181,6 +189,12 @@ class LiveSession:
             self._endpoint.close()
         if self._member is not None:
             self._member.leave()
+
+    def _end_health(self) -> None:
+        """End the monitor, if there is one here; that it had to be killed is nobody's concern."""
+        if HEALTH in self._started:
+            self._supervisor.end(HEALTH, HEALTH_END_S_MAX)
+            self._started.remove(HEALTH)
 
     def _start(self, names: Sequence[str]) -> None:
         for name in names:
@@ -228,7 +242,7 @@ class LiveSession:
         if self._successor is not None:
             self._successor.follow(
                 lambda: "" if self.opened is None else self.opened.run,
-                lambda: not {CLOCK, FEED}.issuperset(self._started) and self._has_left(), self._ended,
+                lambda: not {CLOCK, FEED, HEALTH}.issuperset(self._started) and self._has_left(), self._ended,
             )  # fmt: skip
 
     def _beat(self) -> None:
@@ -257,7 +271,7 @@ class LiveSession:
     def _metrics_port(self, name: str) -> int | None:
         """Behind the supervisor's own, each name at one place, whichever of them run here."""
         base = self.plan.settings.metrics.port
-        return base if not base else base + 1 + self.plan.names.index(name)
+        return None if name == HEALTH else base if not base else base + 1 + self.plan.names.index(name)
 
     def _has_left(self) -> bool:
         """Whether every task that was started here has left."""
@@ -281,12 +295,27 @@ class LiveSession:
             hops.append(FEED)
         for name in hops:
             self._supervisor.start(self.spec(name))
+        self._follow_monitoring(before)
+
+    def _follow_monitoring(self, before: LivePlan) -> None:
+        """A monitor goes on through a release, unless its successor asks for another or for none."""
+        asked = self.plan.settings.monitoring
+        if asked != before.settings.monitoring and CLOCK in self._started:
+            self._end_health()
+            self._start([HEALTH] if asked.feed_health else [])
+            self.names = tuple(name for name in self.plan.names if name in self._started)
 
     def spec(self, name: str) -> WorkerSpec:
         """What a process of this run is told, by its name."""
         if self.opened is None:
             raise AssertionError("start before open")
         feed = self.plan.settings.feed
+        if name == HEALTH:
+            return WorkerSpec(
+                bootstrap=self._log.bootstrap, namespace="", run=self.opened.run, source=self.plan.source, task=name,
+                module=HEALTH_MODULE, expendable=True, mode="live", window_s=self.plan.settings.monitoring.window_s,
+                lease_s=0.0 if self._member is None else LEASE_S,
+            )  # fmt: skip
         found = [task for task in self.plan.tasks if task.name == name]
         hops, partition = (found[0].hops, found[0].partition) if found else ((), 0)
         source = source_of(found[0], self.opened) if found else self.plan.source

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, replace
 from decimal import Decimal, InvalidOperation
 from pathlib import Path
 from typing import Any
@@ -15,19 +15,20 @@ from agents.limits import default_limits, load_limits
 from agents.parameters import default_parameters
 from agents.peer_band import band_of
 from agents.plugins import Plugin, load_plugin, view_from
-from agents.topology import CLOCK, FEED, TaskHops, deployment
+from agents.topology import CLOCK, FEED, HEALTH, TaskHops, deployment
 from agents.topology_file import FeedTable, ModelFile, TopologyFile, ViewFile, read_as
 from agents.touch_pressure import STRATEGY
 from features.family import CustomFamily
 from features.view import DEFAULT_VIEW, View
 from feeds.sequence import definitions_of, source_of
-from feeds.venues import venue_of
+from feeds.simulated_instruments import is_simulated
+from feeds.venues import KNOWN, venue_of
 from models.artefact import read, sign
 from models.linear import DEFAULT_MODEL
 from models.linear import load as load_model
 from schemas.columns import PRICE_SCALE
 from schemas.control import RunOpened
-from schemas.definition import Definition
+from schemas.definition import Definition, is_instrument_name
 from schemas.errors import ConfigError
 from schemas.sources import SOURCES, is_source_name, number_of
 from streams.build import build_hash
@@ -54,6 +55,8 @@ class LivePlan:
         model: The artefact.
         limits: Risk limits to open with.
         definitions: Instruments.
+        added: Those that people have added to the topics on which it is to run. None: nobody has looked, and a name
+            that may be one of theirs is let pass.
     """
 
     file: Path | None
@@ -67,6 +70,7 @@ class LivePlan:
     model: dict[str, Any]
     limits: dict[str, Any]
     definitions: tuple[Definition, ...]
+    added: tuple[Definition, ...] | None = None
 
     @property
     def source(self) -> str:
@@ -92,13 +96,36 @@ class LivePlan:
     def names(self) -> tuple[str, ...]:
         """Every process of the run, in the order in which they start."""
         feed = () if self.settings.feed.kind == "none" else (FEED,)
-        return (CLOCK, *(task.name for task in self.tasks), *feed)
+        health = (HEALTH,) if self.settings.monitoring.feed_health else ()
+        return (CLOCK, *(task.name for task in self.tasks), *feed, *health)
 
     def names_of(self, partitions: Collection[int]) -> tuple[str, ...]:
         """Processes of some partitions, in the order in which they start. What there is once belongs to partition 0."""
         tasks = [task.name for task in self.tasks if task.partition in partitions]
-        once = [CLOCK, FEED] if 0 in partitions else []
+        once = [CLOCK, FEED, HEALTH] if 0 in partitions else []
         return tuple(name for name in self.names if name in tasks or name in once)
+
+    def knowing(self, defined: Iterable[Definition]) -> LivePlan:
+        """The plan on topics where these instruments are defined.
+
+        Raises:
+            ConfigError: It names one that is none of them, and none of its own.
+        """
+        own = {definition.instrument for definition in self.definitions}
+        newest = {definition.instrument: definition for definition in defined}
+        plan = replace(self, added=tuple(d for name, d in newest.items() if name not in own))
+        plan.opening("check")
+        for name in self.limits.get("instrument", {}):
+            if name not in newest and name not in own and _may_be_added(name):
+                raise self._no_instrument(name, f"{self.folder / self.settings.risk.limits}: instrument")
+        return plan
+
+    def _no_instrument(self, name: str, where: str) -> ConfigError:
+        known = (definition.instrument for definition in (*self.definitions, *(self.added or ())))
+        return ConfigError(
+            "no such instrument", kind="no_instrument", got=name, allowed=", ".join(known), where=where,
+            fix="tapedeck instruments add defines one",
+        )  # fmt: skip
 
     def opening(self, run: str) -> RunOpened:
         """The record that opens the run."""
@@ -118,18 +145,14 @@ class LivePlan:
         strategy = self.settings.strategy
         defaults = default_parameters(self.definitions)
         positions = defaults["position_max"]
-        by_name = {d.instrument: d for d in self.definitions}
+        by_name = {d.instrument: d for d in (*self.definitions, *(self.added or ()))}
         where = SHIPPED if self.file is None else str(self.file)
         for name, text in strategy.position_max.items():
-            if name not in by_name:
-                raise ConfigError(
-                    "no such instrument",
-                    kind="no_instrument",
-                    got=name,
-                    allowed=", ".join(by_name),
-                    where=f"{where}: strategy.position_max",
-                )
-            positions[name] = _units(text, by_name[name], f'{where}: strategy.position_max."{name}"')
+            size = _size(text, f'{where}: strategy.position_max."{name}"')
+            if name in by_name:
+                positions[name] = int(size * PRICE_SCALE) // by_name[name].size_increment
+            elif self.added is not None or not _may_be_added(name):
+                raise self._no_instrument(name, f"{where}: strategy.position_max")
         target = STRATEGY if self.strategy is None else self.strategy.value
         for name in strategy.parameters:
             if name not in target.parameters:
@@ -280,10 +303,14 @@ def _model(name: str, folder: Path, view: View) -> dict[str, Any]:
 
 
 def _limits(name: str, folder: Path, definitions: Sequence[Definition]) -> dict[str, Any]:
-    return load_limits(folder / name) if name else default_limits(definitions)
+    return load_limits(folder / name, added=True) if name else default_limits(definitions)
 
 
-def _units(text: str | float, definition: Definition, where: str) -> int:
+def _may_be_added(name: str) -> bool:
+    return is_instrument_name(name) and name not in KNOWN and not is_simulated(name)
+
+
+def _size(text: str | float, where: str) -> Decimal:
     try:
         size = Decimal(str(text))
     except InvalidOperation:
@@ -292,7 +319,7 @@ def _units(text: str | float, definition: Definition, where: str) -> int:
         raise ConfigError(
             "not a size", kind="bad_size", got=repr(text), allowed='decimal >= 0, e.g. "0.25"', where=where
         )
-    return int(size * PRICE_SCALE) // definition.size_increment
+    return size
 
 
 def same_but_for_the_run(one: RunOpened, other: RunOpened) -> bool:

@@ -10,7 +10,7 @@ from hashlib import sha256
 
 import msgspec
 
-from agents.defining import added_since, define, numbered
+from agents.defining import added_since, all_defined, define, numbered
 from agents.handover import Overtaken, clock_ticks, complete, stands, starts_of, waits_for
 from agents.live_plan import LivePlan, same_but_for_the_run
 from agents.release_watch import ReleaseWatch, release_of
@@ -42,6 +42,7 @@ def open_live(log: Log, plan: LivePlan) -> tuple[RunOpened, bool]:
     """
     watch = ReleaseWatch(log)
     before = watch.opening
+    plan = plan.knowing(defined.definition for defined in all_defined(log))
     if before is not None:
         check_successor(before, plan)
     check_topics(log, plan)

@@ -55,6 +55,7 @@ def announce(log: Log, watch: ReleaseWatch, plan: LivePlan, author: str, reason:
         BrokerError: It cannot be written.
     """
     before = watch.opening
+    plan = plan.knowing(defined.definition for defined in all_defined(log))
     if before is None:
         raise ConfigError("no live run was ever opened", kind="no_live_run", fix="open one: tapedeck up")
     check_successor(before, plan)

@@ -5,6 +5,7 @@ For people and tools that look on; the risk task itself keeps all of this in its
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any, get_args
@@ -58,6 +59,26 @@ def instruments(log: Log, *, namespace: str = "") -> list[str]:
     return sorted(found or set(KNOWN))
 
 
+def check_limited(log: Log, names: Iterable[str]) -> None:
+    """Refuse limits of instruments that nobody has defined.
+
+    Raises:
+        ConfigError: Says which there are, the nearest first.
+    """
+    known = sorted({*instruments(log), *KNOWN})
+    for name in names:
+        if name not in known:
+            raise ConfigError(
+                "no such instrument", kind="no_limit", got=name, allowed=_nearest(name, known), where="KEY=VALUE",
+                fix="tapedeck instruments add defines one",
+            )  # fmt: skip
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, n=NEAREST_MAX, cutoff=0.3)
+    return ", ".join([*near, *(n for n in known if n not in near)][:NEAREST_MAX])
+
+
 def check_scope(log: Log, control: ControlLog, scope: str, name: str, *, known_only: bool, namespace: str = "") -> None:
     """Refuse a scope without its name, a name where none belongs, and (``known_only``) one that nobody trades under.
 
@@ -81,10 +102,8 @@ def check_scope(log: Log, control: ControlLog, scope: str, name: str, *, known_o
         "instrument": instruments(log, namespace=namespace) if scope == "instrument" else [],
     }[scope]  # fmt: skip
     if known and name not in known:
-        near = get_close_matches(name, known, n=NEAREST_MAX, cutoff=0.3)
-        nearest = [*near, *(n for n in known if n not in near)][:NEAREST_MAX]
         raise ConfigError(
-            f"no such {scope}", kind="no_such_name", got=name, allowed=", ".join(nearest),
+            f"no such {scope}", kind="no_such_name", got=name, allowed=_nearest(name, known),
             where="--scope", fix="if it is meant all the same: --force",
         )  # fmt: skip
 

@@ -9,6 +9,7 @@ import threading
 from collections.abc import Callable
 from pathlib import Path
 
+from agents.defining import all_defined
 from agents.handover import complete
 from agents.live_plan import LivePlan, load_topology, same_but_for_the_run
 from agents.release_watch import ReleaseWatch, release_of
@@ -60,6 +61,8 @@ class Successor:
                 self.found = opening, self.plan_of(opening)
             except ConfigError as error:
                 self.found = opening, error
+            except TapedeckError:
+                continue
         self._watch.close()
 
     def look(self, run: str, all_left: bool) -> RunOpened | None:
@@ -79,13 +82,14 @@ class Successor:
 
         Raises:
             ConfigError: No topology file here makes it: another build, or files that this host does not have.
+            BrokerError: Which instruments are defined cannot be read.
         """
         cut = self._watch.history[-1].cut
         named = None if cut is None or not cut.topology else Path(cut.topology)
         found = []
         for file in dict.fromkeys((named, self._file)):
             try:
-                plan = load_topology(file)
+                plan = load_topology(file).knowing(defined.definition for defined in all_defined(self._log))
             except ConfigError as error:
                 found.append(str(error))
                 continue

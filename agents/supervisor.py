@@ -1,7 +1,8 @@
 """Starts one process a task, brings back what dies, and ends what it started. Knows processes, not Kafka.
 
 A task that dies is started anew after a backoff, and recovers from the log. One that dies more than ``DEATHS_MAX``
-times in a row, or says that its state diverged, ends the run.
+times in a row, or says that its state diverged, ends the run. What is expendable is brought back for ever: nothing
+waits for it, and whatever becomes of it ends nothing.
 """
 
 from __future__ import annotations
@@ -40,6 +41,8 @@ DRAIN_S = 0.01
 LINE_BYTES_MAX = 1_048_576
 """A longer line of a worker's is cut there."""
 STDERR_LINES_KEPT = 20
+CANNOT_START = 126
+"""Exit code, as a shell's, of what is expendable and could not be started."""
 FENCED_MAX = 1
 """Times that one worker may be fenced ``FENCED_WITHIN_S``. More often means that another supervisor brings its own one
 back each time; a machine that sleeps is fenced as well, since Kafka ends the transaction that it left open."""
@@ -48,7 +51,7 @@ FENCED_WITHIN_S = 600.0
 
 def worker_command(spec: WorkerSpec) -> list[str]:
     """The command line of a worker of ours."""
-    return [sys.executable, "-P", "-m", "agents.worker", msgspec.json.encode(spec).decode()]
+    return [sys.executable, "-P", "-m", spec.module, msgspec.json.encode(spec).decode()]
 
 
 @dataclass(slots=True)
@@ -101,12 +104,12 @@ class Supervisor:
     @property
     def done(self) -> bool:
         """Every worker has done its work."""
-        return all(w.done for w in self._workers.values())
+        return all(w.done or w.spec.expendable for w in self._workers.values())
 
     @property
     def ready(self) -> bool:
         """Every worker that has not done its work is up."""
-        return all(w.ready or w.done or w.ending for w in self._workers.values())
+        return not self._late()
 
     def is_ready(self, task: str) -> bool:
         """Whether one worker is up and at work."""
@@ -157,10 +160,14 @@ class Supervisor:
         while not self.ready and not should_stop():
             self.poll(0.05)
             if monotonic_s() > until:
-                late = ", ".join(n for n, w in self._workers.items() if not (w.ready or w.done or w.ending))
+                late = ", ".join(self._late())
                 raise TaskFailed(
                     "tasks did not come up", kind="not_ready", got=late, allowed=f"ready within {READY_S_MAX:g} s"
                 )
+
+    def _late(self) -> list[str]:
+        """Names of those that are waited for and not up yet."""
+        return [n for n, w in self._workers.items() if not (w.ready or w.done or w.ending or w.spec.expendable)]
 
     def poll(self, timeout_s: float) -> None:
         """Handle events and deaths, waiting up to ``timeout_s`` for the first event.
@@ -214,7 +221,7 @@ class Supervisor:
         workers = [self._workers[task] for task in tasks]
         for worker in workers:
             worker.ending = True
-            if worker.process is not None and worker.ready:
+            if worker.process is not None and worker.ready and not worker.spec.expendable:
                 worker.process.send_signal(signal.SIGUSR1 if worker.spec.hops else signal.SIGTERM)
             elif worker.process is not None:
                 worker.process.kill()
@@ -261,10 +268,17 @@ class Supervisor:
         die_after = worker.kills[0] if worker.kills else None
         spec = msgspec.structs.replace(worker.spec, die_after=die_after)
         worker.ready = False
-        worker.process = subprocess.Popen(
-            self._command(spec),
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
-        )  # fmt: skip
+        try:
+            worker.process = subprocess.Popen(
+                self._command(spec),
+                stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True,
+            )  # fmt: skip
+        except OSError as error:
+            if not spec.expendable:
+                raise
+            worker.error = f"it cannot be started: {error.strerror or error}"
+            self._ended(worker, CANNOT_START)
+            return
         worker.drains = [
             threading.Thread(target=_drain, args=(stream, handle, worker), daemon=True)
             for stream, handle in ((worker.process.stdout, self._heard), (worker.process.stderr, self._complained))
@@ -309,6 +323,23 @@ class Supervisor:
             worker.deaths_in_a_row = 1 if steady else worker.deaths_in_a_row + 1
         # Once it is ready it may have printed what it read, which is not for a log.
         why = worker.error or (worker.stderr[-1] if worker.stderr and not worker.ready else f"exit {code}")
+        if worker.spec.expendable:
+            if worker.deaths_in_a_row == 1:  # one that stays away would say no more
+                self._on_event({"event": "log", "task": worker.spec.task, "level": "warning",
+                                "message": f"died ({why}); it is brought back, and nothing waits for it"})  # fmt: skip
+        else:
+            self._give_up(worker, code, why)
+        worker.restarts += 1
+        worker.start_at = monotonic_s() + self._backoff_s[max(0, min(worker.deaths_in_a_row, len(self._backoff_s)) - 1)]
+        if worker.fenced and self._fenced_s is not None:
+            worker.fenced.clear()
+            worker.deaths_in_a_row = 0
+            worker.start_at = monotonic_s() + self._fenced_s
+        self._on_event({"event": "died", "task": worker.spec.task, "code": code, "message": why})
+        worker.error = worker.code = ""
+
+    def _give_up(self, worker: _Worker, code: int, why: str) -> None:
+        """End the run where a task that has died must not, or need not, be brought back."""
         fenced = sum(at > monotonic_s() - FENCED_WITHIN_S for at in worker.fenced)
         if fenced > self._fenced_max and self._fenced_s is None:
             raise TaskFailed(
@@ -320,14 +351,6 @@ class Supervisor:
         if code in FATAL_EXITS or worker.deaths_in_a_row > self._deaths_max:
             error = BrokerError if code == BrokerError.exit_code else TaskFailed
             raise error(f"task {worker.spec.task} cannot go on", kind="task_ended", got=why, where=f"exit {code}")
-        worker.restarts += 1
-        worker.start_at = monotonic_s() + self._backoff_s[max(0, min(worker.deaths_in_a_row, len(self._backoff_s)) - 1)]
-        if worker.fenced and self._fenced_s is not None:
-            worker.fenced.clear()
-            worker.deaths_in_a_row = 0
-            worker.start_at = monotonic_s() + self._fenced_s
-        self._on_event({"event": "died", "task": worker.spec.task, "code": code, "message": why})
-        worker.error = worker.code = ""
 
     def _heard(self, worker: _Worker, line: bytes) -> None:
         try:

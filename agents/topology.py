@@ -51,6 +51,9 @@ FEED = "feed"
 CLOCK = "clock"
 """The process of a live run that writes wall time as records; not an agent either."""
 
+HEALTH = "health"
+"""The process of a live run that watches its feeds, where that is asked for. Nothing waits for it."""
+
 
 def _normalise(context: Context) -> Agent:
     from agents.normalise import Normalise

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_args
 
 import msgspec
 from msgspec import Meta
 
 from schemas.errors import ConfigError
+from schemas.feed_health import WINDOW_S_DEFAULT, WINDOW_S_MAX
 from schemas.partitions import PARTITIONS_MAX
 from schemas.sources import SOURCES
 from streams.breaker import BAD_MIN, BAD_SHARE_MAX, BAD_WINDOW
@@ -22,6 +23,9 @@ FILE_BYTES_MAX = 1_048_576
 
 INSTRUMENTS_MAX = 5_000
 """Most simulated instruments."""
+
+WRITTEN_BY_INIT = frozenset({"topology", "view", "model"})
+"""Files of which ``tapedeck init`` writes one."""
 
 CONNECTIONS_MAX = 4
 """Most connections of one live feed."""
@@ -180,6 +184,18 @@ class MetricsTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
     host: str = "127.0.0.1"
 
 
+class MonitoringTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
+    """``[monitoring]``: who watches the run. Changes nothing that trades, and is no part of what a release is.
+
+    Attributes:
+        feed_health: Whether a feed-health monitor is started, brought back and ended with the run.
+        window_s: Length of its windows, seconds of log time.
+    """
+
+    feed_health: bool = False
+    window_s: Annotated[int, Meta(ge=1, le=WINDOW_S_MAX)] = WINDOW_S_DEFAULT
+
+
 class TopologyFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
     """The whole file."""
 
@@ -194,6 +210,7 @@ class TopologyFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_o
     venue: VenueTable = VenueTable()
     tasks: TasksTable = TasksTable()
     metrics: MetricsTable = MetricsTable()
+    monitoring: MonitoringTable = MonitoringTable()
 
 
 class ViewColumn(msgspec.Struct, forbid_unknown_fields=True, frozen=True, kw_only=True):
@@ -245,8 +262,9 @@ def read_toml(path: Path, what: str) -> dict[str, Any]:
         return tomllib.loads(data.decode())
     except (UnicodeDecodeError, tomllib.TOMLDecodeError, RecursionError) as error:
         raise ConfigError(
-            "not TOML", kind="not_toml", got=str(error), where=str(path), fix="tapedeck init writes one to copy"
-        ) from error
+            "not TOML", kind="not_toml", got=str(error), where=str(path),
+            fix="tapedeck init writes one to copy" if what in WRITTEN_BY_INIT else "",
+        ) from error  # fmt: skip
 
 
 def read_as(path: Path, shape: type[Any], what: str) -> Any:
@@ -261,16 +279,20 @@ def read_as(path: Path, shape: type[Any], what: str) -> Any:
         said, _, place = str(error).partition(" - at `$")
         key = place.rstrip("`").lstrip(".")
         raise ConfigError(
-            said, kind="bad_key", where=f"{path}: {key}" if key else str(path), allowed=_allowed(shape, key)
-        ) from error
+            said, kind="bad_key", where=f"{path}: {key}" if key else str(path),
+            allowed=_allowed(shape, key) if said.startswith("Object") else "",
+        ) from error  # fmt: skip
 
 
 def _allowed(shape: type[Any], key: str) -> str:
-    """Keys of the table in which a key was refused, as far as the shape tells them."""
+    """Keys of the table in which a key is unknown or missing, as far as the shape tells them."""
     at: Any = shape
     for part in key.split("."):
-        hint = next((f for f in msgspec.structs.fields(at) if f.name == part), None)
-        if hint is None or not (isinstance(hint.type, type) and issubclass(hint.type, msgspec.Struct)):
+        name = part.partition("[")[0]
+        found = next((f.type for f in msgspec.structs.fields(at) if f.name == name), None)
+        while get_args(found):  # annotated, and a list's items
+            found = get_args(found)[0]
+        if not (isinstance(found, type) and issubclass(found, msgspec.Struct)):
             break
-        at = hint.type
+        at = found
     return "keys " + ", ".join(f.name for f in msgspec.structs.fields(at))

@@ -36,30 +36,23 @@ WAIT_S = 0.1
 
 def main(argv: list[str]) -> int:
     """Run the task to its end; returns the exit code."""
+    return as_process(argv, _run)
+
+
+def as_process(argv: list[str], run: Callable[[WorkerSpec], None]) -> int:
+    """A process under a supervisor: it is told what it is, runs, and says how it failed; returns the exit code."""
     spec = msgspec.json.decode(argv[0], type=WorkerSpec)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     threading.Thread(target=end_with_supervisor, args=(spec.lease_s or None,), daemon=True).start()
     use_kernel_cache()
     with session(_say_log):
-        return _run(spec)
+        return told(spec, run)
 
 
-def _run(spec: WorkerSpec) -> int:
-    from agents.recovering import Telling
-    from agents.warm import settle  # numba is behind it
-
+def told(spec: WorkerSpec, run: Callable[[WorkerSpec], None]) -> int:
+    """Run; where that fails the supervisor is told how. Returns the exit code."""
     try:
-        work = _work(spec)
-        told = {} if spec.metrics_port is None else _metrics(spec, work)
-        settle()
-        say("ready", task=spec.task, **told)
-        telling = Telling(spec.task, getattr(work, "recovery", None))
-        while not work.done and telling.look():
-            work.turn(WAIT_S)
-        while not work.done:
-            work.turn(WAIT_S)
-        say("done", task=spec.task)
-        work.close()
+        run(spec)
     except TapedeckError as error:
         say("error", task=spec.task, code=error.kind, message=error.told)
         return error.exit_code
@@ -67,6 +60,23 @@ def _run(spec: WorkerSpec) -> int:
         say("error", task=spec.task, code="crash", message=report_crash(error))
         return CRASH_EXIT
     return 0
+
+
+def _run(spec: WorkerSpec) -> None:
+    from agents.recovering import Telling
+    from agents.warm import settle  # numba is behind it
+
+    work = _work(spec)
+    told = {} if spec.metrics_port is None else _metrics(spec, work)
+    settle()
+    say("ready", task=spec.task, **told)
+    telling = Telling(spec.task, getattr(work, "recovery", None))
+    while not work.done and telling.look():
+        work.turn(WAIT_S)
+    while not work.done:
+        work.turn(WAIT_S)
+    say("done", task=spec.task)
+    work.close()
 
 
 def _metrics(spec: WorkerSpec, work: Any) -> dict[str, Any]:

@@ -35,7 +35,9 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     """Everything a worker process needs to know.
 
     Attributes:
-        task: Its name: of a chain of hops, ``feed`` or ``clock``.
+        task: Its name: of a chain of hops, ``feed``, ``clock`` or ``health``.
+        module: What the process runs.
+        expendable: Nothing waits for it, and the run goes on without it.
         hops: Hops of a chain; none for the others.
         writers: Who writes each topic of the run, by table name.
         partition: Of a chain that there is once a partition.
@@ -46,6 +48,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
         bad_share_max: Largest share of refused inputs among the last ones, of a chain of hops.
         bad_min: So many must be refused before their share counts.
         feed: Of the feed.
+        window_s: Length of a window of feed health, of the monitor.
         folder: Where the paths of the desk's own code begin.
         borrowed: Full names of topics of another run that are read, by table name.
         recorded: File of the order that a replay's task follows (``streams/recorded_order.py``); empty: none.
@@ -61,6 +64,8 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     run: str
     source: str
     task: str
+    module: str = "agents.worker"
+    expendable: bool = False
     hops: list[str] = []
     writers: dict[str, str | tuple[str, ...]] = {}
     partition: int = 0
@@ -72,6 +77,7 @@ class WorkerSpec(msgspec.Struct, frozen=True, kw_only=True):
     bad_share_max: float = BAD_SHARE_MAX
     bad_min: int = BAD_MIN
     feed: FeedSpec | None = None
+    window_s: int = 0
     folder: str = "."
     borrowed: dict[str, str] = {}
     recorded: str = ""

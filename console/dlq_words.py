@@ -22,6 +22,7 @@ SPAN = re.compile(r"(\d{1,9})([smhd])")
 SPAN_S = {"s": 1, "m": 60, "h": 3_600, "d": 86_400}
 HEX_BYTES = 16
 """Bytes a line of a payload that is no text."""
+LISTS_THEM = "tapedeck dlq list shows them"
 
 
 def moment_of(text: str, now_ns: int) -> int:
@@ -45,8 +46,13 @@ def moment_of(text: str, now_ns: int) -> int:
         ) from error  # fmt: skip
 
 
-def number_of(text: str) -> tuple[int, int]:
-    """Partition and offset of a letter by its number.
+def number_of(text: str, what: str = "the number of a dead letter", fix: str = LISTS_THEM) -> tuple[int, int]:
+    """Partition and offset of a record by its number, as people write it.
+
+    Args:
+        text: What they wrote.
+        what: Of which record.
+        fix: Where its number is told.
 
     Raises:
         ConfigError: No number.
@@ -57,8 +63,8 @@ def number_of(text: str) -> tuple[int, int]:
     found = re.fullmatch(r"(?:(\d{1,5})/)?(\d{1,18})", text.strip())
     if found is None:
         raise ConfigError(
-            "not the number of a dead letter", kind="no_letter", got=repr(text), allowed="e.g. 17, or 3/17",
-            fix="tapedeck dlq list shows them",
+            f"not {what}", kind="no_letter", got=repr(text), allowed="OFFSET or PARTITION/OFFSET, e.g. 17, or 3/17",
+            fix=fix,
         )  # fmt: skip
     return int(found[1] or 0), int(found[2])
 

@@ -19,7 +19,7 @@ EXAMPLES = ("", "--window 60", "--once --json", "--once --source binance --json 
 """Shown by ``--help``."""
 WINDOW_S_DEFAULT = 10
 WINDOW_S_MAX = 3_600
-"""Both as ``monitoring.place_health`` has them, which is too heavy for a help text."""
+"""Both as ``schemas.feed_health`` has them, which is too heavy for a help text."""
 
 
 def health(

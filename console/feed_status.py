@@ -51,7 +51,7 @@ def status(
     from streams.kafka import connect
 
     use_kernel_cache()  # before anything imports numba
-    place = number_of(record) if record else None
+    place = number_of(record, "the place of a payload", "a producer's delivery report tells it") if record else None
     log = connect(running(context))
     try:
         if place is not None:
@@ -91,17 +91,23 @@ def _drawn(told: dict[str, Any], now_ns: int) -> list[Any]:
     from rich.table import Table
     from rich.text import Text
 
-    figures = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1))
-    heads = ("received", "accepted", "rejected", "repeated", "waiting", "rate", "gaps", "skew", "last seen")
-    for head in heads:
-        figures.add_column(head, justify="right", no_wrap=True)
+    figures, flow = (Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1)) for _ in range(2))
+    counted = ("received", "accepted", "rejected", "repeated", "waiting")
+    for table, heads in ((figures, counted), (flow, ("rate", "gaps", "skew", "last seen"))):
+        for head in heads:
+            table.add_column(head, justify="right", no_wrap=True)
     skew = told["skew_ms"]
-    figures.add_row(
-        *(count(told[name]) for name in heads[:5]), rate(told["rate_per_s"]),
+    figures.add_row(*(count(told[name]) for name in counted))
+    flow.add_row(
+        rate(told["rate_per_s"]),
         "-" if told["gaps"] is None else count(told["gaps"]), "-" if skew is None else f"{skew:.1f} ms",
         age((now_ns - told["last_seen"]) / NANOS if told["last_seen"] else None),
     )  # fmt: skip
-    drawn: list[Any] = [Text(f"{told['topic']}, run {told['run'] or 'none: nobody normalises it'}", "bold"), figures]
+    drawn: list[Any] = [
+        Text(f"{told['topic']}, run {told['run'] or 'none: nobody normalises it'}", "bold"),
+        figures,
+        flow,
+    ]
     if told["by_reason"]:
         reasons = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False, padding=(0, 1))
         for head in ("rejected", "reason", "newest places", "dlq"):

@@ -43,7 +43,8 @@ def add(
     """Define the instruments of a file, or revise them. What is so already is not written again.
 
     Refused whole where one contradicts itself, takes another's id, changes what positions are counted in, or has an
-    increment that does not divide the prices seen on the live source (exit 2).
+    increment that does not divide the prices seen on the live source (exit 2). Says what is left to do until it is
+    traded: limits, a largest position, the next opening, and the payloads that wait.
     """
     from operations.instruments import add as append
     from operations.instruments import read_instruments
@@ -57,7 +58,8 @@ def add(
     log = connect(running(context))
     try:
         added = append(log, definitions, author, why)
-        pending, waiting = _taken_up(log), _waiting(log, [d.instrument for d in definitions])
+        names = [definition.instrument for definition in definitions]
+        pending, waiting, without = _taken_up(log), _waiting(log, names), _without_limits(log, names)
     finally:
         log.close()
     unchanged = [d.instrument for d in definitions if d.instrument not in {a.instrument for a in added}]
@@ -66,10 +68,17 @@ def add(
             {"instrument": d.instrument, "instrument_id": d.instrument_id, "revision": d.revision} for d in added
         ],
         "unchanged": unchanged,
-        "author": author, "pending": pending, "waiting": waiting,
+        "author": author, "pending": pending, "waiting": waiting, "without_limits": without,
     }  # fmt: skip
     lines = [f"{d.instrument}: id {d.instrument_id}, revision {d.revision}, by {author}" for d in added]
     lines += [f"{name}: as it was" for name in unchanged]
+    for name, keys in without.items():
+        given = " ".join(f"{name}.{key}=SIZE" for key in keys)
+        lines += [
+            f"{name} has no {', '.join(keys)}: its orders are denied until",
+            f"  tapedeck risk limits set {given} --reason TEXT",
+            f'and nothing is ordered until the topology has, under [strategy.position_max],  "{name}" = "SIZE"',
+        ]
     if pending:
         lines.append(
             "the live run does not know it yet: end it in order and tapedeck up again, or tapedeck release cut"
@@ -145,6 +154,11 @@ def history(context: typer.Context, instrument: Instrument, json: Json = False) 
     say(found, lines, json)
 
 
+_HEADS = {
+    "instrument_id": "id", "price_increment": "price step", "size_increment": "size step", "multiplier": "mult",
+    "settlement": "settled", "revision": "rev",
+}  # fmt: skip
+"""Heads of columns that fit into 80 characters together."""
 _OF_RECORD = frozenset({"revision", "author", "reason", "ts_known", "place"})
 _SCALED = frozenset({"price_increment", "size_increment", "multiplier"})
 _TIMES = frozenset({"valid_from", "ts_known"})
@@ -168,7 +182,7 @@ def _table(rows: Sequence[Mapping[str, Any]], columns: Sequence[str]) -> None:
 
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
-        table.add_column(column.replace("_increment", " step").replace("instrument_id", "id"), no_wrap=True)
+        table.add_column(_HEADS.get(column, column), no_wrap=column != "instrument", overflow="fold")
     for row in rows:
         table.add_row(*(_field(column, row[column]) for column in columns))
     draw(table)
@@ -195,6 +209,16 @@ def _taken_up(log: Any) -> bool:
 
     opening = ReleaseWatch(log).opening
     return opening is not None and added_since(log, opening)
+
+
+def _without_limits(log: Any, names: Sequence[str]) -> dict[str, list[str]]:
+    """Limits that its orders need and that nobody has set, by instrument."""
+    from agents.control_log import read_control
+    from agents.limits import missing_keys
+
+    limits = read_control(log).standing.limits
+    missing = {name: list(missing_keys(limits, name, live=True)) for name in names}
+    return {name: keys for name, keys in missing.items() if keys}
 
 
 def _waiting(log: Any, names: Sequence[str]) -> int:

@@ -10,7 +10,7 @@ import msgspec
 
 from agents.live import LiveSession
 from agents.live_plan import LivePlan, check_venue
-from agents.topology import CLOCK
+from agents.topology import CLOCK, HEALTH
 from agents.topology_file import METRICS_PORT_MAX
 from console.cluster import started
 from console.figures import count, duration
@@ -192,7 +192,7 @@ class _Lived:
     def _look(self) -> None:
         if self._watch is None:
             self._watch = Watch(self._log, lambda: watched(self._log, LIVE), self._view, apart=True)
-        if self._up_s is None and self._reporter.ready >= set(self._session.names):
+        if self._up_s is None and self._reporter.ready >= set(self._session.names) - {HEALTH}:
             self._up_s = monotonic_s()
         seconds = self._choices.seconds
         if seconds is not None and self._up_s is not None and monotonic_s() - self._up_s >= seconds:
@@ -202,7 +202,7 @@ class _Lived:
     def _event(self, event: dict[str, Any]) -> None:
         self._reporter.event(event)
         if self._watch is None:
-            names = set(self._session.names) - {CLOCK}
+            names = set(self._session.names) - {CLOCK, HEALTH}
             self._view.stage(f"starting: {len(names & self._reporter.ready)} of {len(names)} tasks ready")
 
     def _tell(self, run: str, fresh: bool, in_order: bool) -> None:

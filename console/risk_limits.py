@@ -52,14 +52,14 @@ def limits_set(
     left out; where nothing is left to change nothing is written, and the exit code is 2.
     """
     from agents.limit_keys import parse_change
-    from agents.risk_report import newest_run
+    from agents.risk_report import check_limited, newest_run
     from schemas.control import LimitsChanged
     from schemas.errors import ConfigError
 
     parsed = [parse_change(text, "KEY=VALUE") for text in changes]
 
     def build(log: Any, control: Any, ts: int) -> Any:
-        del log
+        check_limited(log, [change.name for change in parsed if change.name])
         if newest_run(control) is None:
             raise ConfigError("no live run was opened yet: there are no limits to change", kind="no_live_run",
                               fix="tapedeck up opens one, with the limits of its topology")  # fmt: skip

@@ -76,7 +76,9 @@ def shown_lines(told: dict[str, Any], control: ControlLog, now_ns: int) -> list[
     lines += halt_lines(control)
     lines.append("")
     for found in told["instruments"]:
-        why = f"  halted by itself: no limit {', '.join(found['missing'])}" if found["missing"] else ""
+        why = (
+            f"  halted by itself: no limit {', '.join(found['missing'])} (risk limits set)" if found["missing"] else ""
+        )
         lines.append(f"{found['state']:8}  {found['instrument']}{why}")
     lines.append("")
     lines.append("clock     never heard" if clock is None else f"clock     {age(clock['age_ms'] * 1_000_000)} old")

@@ -43,7 +43,7 @@ def up(
         list[str] | None,
         typer.Option(
             metavar="TASK", show_default=False,
-            help="Run this task only (clock, normalise, hot, risk, venue, gateway, feed); may be repeated.",
+            help="Run this task only (clock, normalise, hot, risk, venue, gateway, feed, health); may be repeated.",
         ),
     ] = None,
     partitions: Annotated[

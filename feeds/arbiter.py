@@ -6,7 +6,8 @@ Which is the same as which, the venue's own numbers say, read by the venue's own
 payload                 told by                                      where one is missing
 ======================  ===========================================  ==================================
 book difference         update id                                    waits (``numbered.py``)
-trade                   trade id                                     waits, where ids count on by one
+trade                   trade id, and what it says where a repeat    waits, where ids count on by one
+                        corrects (``retold.py``)
 best bid and offer      update id                                    leaves late
 mark, as a heartbeat    what it says, and the trade id that it names  waits for that trade
 snapshot in the stream  update id                                    passes where the book is not whole
@@ -26,9 +27,10 @@ from typing import Any
 from feeds.adapter import Adapter
 from feeds.echoes import Echoes
 from feeds.frames import Frame, Tally
-from feeds.messages import DEPTH, MARK, QUOTE, SNAPSHOT, TRADE
+from feeds.messages import DEPTH, MARK, QUOTE, SNAPSHOT, TRADE, Messages
 from feeds.numbered import HOLD_S, Item, Numbered, Sort
-from feeds.rules import RULE_FUTURES, RULE_IN_STREAM, RULE_TRADES_COUNT_ON, RULE_UNNUMBERED
+from feeds.retold import Word
+from feeds.rules import RULE_FUTURES, RULE_IN_STREAM, RULE_REPEATS_CORRECT, RULE_TRADES_COUNT_ON, RULE_UNNUMBERED
 from feeds.unnumbered import Unnumbered
 from streams.agent import Payload
 
@@ -73,10 +75,11 @@ class Arbiter:
     def take(self, frames: Sequence[Frame], now_s: float) -> list[Frame]:
         """What leaves now, in order, given what has come."""
         payloads = [Payload(self._adapter.venue.name, 0, f.ts_recv, f.key, f.payload) for f in frames]
-        messages = {int(message["cause"]): message for message in self._adapter.read(payloads)[0].messages}
+        batch = self._adapter.read(payloads)[0]
+        messages = {int(message["cause"]): message for message in batch.messages}
         leaving: list[Frame] = []
         for index, frame in enumerate(frames):
-            leaving += self._take_one(frame, messages.get(index), now_s)
+            leaving += self._take_one(frame, messages.get(index), batch, now_s)
         return self._counted(leaving)
 
     def due(self, now_s: float) -> list[Frame]:
@@ -99,7 +102,7 @@ class Arbiter:
         """Whether no connection can go on with an instrument's book as it stands."""
         return bool(self._rules[slot] & RULE_UNNUMBERED) and self._book(slot).adrift
 
-    def _take_one(self, frame: Frame, message: Any, now_s: float) -> list[Frame]:
+    def _take_one(self, frame: Frame, message: Any, batch: Messages, now_s: float) -> list[Frame]:
         if message is None:
             return [] if self._echoes.is_echo(frame, now_s) else [frame]
         kind, slot = int(message["kind"]), int(message["slot"])
@@ -114,7 +117,8 @@ class Arbiter:
             return []
         item = Item(
             _SORTS.get(kind, Sort.STEP), int(message["last"]), int(message["first"]), int(message["previous"]), frame,
-            now_s,
+            now_s, _word(message, batch) if kind == TRADE and rule & RULE_REPEATS_CORRECT else (),
+            int(message["ts_venue"]),
         )  # fmt: skip
         return self._stream(slot, _STREAMS.get(kind, kind)).take(item, alone=len(self._open) < 2)
 
@@ -139,3 +143,9 @@ class Arbiter:
         for frame in leaving:
             self.tallies[frame.line].won += 1
         return leaving
+
+
+def _word(message: Any, batch: Messages) -> Word:
+    """What a trade says."""
+    begin = int(message["begin"])
+    return int(batch.prices[begin]), int(batch.sizes[begin]), int(message["seller"])

@@ -30,7 +30,7 @@ from msgspec import Meta
 
 from feeds.increments import increment
 from feeds.venues import KNOWN
-from schemas.definition import Definition
+from schemas.definition import NAME_PATTERN, Definition
 from schemas.errors import ConfigError
 
 FIELDS = ("time", "recv", "symbol", "side", "price", "size", "bid", "bid_size", "ask", "ask_size")
@@ -38,7 +38,7 @@ FIELDS = ("time", "recv", "symbol", "side", "price", "size", "bid", "bid_size", 
 NEEDED = {"quote": ("time", "bid", "bid_size", "ask", "ask_size"), "trade": ("time", "price", "size")}
 SIDES = {"b": "B", "buy": "B", "bid": "B", "a": "A", "s": "A", "sell": "A", "ask": "A", "n": "N", "none": "N", "": "N"}
 """How sides are written; lower case."""
-Name = Annotated[str, Meta(pattern="^(spot|linear|inverse):[A-Z0-9_-]{1,64}$")]
+Name = Annotated[str, Meta(pattern=NAME_PATTERN)]
 Delimiter = Annotated[str, Meta(min_length=1, max_length=1)]
 SYMBOL_CHARS_MAX = 48
 """So much of an unknown symbol stands in the name under which its rows wait."""

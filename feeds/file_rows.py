@@ -71,9 +71,11 @@ class CsvRows:
         self._named = named
         self._reader = LineReader(path)
         try:
-            first, _ = next(iter(LineReader(path)), (b"", False))
+            first, _ = next(iter(self._reader), (b"", False))
         except OSError as error:
             raise unreadable(path, error.strerror or str(error)) from error
+        if not first and self._reader.fault:
+            raise unreadable(path, self._reader.fault)
         if not first:
             raise ConfigError("a file has no row", kind="history_empty", where=str(path))
         texts = self._split(first.removeprefix(BYTE_ORDER_MARK).rstrip(b"\r")) or ()

@@ -60,7 +60,7 @@ def asked_for(
     if not 1 <= len(wanted) <= SYMBOLS_MAX:
         raise ConfigError(
             "not a number of symbols", kind="bad_symbols", got=str(len(wanted)), allowed=f"1 to {SYMBOLS_MAX}",
-            where=where,
+            where=where, fix=f"name them as the venue writes them, e.g. {venue.definitions[0].symbol}",
         )  # fmt: skip
     dialect = venue.dialects[market]
     dialect = replace(

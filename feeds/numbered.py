@@ -3,7 +3,8 @@
 The first to come with a number is passed on, whoever brings it. Where numbers count on and one is missing, what follows
 waits for another connection to bring it, ``HOLD_S`` at most; then it leaves as it is, and the hole is told by what
 follows it, as any gap is. A number behind the newest that nobody had brought leaves late: nothing is kept back for
-good.
+good. A number that comes again and says another thing, where that corrects what was said, leaves too
+(``retold.py``).
 
 A book's snapshot in the stream begins the book anew for whoever reads on, so that one passes only where the book is not
 whole: at the beginning, behind a hole that nobody filled, when it was asked for, or when the venue has begun to count
@@ -18,6 +19,7 @@ from enum import IntEnum
 from math import inf
 
 from feeds.frames import Frame, Tally
+from feeds.retold import Retold, Word
 from feeds.window import NUMBERS_MAX, Window
 
 HOLD_S = 1.0
@@ -46,6 +48,9 @@ class Item:
         previous: Id before it, as the venue names it; -1: it does not.
         frame: The payload.
         since_s: When it came.
+        word: What it says, where the venue corrects what it said by saying another thing under the same number; else
+            empty. Only of streams in which nothing waits.
+        told_ns: When the venue said so.
     """
 
     sort: Sort
@@ -54,6 +59,8 @@ class Item:
     previous: int
     frame: Frame
     since_s: float
+    word: Word = ()
+    told_ns: int = 0
 
 
 class Numbered:
@@ -72,6 +79,7 @@ class Numbered:
         self._newest = -1
         self._whole = False
         self._seen = Window()
+        self._retold = Retold()
         self._held: dict[tuple[int, Sort], Item] = {}
 
     def take(self, item: Item, *, alone: bool) -> list[Frame]:
@@ -86,6 +94,9 @@ class Numbered:
             return [item.frame, *self._follow_on(now_s)]
         twin = self._held.get((number, Sort.STEP))
         first_s = self._seen.first_s(number) if twin is None else twin.since_s
+        is_news = bool(item.word) and self._retold.is_news(number, item.word, item.told_ns)
+        if first_s is not None and is_news:
+            return [item.frame]
         if first_s is not None:
             self._tallies[item.frame.line].lose(now_s - first_s)
             return []

@@ -9,9 +9,6 @@ from typing import Protocol
 from schemas.feed_health import FeedHealth
 from streams.log import Record
 
-WINDOW_S = 10
-"""Length of a window unless another is asked for, seconds of log time."""
-WINDOW_S_MAX = 3_600
 NANOS = 1_000_000_000
 
 NameOf = Callable[[int], str]

@@ -54,7 +54,7 @@ def candidate_of(recording: Recording, topology: Path | None, view: Path | None,
     """
     opening, folder = recording.opening, recording.folder
     if topology is not None:
-        plan = load_topology(topology)
+        plan = load_topology(topology).knowing(recording.definitions)
         opening, folder = plan.opening(opening.run), plan.folder
         _check(recording.opening, opening, topology)
     if view is not None:

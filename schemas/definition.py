@@ -2,12 +2,25 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Literal
 
 from msgspec import UNSET, Meta, UnsetType
 
 from schemas.columns import U32, Nanos, Positive
 from schemas.document import Document, Text
+
+NAME_PATTERN = "^(spot|linear|inverse):[A-Z0-9_-]{1,64}$"
+"""Names that people may give to instruments."""
+
+
+def is_instrument_name(text: str) -> bool:
+    """Whether a text can name an instrument: market and symbol.
+
+    >>> is_instrument_name("spot:ACMEUSD"), is_instrument_name("ACMEUSD")
+    (True, False)
+    """
+    return re.fullmatch(NAME_PATTERN, text) is not None
 
 
 class Definition(Document, frozen=True, kw_only=True, tag="definition"):

@@ -11,6 +11,9 @@ from schemas.document import Document, Text
 
 REASONS_MAX = 64
 """Reasons told apart in a window; further ones count under their class."""
+WINDOW_S_DEFAULT = 10
+"""Length of a window unless another is asked for, seconds of log time."""
+WINDOW_S_MAX = 3_600
 
 
 class FeedHealth(Document, frozen=True, kw_only=True, tag="feed_health"):

@@ -97,7 +97,10 @@ CONFIG = {
         "Give the venue's own increment.",
     ),
     "no_definition": ("No instrument of that name is defined, or was by then.", "`tapedeck instruments list`."),
-    "no_instrument": ("A name is no instrument of the run.", "Name one of those allowed."),
+    "no_instrument": (
+        "A name is no instrument of the run.",
+        "Name one of those allowed, or define it: `tapedeck instruments add`.",
+    ),
     "no_parameter": ("A strategy has no such parameter.", "Name one of those allowed."),
     "bad_size": ("A size is no decimal number from 0 on.", 'Write e.g. `"0.25"`.'),
     "no_column": ("A weight is of no column of the feature view.", "Name a column, or add it to the view."),

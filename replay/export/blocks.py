@@ -17,6 +17,8 @@ from streams.log import Record
 BLOCK_ROWS = 131_072
 """Rows of a block: 14 MB of ticks."""
 BLOCK_DOCUMENTS = 16_384
+CACHED_ROWS = 8_192
+"""Rows that are taken apart at a time: every column of them passes by while they lie in a core's cache."""
 
 
 class Rows(NamedTuple):
@@ -31,6 +33,16 @@ class Rows(NamedTuple):
     partition: int
     rows: npt.NDArray[Any]
     seq: npt.NDArray[np.uint64]
+
+    def columns(self) -> dict[str, npt.NDArray[Any]]:
+        """Each column by itself, in one piece."""
+        dtype = self.rows.dtype
+        found = {name: np.empty(len(self.rows), dtype[name]) for name in dtype.names or ()}
+        for begin in range(0, len(self.rows), CACHED_ROWS):
+            part = self.rows[begin : begin + CACHED_ROWS]
+            for name, column in found.items():
+                column[begin : begin + CACHED_ROWS] = part[name]
+        return found
 
     def known_by(self, cutoff: int) -> Rows:
         """Without rows of a later log time: a frame may hold some behind those that it is named after."""

@@ -20,7 +20,7 @@ from feeds.dbn_records import (
     TS_UNDEFINED,
     library,
 )
-from replay.export.blocks import Rows
+from replay.export.blocks import CACHED_ROWS, Rows
 from schemas.definition import Definition
 from schemas.errors import ConfigError
 from schemas.tick import FLAG_DEPTH_UNSYNCED
@@ -67,14 +67,25 @@ def encode(block: Rows) -> npt.NDArray[Any]:
     """
     rows = block.rows
     records = np.zeros(len(rows), MBP_1)
+    for begin in range(0, len(rows), CACHED_ROWS):
+        here = slice(begin, begin + CACHED_ROWS)
+        _check_sizes(rows[here], block.seq[here])
+        _fill(records[here], rows[here])
+    return records
+
+
+def _check_sizes(rows: npt.NDArray[Any], seq: npt.NDArray[np.uint64]) -> None:
     for name in _SIZES:
         if len(over := np.flatnonzero(rows[name] > SIZE_MAX)):
             at = int(over[0])
             raise ConfigError(
                 "a size cannot be carried by DBN", kind="export_dbn", got=f"{name} {int(rows[name][at])}",
-                allowed=f"{SIZE_MAX} units of size_increment", where=f"tick {int(block.seq[at])}",
+                allowed=f"{SIZE_MAX} units of size_increment", where=f"tick {int(seq[at])}",
                 fix="export to .parquet or .csv",
             )  # fmt: skip
+
+
+def _fill(records: npt.NDArray[Any], rows: npt.NDArray[Any]) -> None:
     records["length"], records["rtype"] = MBP_1.itemsize // WORD_BYTES, RTYPE_MBP_1
     for name in _ALIKE:
         records[name] = rows[name]
@@ -83,4 +94,3 @@ def encode(block: Rows) -> npt.NDArray[Any]:
     records["sequence"] = rows["sequence"] & np.uint64(SIZE_MAX)
     doubt = rows["flags"] & FLAG_DEPTH_UNSYNCED != 0
     records["flags"] = F_LAST + np.where(doubt, F_MAYBE_BAD_BOOK, 0)
-    return records

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -66,7 +66,9 @@ def whole(path: Path) -> Iterator[Path]:
             with new.open("rb") as file:
                 os.fsync(file.fileno())
     except OSError as error:
-        raise ConfigError("a file cannot be written", kind="export_unwritable", got=error.strerror or str(error),
+        missing = "" if path.parent.is_dir() else f"there is no folder {path.parent}"
+        raise ConfigError("a file cannot be written", kind="export_unwritable",
+                          got=missing or error.strerror or str(error),
                           where=str(path), fix="make room, or name another place") from error  # fmt: skip
 
 
@@ -83,35 +85,49 @@ def open_out(
     return _Table(path, columns, ending, told)
 
 
-class _Table:
-    """Parquet or CSV: the first block says what the columns are.
+class _Beside:
+    """One thread that encodes and packs while the next block is read; no more than one block waits for it."""
 
-    One thread encodes while the next block is read and decoded; no more than one batch waits for it.
-    """
+    def __init__(self) -> None:
+        self._thread = ThreadPoolExecutor(1)
+        self._under_way: Future[None] | None = None
+
+    def do(self, work: Callable[[], None]) -> None:
+        """Do it once what is under way is done; raises what that raised."""
+        if self._under_way is not None:
+            self._under_way.result()
+        self._under_way = self._thread.submit(work)
+
+    def close(self) -> None:
+        """Wait for the last of it; raises what it raised."""
+        try:
+            if self._under_way is not None:
+                self._under_way.result()
+        finally:
+            self._thread.shutdown()
+
+
+class _Table:
+    """Parquet or CSV: the first block says what the columns are."""
 
     def __init__(self, path: Path, columns: RowColumns | DocumentColumns, ending: str, told: Mapping[str, str]) -> None:
         self._path, self._columns, self._told = path, columns, dict(told)
         self._csv = ending == ".csv"
         self._writer: Any = None
-        self._encoder = ThreadPoolExecutor(1)
-        self._written: Future[None] | None = None
+        self._beside = _Beside()
 
     def write(self, block: Rows | Documents) -> None:
         """Append a block."""
         batch = self._columns.batch(block)  # type: ignore[arg-type]
         if self._writer is None:
             self._writer = self._opened(batch.schema)
-        if self._written is not None:
-            self._written.result()
-        self._written = self._encoder.submit(self._writer.write_batch, batch)
+        self._beside.do(lambda: self._writer.write_batch(batch))
 
     def close(self) -> None:
         """The last block and the footer."""
         try:
-            if self._written is not None:
-                self._written.result()
+            self._beside.close()
         finally:
-            self._encoder.shutdown()
             if self._writer is not None:
                 self._writer.close()
 
@@ -140,6 +156,7 @@ class _Dbn:
         self._file = pa.CompressedOutputStream(str(path), "zstd") if packed else pa.OSFile(str(path), "wb")
         self._definitions = definitions
         self._led = False
+        self._beside = _Beside()
 
     def write(self, block: Rows | Documents) -> None:
         """Append a block of ticks."""
@@ -147,8 +164,12 @@ class _Dbn:
         if not self._led:
             self._file.write(metadata(self._definitions, int(block.rows["ts_recv"][0])))
             self._led = True
-        self._file.write(encode(block).tobytes())
+        records = encode(block)
+        self._beside.do(lambda: self._file.write(records.view("u1")))
 
     def close(self) -> None:
         """Whatever is still held goes to the file."""
-        self._file.close()
+        try:
+            self._beside.close()
+        finally:
+            self._file.close()

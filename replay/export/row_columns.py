@@ -51,8 +51,7 @@ class RowColumns:
         columns: dict[str, Any] = {"seq": pa.array(block.seq)}
         columns["partition"] = pa.array(np.full(len(rows), block.partition, np.uint16))
         at = known = None
-        for name in rows.dtype.names or ():
-            values = np.ascontiguousarray(rows[name])
+        for name, values in block.columns().items():
             if name == "instrument_id":
                 at, known = self._places(values)
                 columns["instrument"] = self._words(at, self._names, ~known)

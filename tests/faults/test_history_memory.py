@@ -16,7 +16,7 @@ import pytest
 from console.feed_files import open_files, run_files
 from console.interrupts import Interrupts
 from feeds.captures import open_captures
-from feeds.file_rows import ParquetRows
+from feeds.file_rows import CsvRows, ParquetRows
 from replay.plan import PlayPlan
 from replay.session import MemorySession
 from replay.summary import summarise
@@ -218,3 +218,11 @@ def test_no_number_of_a_parquet_column_is_none_where_a_value_lacks(tmp_path: Pat
     file = tmp_path / "a.parquet"
     pq.write_table(pa.table({"px": pa.array([1.1, None, 1e-7], pa.float32())}), file)
     assert [row.texts for row in ParquetRows(file)] == [["1.1"], [""], ["0.0000001"]]
+
+
+def test_a_zip_that_is_cut_in_the_middle_is_told_as_damaged(tmp_path: Path, data_dir: Path) -> None:
+    whole = (data_dir / "oanda_fx" / "eurusd" / "20140501_quote.zip").read_bytes()
+    (cut := tmp_path / "20140501_quote.zip").write_bytes(whole[:40_000])
+    with pytest.raises(ConfigError, match="damaged zip") as told:
+        CsvRows(cut, ",", named=False)
+    assert told.value.kind == "config.history_unreadable"

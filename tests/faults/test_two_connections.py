@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import random
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
@@ -9,8 +11,14 @@ from typing import Any
 
 import pytest
 
+from feeds.adapter import Adapter
+from feeds.arbiter import Arbiter
 from feeds.check import check
+from feeds.frames import Frame
+from feeds.live_instruments import asked_for
 from feeds.venues import VENUES as VENUES_BY_NAME
+from schemas.tick import FLAG_CORRECTION, FLAG_RETRACTION
+from streams.agent import Payload
 from tests.faults.test_live_feed import Running, recorded, symbols_of
 from tests.venue_server import STALL, TOGETHER, VenueServer
 
@@ -20,30 +28,33 @@ EVERY = 97
 """One frame of so many is dropped, or changes places."""
 
 Script = list[Any]
-VENUES = ("kraken", "coinbase", "binance")
+VENUES = ("kraken", "coinbase", "binance", "spot")
+"""``binance`` is its linear market, ``spot`` the other: without event times at the touch, chained by counting on."""
 SLOW = [pytest.param("kraken"), *(pytest.param(v, marks=pytest.mark.long) for v in VENUES[1:])]
 """A stall takes seconds: one venue is in the default suite."""
 FILES = {
     "kraken": "venues/KRAKEN_FUTURES.ws.1.0.gz",
     "coinbase": "venues/COINBASE.ws.28.0.gz",
     "binance": "binance/usdm_btcusdt_20240808.gz",
+    "spot": "binance/spot_btcusdt_20240808.gz",
 }
 
 
 class Tape:
     """What a venue sends, and how a feed asks for it."""
 
-    def __init__(self, folder: Path, source: str) -> None:
-        path = folder / FILES[source]
+    def __init__(self, folder: Path, name: str) -> None:
+        path = folder / FILES[name]
+        source = "binance" if name == "spot" else name
         check([path], wanted=source)  # kernels are compiled now, not while a server waits
         lines = [line.payload for line in recorded([path], FRAMES)]
-        self.source = source
+        self.name, self.source = name, source
         self.snapshots = (
             {"/depth": next((v for v in lines if b"lastUpdateId" in v), b"")} if source == "binance" else {}
         )
         self.frames = [line for line in lines if line not in self.snapshots.values()]
         self.symbols = ["BTCUSDT"] if source == "binance" else symbols_of(self.frames)
-        self.market = "linear" if source == "binance" else None
+        self.market = {"binance": "linear", "spot": "spot"}.get(name)
 
     def run(self, scripts: Sequence[Script], wanted: int, **changed: Any) -> Running:
         """Two connections that follow scripts, until so many payloads of theirs are published."""
@@ -62,13 +73,18 @@ class Tape:
 
     def numbered(self) -> list[int]:
         """Places of frames, some way apart, that the venue numbers."""
-        marks = {"kraken": b'"feed":"book"', "coinbase": b'"type":"match"', "binance": b"depthUpdate"}[self.source]
+        marks = {
+            "kraken": b'"feed":"book"',
+            "coinbase": b'"type":"match"',
+            "binance": b"depthUpdate",
+            "spot": b"depthUpdate",
+        }[self.name]
         return [i for i, frame in enumerate(self.frames) if marks in frame and i > len(self.frames) // 4][::7]
 
 
 @pytest.fixture(scope="module")
 def tapes(data_dir: Path) -> dict[str, Tape]:
-    return {source: Tape(data_dir, source) for source in VENUES}
+    return {name: Tape(data_dir, name) for name in VENUES}
 
 
 @pytest.fixture(params=VENUES)
@@ -166,3 +182,83 @@ def swapped(tape: Tape, turn: int) -> list[bytes]:
         if place + 1 < len(frames) and frames[place] != frames[place + 1]:
             frames[place], frames[place + 1] = frames[place + 1], frames[place]
     return frames
+
+
+def test_spot_payloads_of_any_kind_that_one_drops_come_of_the_other(tapes: dict[str, Tape]) -> None:
+    tape = tapes["spot"]
+    begun = len(tape.frames) // 4
+    holed = [[f for i, f in enumerate(tape.frames) if i < begun or i % 14 != turn * 7] for turn in (0, 1)]
+    assert all(len(frames) < len(tape.frames) for frames in holed)
+    running = tape.run([[*frames, STALL] for frames in holed], len(tape.frames))
+    as_of_one(tape, running)
+
+
+CORRECTED, LAGGING, AGAIN = 5, 11, 17
+"""Places among the trades: told anew at once; told anew later; corrected, and corrected back."""
+
+
+def amended(tape: Tape) -> tuple[list[bytes], list[bytes]]:
+    """Spot frames among which trades are told anew under their ids, and those further frames alone."""
+    trades = [frame for frame in tape.frames if b'"e":"trade"' in frame]
+    told: dict[bytes, list[bytes]] = {
+        trades[CORRECTED]: [anew(trades[CORRECTED], 1, "0.00100000")],
+        trades[LAGGING + 20]: [anew(trades[LAGGING], 900, "0.00200000")],
+        trades[AGAIN]: [anew(trades[AGAIN], 1, "0.00300000"), anew(trades[AGAIN], 2, None)],
+    }
+    frames = [frame for recorded in tape.frames for frame in (recorded, *told.get(recorded, ()))]
+    return frames, [frame for further in told.values() for frame in further]
+
+
+def anew(frame: bytes, later_ms: int, size: str | None) -> bytes:
+    """A trade told again so much later; with another size, or as it was."""
+    message = json.loads(frame)
+    trade = message.get("data", message)
+    trade["E"] += later_ms
+    trade["q"] = size or trade["q"]
+    return json.dumps(message, separators=(",", ":")).encode()
+
+
+def amendments(tape: Tape, frames: Sequence[bytes]) -> list[tuple[int, ...]]:
+    """Retractions and corrections that a reader of the tape makes of payloads: price, size, side, flags."""
+    asked = asked_for(tape.source, tape.symbols, tape.market)
+    adapter = Adapter(asked.venue, asked.definitions)
+    key = asked.definitions[0].instrument.encode()
+    state = adapter.start()
+    rows, _, rejects = adapter.ingest(state, [Payload(tape.source, i, i + 1, key, f) for i, f in enumerate(frames)])
+    assert not rejects
+    return [tuple(int(row[c]) for c in ("price", "size", "side", "flags")) for row in rows
+            if row["flags"] & (FLAG_CORRECTION | FLAG_RETRACTION)]  # fmt: skip
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_trade_that_is_told_anew_is_published_once_however_two_connections_interleave(
+    tapes: dict[str, Tape], seed: int
+) -> None:
+    tape, draw = tapes["spot"], random.Random(seed)
+    frames, further = amended(tape)
+    asked = asked_for(tape.source, tape.symbols, tape.market)
+    arbiter = Arbiter(Adapter(asked.venue, asked.definitions), 2)
+    key = asked.definitions[0].instrument.encode()
+    queues, left = [list(frames), list(frames)], []
+    for line in (0, 1):
+        arbiter.opened(line)
+    while any(queues):
+        line = draw.choice([i for i, queue in enumerate(queues) if queue])
+        count = draw.choice((1, 2, 5, 200))
+        taken, queues[line] = queues[line][:count], queues[line][count:]
+        left += [f.payload for f in arbiter.take([Frame(line, 1, key, payload) for payload in taken], 0.0)]
+    assert Counter(left) == Counter(frames)
+    assert amendments(tape, left) == amendments(tape, frames)
+    assert len(amendments(tape, frames)) == 2 * len(further)
+
+
+def test_a_trade_that_is_told_anew_on_both_connections_is_amended_once(tapes: dict[str, Tape]) -> None:
+    tape = tapes["spot"]
+    frames, further = amended(tape)
+    lagging = [*frames[:60], LAG_S, *frames[60:]]
+    without = [frame for frame in frames if frame not in further[:1]]
+    running = tape.run([[*lagging, STALL], [*without, STALL]], len(frames))
+    published = tape.streamed(running)
+    assert Counter(published) == Counter(frames)
+    assert sorted(amendments(tape, published)) == sorted(amendments(tape, frames))
+    assert "gap" not in running.events()

@@ -19,7 +19,7 @@ from streams.home import HOME_VARIABLE
 REPOSITORY = Path(__file__).resolve().parents[2]
 WAIT_S_MAX = 240.0
 """Nothing that a desk does takes longer, on whatever machine."""
-_WORKER = re.compile(r"agents\.worker .*\"task\":\"([\w@]+)\"")
+_WORKER = re.compile(r"(?:agents\.worker|monitoring\.health_worker) .*\"task\":\"([\w@]+)\"")
 
 
 class LiveDesk:

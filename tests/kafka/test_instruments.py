@@ -30,10 +30,18 @@ def test_an_instrument_is_added_revised_and_told(desk: LiveDesk, desk_log: Kafka
     assert code == 0, said
     assert told["added"] == [{"instrument": KEY, "instrument_id": 20_000, "revision": 1}]
     assert (told["unchanged"], told["pending"]) == ([], True)
+    assert told["without_limits"] == {KEY: ["quantity_max", "position_max"]}
     file.write_text(FILE.format(price="0.000005", size="1"))
     output, said = desk.start(*add[:-1]).communicate(timeout=120)
     assert "revision 2, by j.doe" in output, said
     assert "the live run does not know it yet" in output
+    limits = [f"{KEY}.{key}=7" for key in ("quantity_max", "position_max")]
+    command = f"tapedeck risk limits set {' '.join(limits)} --reason TEXT".replace("=7", "=SIZE")
+    assert command in output
+    code, _, said = desk.run("risk", "limits", "set", *limits, "--reason", "listed", "--wait", "0")
+    assert code == 0, said
+    code, _, said = desk.run("risk", "limits", "set", "spot:DOGEUSTD.quantity_max=7", "--reason", "listed")
+    assert (code, "no such instrument; got spot:DOGEUSTD; allowed: spot:DOGEUSDT, " in said) == (2, True), said
     code, shown, _ = desk.run("instruments", "show", KEY, "--json")
     assert (code, shown["revision"], shown["price_increment"], shown["author"]) == (0, 2, 5_000, "j.doe")
     output = desk.start("instruments", "history", KEY).communicate(timeout=120)[0]

@@ -66,7 +66,7 @@ def mistake(file: str, before: str, after: str) -> Trigger:
 
 trigger("config.bad_key")(mistake("topology.toml", "[venue]", "[venues]"))
 trigger("config.feed_conflict")(mistake("topology.toml", '"simulator"  ', '"captures"  '))
-trigger("config.no_instrument")(mistake("topology.toml", "spot:BTCUSDT", "spot:XYZ"))
+trigger("config.no_instrument")(mistake("topology.toml", "spot:BTCUSDT", "XYZ"))
 trigger("config.no_parameter")(mistake("topology.toml", "full_bps", "fullness"))
 trigger("config.bad_size")(mistake("topology.toml", '"0.2"', '"much"'))
 trigger("config.bad_view")(mistake("view.toml", '"spread"', '"spraed"'))

@@ -213,7 +213,8 @@ def test_a_worker_that_crashes_quotes_nothing(
 
     monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
     monkeypatch.setattr(worker, "_task", broken)
-    assert worker._run(WorkerSpec(bootstrap="", namespace="", run="r", source="x", task="risk", hops=["risk"])) == 70
+    spec = WorkerSpec(bootstrap="", namespace="", run="r", source="x", task="risk", hops=["risk"])
+    assert worker.told(spec, worker._run) == 70
     said = capsys.readouterr()
     event = orjson.loads(said.out)
     assert (event["event"], event["task"], event["code"]) == ("error", "risk", "crash")

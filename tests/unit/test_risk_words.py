@@ -65,7 +65,7 @@ def test_a_change_is_read_as_people_write_it(text: str, address: Any, value: Any
     "text",
     [
         "default.notional_max", "default.notional_max=", "=5", "notional_max=5", "account.notional_max=5",
-        "spot:NOTHING.quantity_max=1", "spot:BTCUSDT.nonsense=1", "instrument.quantity_max=1", "a.b.c=1", "x" * 5_000,
+        "swap:NOTHING.quantity_max=1", "spot:BTCUSDT.nonsense=1", "instrument.quantity_max=1", "a.b.c=1", "x" * 5_000,
         'instrument."spot:BTCUSDT"=1', "default.notional_max\x00=1",
     ],
 )  # fmt: skip

@@ -17,6 +17,7 @@ from agents.warm import warm
 from console.main import main
 from features.view import DEFAULT_VIEW
 from feeds.definitions import BY_INSTRUMENT
+from operations.instruments import read_instruments
 from schemas.errors import ConfigError
 from schemas.tick import TICK
 
@@ -108,7 +109,8 @@ WRONG: dict[str, tuple[str, str, str, str, str]] = {
     "no such entry point": ("topology.toml", "strategy.py:STRATEGY", "nobody", "plugin_missing", "tapedeck.strategies"),
     "another thing than a strategy": ("topology.toml", ":STRATEGY", ":STEPS", "plugin_type", "Target"),
     "an unknown parameter": ("topology.toml", "full_bps", "fullness", "no_parameter", "full_bps"),
-    "an unknown instrument": ("topology.toml", "spot:BTCUSDT", "spot:XYZ", "no_instrument", "spot:BTCUSDT"),
+    "an instrument that is none": ("topology.toml", '"spot:BTCUSDT"', '"XYZ"', "no_instrument", "spot:BTCUSDT"),
+    "one that is not simulated": ("topology.toml", '"spot:BTCUSDT"', '"spot:SIM0999USDT"', "no_instrument", "SIM0999"),
     "a position in words": ("topology.toml", '"0.2"', '"much"', "bad_size", "strategy.position_max"),
     "a missing view": ("topology.toml", '"view.toml"', '"nowhere.toml"', "file_unreadable", "nowhere.toml"),
     "an unknown family": ("view.toml", '"spread"', '"spraed"', "bad_view", "spraed"),
@@ -172,3 +174,30 @@ def test_a_target_beyond_the_largest_position_is_cut_to_it(project: Path) -> Non
     )
     assert found == (0, 40, WANT_INTENT)
     assert BY_INSTRUMENT["spot:BTCUSDT"].instrument_id == 1
+
+
+def test_a_monitor_of_the_feeds_is_a_process_of_the_run_and_no_part_of_what_the_run_is(tmp_path: Path) -> None:
+    (file := tmp_path / "topology.toml").write_text("[monitoring]\nfeed_health = true\nwindow_s = 5\n")
+    watched, plain = load_topology(file), load_topology(None)
+    assert watched.names == (*plain.names, "health")
+    assert "health" in watched.names_of([0])
+    assert "health" not in watched.names_of([1])
+    assert watched.opening("r") == plain.opening("r"), "the release's id is of the opening"
+    file.write_text("[monitoring]\nfeed_health = true\nwindow_s = 0\n")
+    with pytest.raises(ConfigError, match=r"monitoring\.window_s"):
+        load_topology(file)
+
+
+def test_a_wrong_value_is_not_told_as_a_wrong_key_and_an_item_s_keys_are_its_own(tmp_path: Path) -> None:
+    (file := tmp_path / "acme.toml").write_text('[[instrument]]\ninstrument = "ACME"\n')
+    with pytest.raises(ConfigError) as told:
+        read_instruments(file)
+    assert (told.value.where, told.value.allowed) == (f"{file}: instrument[0].instrument", "")
+    file.write_text('[[instrument]]\ninstrument = "spot:ACME"\nprise_increment = "1"\n')
+    with pytest.raises(ConfigError) as told:
+        read_instruments(file)
+    assert "price_increment" in told.value.allowed
+    file.write_text("= =")
+    with pytest.raises(ConfigError) as told:
+        read_instruments(file)
+    assert told.value.fix == "", "tapedeck init writes no such file"
