@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
-from difflib import get_close_matches
 from zoneinfo import ZoneInfo
 
 from schemas.errors import ConfigError
@@ -101,8 +100,7 @@ def calendar_named(name: str) -> Calendar:
     wanted = ALIASES.get(name.upper(), name.upper()) if name else UTC_DAYS.name
     if wanted in CALENDARS:
         return CALENDARS[wanted]
-    near = get_close_matches(wanted, CALENDARS, 5, 0.4) or list(CALENDARS)
-    raise ConfigError("there is no such calendar", kind="calendar", got=name, allowed=", ".join(near),
+    raise ConfigError("there is no such calendar", kind="calendar", got=name, allowed=", ".join(CALENDARS),
                       where="--session")  # fmt: skip
 
 

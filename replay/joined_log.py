@@ -15,6 +15,7 @@ from pathlib import Path
 from replay.archive.chain import HEADS, Chain, current, heads_of, places_in
 from replay.archive.columns import Columns
 from replay.archive.reading import columns_from
+from replay.archive.record_hash import hash_record
 from replay.archive.topics import is_compacted
 from schemas.errors import ArchiveError, BrokerError
 from streams.home import archive_dir
@@ -72,6 +73,7 @@ class JoinedLog:
         self._folder = folder
         self._places = sorted({*places_in(folder), *heads_of(folder)})
         self._chains: dict[Place, Chain] = {}
+        self._known: set[Place] = set()
 
     @property
     def bootstrap(self) -> str:
@@ -193,12 +195,24 @@ class JoinedLog:
         if high == 0:
             return _Parts(chain, chain.end, chain.end, live=False)
         if high < chain.end:
-            raise ArchiveError(
-                "this is not the log that was archived", kind="other_log", got=f"{high} offsets",
-                allowed=f"{chain.end} or more", where=f"{place[0]}[{place[1]}]",
-                fix="the topic was made anew, or it is another cluster's: name another archive, TAPEDECK_ARCHIVE",
-            )  # fmt: skip
+            raise _other_log(place, got=f"{high} offsets", allowed=f"{chain.end} or more")
+        self._check_same(chain, low)
         return _Parts(chain, low, high, live=True)
+
+    def _check_same(self, chain: Chain, low: int) -> None:
+        """Refuse to join an archive with another log: its newest record must be there, while Kafka has that offset.
+
+        Raises:
+            ArchiveError: Another record is, or none.
+        """
+        place, last = chain.place, chain.segments[-1].manifest
+        if place in self._known or is_compacted(place[0]) or last.last < low:
+            return
+        record = next(iter(self._live().scan(*place, last.last, committed=True)), None)
+        same = record is not None and record.offset == last.last and hash_record(record) == last.last_sha256
+        if not same and self._live().bounds(*place)[0] <= last.last:  # else retention has just taken it
+            raise _other_log(place, got=f"another record at {last.last}", allowed="the one that was archived")
+        self._known.add(place)
 
     def _archived(self, place: Place, parts: _Parts, start: int) -> Iterator[tuple[Columns, int, int]]:
         """The archive's part of a partition; a hole behind it is told where a reader comes to it."""
@@ -269,6 +283,14 @@ class JoinedReader:
         offset = self._then[place]
         if offset is not None and self._log is not None:
             self._opened.append(self._log.reader({place: offset}, committed=self._committed))
+
+
+def _other_log(place: Place, got: str, allowed: str) -> ArchiveError:
+    return ArchiveError(
+        "this is not the log that was archived", kind="other_log", got=got, allowed=allowed,
+        where=f"{place[0]}[{place[1]}]",
+        fix="the topic was made anew, or it is another cluster's: name another archive, TAPEDECK_ARCHIVE",
+    )  # fmt: skip
 
 
 def _records(place: Place, parts: Iterator[tuple[Columns, int, int]]) -> Iterator[Record]:

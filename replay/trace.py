@@ -24,6 +24,7 @@ from replay.recompute import OnTicks, Recomputed, recompute
 from replay.recording import header_of
 from replay.shape import Shape, shape_of
 from replay.shown import bits, columns_of, differing, document_of, payload_of, place_of
+from replay.watched import id_of
 from schemas.codec import decode, decode_any
 from schemas.control import RunOpened
 from schemas.decision import Decision
@@ -250,7 +251,7 @@ def _as_opened(log: Log, shape: Shape, record: Record) -> Shape:
         begun = 0 if start is None else start.seqs.get("orders.intent", 0)
         if begun <= header.seq and header.writer in {task.name for task in deployed(found)}:
             opened = found
-    return replace(shape, watched=replace(shape.watched, run=opened.run, opened=opened))
+    return replace(shape, watched=replace(shape.watched, run=id_of(shape.watched.namespace, opened), opened=opened))
 
 
 def _told(record: Record, document: Document) -> dict[str, Any]:

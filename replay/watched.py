@@ -13,6 +13,7 @@ from agents.context import context_of
 from agents.defining import all_defined, known_to
 from agents.topology import TaskHops, deployed
 from replay.plan import PlayPlan
+from replay.replay_plan import KIND
 from schemas.codec import decode_any
 from schemas.control import RunOpened
 from schemas.definition import Definition
@@ -119,10 +120,16 @@ def _opened(log: Log, names: set[str], namespace: str) -> Watched | None:
         return None
     document, record = opened
     return Watched(
-        run=document.run, namespace=namespace, source=document.source, opened=document,
+        run=id_of(namespace, document), namespace=namespace, source=document.source, opened=document,
         opened_ns=record.timestamp_ms * NANOS_PER_MS, tasks=deployed(document),
         definitions=context_of(document, known_to(document, all_defined(log, namespace))).instruments,
     )  # fmt: skip
+
+
+def id_of(namespace: str, opened: RunOpened) -> str:
+    """A run's id; a replay's opening tells that of the run it plays again."""
+    kind, _, run = namespace.rstrip(".").partition(".")
+    return run if kind == KIND else opened.run
 
 
 def _documents(log: Log, topic: str) -> Iterable[tuple[Record, Any]]:

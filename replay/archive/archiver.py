@@ -16,7 +16,7 @@ from replay.archive.columns import Columns, log_time
 from replay.archive.day_cuts import DayCuts
 from replay.archive.merging import merge_small
 from replay.archive.reading import loaded
-from replay.archive.record_hash import hash_records
+from replay.archive.record_hash import hash_record
 from replay.archive.topics import archived_topics, is_compacted
 from replay.archive.writer import ArchiveWriter
 from replay.tape_time import LOOK_RECORDS, SET_BACK_NS
@@ -186,7 +186,7 @@ class Archiver:
         start = begin if last is None or last.last < low else last.last
         for record in self._log.scan(*chain.place, start, committed=True):
             if last is not None and start == last.last:
-                if record.offset != last.last or _hash(record) != last.last_sha256:
+                if record.offset != last.last or hash_record(record) != last.last_sha256:
                     raise _other_log(chain, f"another record than was archived at {last.last}")
                 last = None
             elif record.offset >= begin:
@@ -248,7 +248,3 @@ def _other_log(chain: Chain, got: str) -> ArchiveError:
         where=f"{chain.place[0]}[{chain.place[1]}]",
         fix="the topic was made anew, or it is another cluster's: name another folder, --archive",
     )  # fmt: skip
-
-
-def _hash(record: Record) -> str:
-    return hash_records([record.offset], [record.timestamp_ms], [record.key], [record.value], [record.header])

@@ -6,6 +6,8 @@ import struct
 from collections.abc import Sequence
 from hashlib import sha256
 
+from streams.log import Record
+
 _LENGTHS = struct.Struct("<qqqqq")
 NONE = -1
 """The length that stands for no key, or no header: an empty one has 0."""
@@ -30,3 +32,8 @@ def hash_records(
             ))
         )  # fmt: skip
     return hashed.hexdigest()
+
+
+def hash_record(record: Record) -> str:
+    """The same of one record: by that of its newest a log is known again."""
+    return hash_records([record.offset], [record.timestamp_ms], [record.key], [record.value], [record.header])

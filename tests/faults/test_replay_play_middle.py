@@ -1,4 +1,4 @@
-"""A play run is replayed from the middle of its history, wherever its tasks stood when their states were taken."""
+"""A play run is replayed, also from the middle of its history, wherever its tasks stood at their states."""
 
 from __future__ import annotations
 
@@ -11,7 +11,10 @@ from replay.recording import Recording
 from replay.replaying import MemoryReplay
 from replay.session import MemorySession
 from replay.spans import open_recording
+from replay.trace import trace
+from schemas.codec import decode
 from schemas.header import unpack
+from schemas.order import Order
 from streams.clock import monotonic_s, sleep_s
 from streams.log import Log
 from tests.replay_desk import plan_of
@@ -87,3 +90,13 @@ def test_ticks_behind_the_end_are_not_fed_though_their_frame_began_before_it() -
         assert parity.differing == []
         compared.append((parity.compared["scores"], parity.compared["orders.intent"]))
     assert compared[0] == compared[1]
+
+
+def test_an_order_of_a_replay_is_told_as_the_replays_and_not_as_the_recordings() -> None:
+    session = played(0, split=False)
+    replay = MemoryReplay(plan_of(open_recording(session.log, session.plan.namespace)), cut=Cut(1))
+    replay.run()
+    record = next(iter(replay.log.scan(replay.plan.topic("orders"), 0, 0, committed=True)))
+    order = decode(record.value, Order)
+    assert trace(replay.log, order.client_order_id, "r1")["run"] == "r1"
+    assert trace(session.log, order.client_order_id, "r")["run"] == "r"

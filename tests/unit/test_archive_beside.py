@@ -1,4 +1,4 @@
-"""Who verifies, lists or reads an archive while another writes and merges never hears of damage that is none."""
+"""An archive beside its writer, and beside a log: no damage is told that is none, and no other log is joined."""
 
 from __future__ import annotations
 
@@ -14,9 +14,11 @@ from replay.archive import merging
 from replay.archive.archiver import Archiver
 from replay.archive.chain import archived_ends, current
 from replay.archive.verify import chains_in, verify
-from replay.joined_log import JoinedLog
+from replay.days import days_in
+from replay.joined_log import JoinedLog, connect
+from schemas.errors import ArchiveError
 from streams.memory import MemoryLog
-from tests.archive_world import PLACE, extend, log_of
+from tests.archive_world import PLACE, archived, extend, log_of, payloads
 
 MERGE_AT = 4
 PASSES = 80
@@ -75,3 +77,14 @@ def test_verify_list_and_readers_beside_a_writer_find_nothing_wrong(
     assert looks > 3
     assert verify(tmp_path).problems == []
     assert verify(tmp_path).records == passes() + 1
+
+
+def test_an_archive_is_not_joined_with_another_log_however_long_that_is(tmp_path: Path) -> None:
+    day = 86_400 * 10**9
+    archived(payloads(*(20_000 * day + n for n in range(5))), tmp_path)
+    other = payloads(*(20_001 * day + n for n in range(8)))
+    joined = connect(other, tmp_path)
+    for asked in (lambda: days_in(joined), lambda: joined.bounds("raw.binance", 0)):
+        with pytest.raises(ArchiveError, match=r"raw.binance\[0\]: this is not the log that was archived") as refused:
+            asked()
+        assert refused.value.kind == "archive.other_log"
