@@ -255,7 +255,10 @@ def _check_symbols(settings: TopologyFile, where: str) -> None:
     if feed.venue:
         from feeds.live_instruments import asked_for
 
-        asked_for(feed.venue, feed.symbols, feed.market or None, where=f"{where}: feed.symbols", shipped=True)
+        asked_for(
+            feed.venue, feed.symbols, feed.market or None, feed.url or None, feed.rest_url or None,
+            where=f"{where}: feed", shipped=True,
+        )  # fmt: skip
 
 
 def source_named(feed: FeedTable, captures: Sequence[Path]) -> str:

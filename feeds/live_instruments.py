@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import urlsplit
 
 from feeds.connection import Unreachable, get
 from feeds.venue import Dialect, Venue
@@ -26,6 +27,24 @@ class Asked:
     market: str
     definitions: tuple[Definition, ...]
     dialect: Dialect
+
+
+def _example(venue: Venue, market: str) -> str:
+    return next((d.symbol for d in venue.definitions if d.market == market), "")
+
+
+def _check_address(url: str, schemes: tuple[str, str], where: str) -> None:
+    """One at which nobody can ever be reached is not tried again and again."""
+    try:
+        found = urlsplit(url)
+        host, port = found.hostname, found.port
+    except ValueError:  # a port that is none, half an IPv6 address
+        host = port = None
+    if not host or port == 0 or found.scheme not in schemes:
+        raise ConfigError(
+            "not the address of a venue", kind="feed_address", got=url,
+            allowed=" or ".join(f"{scheme}://host" for scheme in schemes), where=where,
+        )  # fmt: skip
 
 
 def asked_for(
@@ -60,12 +79,14 @@ def asked_for(
     if not 1 <= len(wanted) <= SYMBOLS_MAX:
         raise ConfigError(
             "not a number of symbols", kind="bad_symbols", got=str(len(wanted)), allowed=f"1 to {SYMBOLS_MAX}",
-            where=where, fix=f"name them as the venue writes them, e.g. {venue.definitions[0].symbol}",
+            where=where, fix=f"name them as the venue writes them, e.g. {_example(venue, market)}",
         )  # fmt: skip
     dialect = venue.dialects[market]
     dialect = replace(
         dialect, url=(url or dialect.url).rstrip("/"), rest_url=(rest_url or dialect.rest_url).rstrip("/")
     )
+    _check_address(dialect.url, ("ws", "wss"), where)
+    _check_address(dialect.rest_url, ("http", "https"), where)
     known = {d.symbol: d for d in venue.definitions if d.market == market and d.symbol in wanted}
     if len(known) < len(wanted) and not shipped:
         known = {**_listed(dialect, [symbol for symbol in wanted if symbol not in known], where), **known}

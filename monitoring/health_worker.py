@@ -27,9 +27,13 @@ def _run(spec: WorkerSpec) -> None:
     from monitoring.place_health import NANOS
     from streams.kafka import connect
 
+    begun = False
+
     def told(event: dict[str, Any]) -> None:
-        if event["event"] != "ended":
+        nonlocal begun
+        if not begun and event["event"] != "ended":
             say("ready", task=spec.task)
+        begun = True
 
     log = connect(spec.bootstrap)
     try:

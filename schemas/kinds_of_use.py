@@ -166,6 +166,10 @@ CONFIG = {
     "no_topic": ("There is no such topic.", "`tapedeck topics list` shows all."),
     "no_market": ("A venue has no such market.", "Use one of those allowed."),
     "no_symbol": ("A venue does not list a symbol, or its list cannot be had.", "Write it as the venue does."),
+    "feed_address": (
+        "An address of a live feed is none.",
+        "Name scheme and host, e.g. `wss://stream.binance.com:9443`.",
+    ),
     "bad_symbols": ("A live feed is asked for no symbol, or too many.", "Name 1 to 100, comma-separated."),
     "no_library": ("An optional library is not installed.", "Install the extra that the message names."),
     "record_unwritable": ("A recording cannot be written where it was said.", "Check the path and who may write it."),

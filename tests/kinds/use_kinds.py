@@ -76,6 +76,9 @@ trigger("config.no_market")(
 trigger("config.no_symbol")(
     lambda desk: ran(desk, "feed", "run", "kraken", "--symbols", "NONE", "--rest-url", "http://127.0.0.1:9")
 )
+trigger("config.feed_address")(
+    lambda desk: ran(desk, "feed", "run", "kraken", "--symbols", "PI_XBTUSD", "--url", "kraken.com")
+)
 trigger("config.bad_symbols")(lambda desk: ran(desk, "feed", "run", "kraken", "--symbols", ","))
 trigger("config.record_unwritable")(
     lambda desk: ran(desk, "feed", "run", "kraken", "--symbols", "PI_XBTUSD", "--record", desk.folder / "no" / "file")

@@ -117,7 +117,7 @@ def test_limits_are_the_openings_and_then_what_people_changed() -> None:
 BAD = [
     ("account", "", "nonsense", 1), ("account", "spot:BTCUSDT", "message_rate_max", 1),
     ("default", "", "quantity", "1"),
-    ("instrument", "", "quantity_max", "1"), ("instrument", "spot:NOTHING", "quantity_max", "1"),
+    ("instrument", "", "quantity_max", "1"), ("instrument", "swap:NOTHING", "quantity_max", "1"),
     ("account", "", "message_rate_max", 0), ("account", "", "message_rate_max", 10_001),
     ("account", "", "message_rate_max", 2.5), ("account", "", "message_rate_max", "5"),
     ("account", "", "clock_age_max_ms", -1), ("account", "", "clock_age_max_ms", 10**6),
@@ -126,7 +126,7 @@ BAD = [
     ("default", "", "position_max", "NaN"), ("default", "", "position_max", "-1"),
     ("default", "", "position_max", "1" * 41),
     ("default", "", "position_max", 10**4_000), ("default", "", "nonsense", None),
-    ("instrument", "spot:NOTHING", "quantity_max", None),
+    ("instrument", "swap:NOTHING", "quantity_max", None),
 ]  # fmt: skip
 
 
