@@ -14,6 +14,7 @@ from schemas.codec import decode_any
 from schemas.execution import Execution
 from schemas.header import Header
 from schemas.partitions import PARTITIONS_MAX
+from schemas.topics import is_spread
 from streams.log import Log, Place, Record
 
 MEASURED = tuple(dict.fromkeys(interval.topic for interval in INTERVALS))
@@ -39,13 +40,15 @@ class Judge:
         self.orders = 0
         self._comparison = Comparison(plan, log)
         run = Recording(log, plan.namespace, plan.opening, (), {}, {}, {})
-        partitions = range(min(plan.recording.opening.partitions, PARTITIONS_MAX))
+        spread = range(min(plan.recording.opening.partitions, PARTITIONS_MAX))
         self._made = {
             (name, task): int(seq)
             for task, state in plan.states().items()
             for name, (seq, _) in state.values["outputs"].items()
         }  # fmt: skip
-        self._tails = [Tail(run, name, partition) for name in MEASURED for partition in partitions]
+        self._tails = [
+            Tail(run, name, partition) for name in MEASURED for partition in (spread if is_spread(name) else (0,))
+        ]
 
     def look(self) -> None:
         """Judge what has been committed by now."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -15,6 +16,7 @@ from replay.recording import Recording
 from replay.replaying import MemoryReplay
 from replay.spans import open_recording
 from tests.faults.test_replay_memory import dying
+from tests.partitioned_desk import PartitionedDesk
 from tests.replay_desk import plan_of, recorded
 
 ROW_TOPICS = ("raw.", "ticks.", "scores", "features")
@@ -77,3 +79,16 @@ def test_ticks_that_no_order_asks_about_are_let_go_of_too() -> None:
     assert judge.orders == again.orders == 0
     assert found == same
     assert least < most // 2
+
+
+def test_a_desk_of_several_partitions_lets_go_of_each(tmp_path: Path) -> None:
+    """Topics of decisions and orders have one partition whatever the desk has: nothing is let go of in another."""
+    desk = PartitionedDesk(tmp_path, 1, 3, seconds=2.0)
+    desk.run()
+    recording = open_recording(desk.log, folder=tmp_path)
+    judge, found, most = played(recording, 1, watched=False)
+    again, same, least = played(recording, 1, watched=True)
+    assert found == same
+    assert found.differing == []
+    assert (judge.ticks, judge.orders) == (again.ticks, again.orders)
+    assert least < most
