@@ -73,12 +73,13 @@ def docs(
                 "the page cannot be written", kind="record_unwritable", got=error.strerror or str(error),
                 where=str(html),
             ) from error  # fmt: skip
-        emit(str(html))
-    elif json:
+        if not json:
+            emit(str(html))
+    if json:
         import orjson
 
         emit(orjson.dumps(made).decode())
-    else:
+    elif html is None:
         show(*(part for channel in chosen.values() for part in _drawn(made, channel)))
 
 

@@ -38,6 +38,13 @@ def test_a_topic_alone_is_told_with_its_fields_and_promises(capsys: pytest.Captu
     assert "orders.intent" not in shown.splitlines()
 
 
+def test_page_and_document_come_together(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    file = tmp_path / "topics.html"
+    assert main(["topics", "docs", "--json", "--html", str(file)]) == 0
+    assert orjson.loads(capsys.readouterr().out)["asyncapi"].startswith("3.")
+    assert file.stat().st_size > 10_000
+
+
 def test_the_page_asks_nobody_for_anything_and_names_every_field(tmp_path: Path) -> None:
     file = tmp_path / "topics.html"
     assert main(["topics", "docs", "--html", str(file)]) == 0
