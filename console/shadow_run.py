@@ -12,8 +12,8 @@ from console.play import DONE, INTERRUPTED
 from console.recorded import open_recorded
 from console.reporter import Reporter
 from console.terminal import complain, emit, show
-from replay.shadow import Shadow, open_shadow
-from replay.shadow_plan import ShadowPlan, beside_live
+from replay.shadow import Shadow, at_work, open_shadow
+from replay.shadow_plan import ShadowPlan, beside_live, check_model, check_name, standing_shadow
 from replay.shadow_report import shadow_report
 from replay.watched import watched
 from streams.clock import monotonic_s
@@ -28,7 +28,9 @@ def follow(bootstrap: str, name: str, model: Path, seconds: float | None, *, as_
     """
     log: Any = open_recorded(bootstrap)
     try:
-        return _follow(log, _plan(log, name, model), seconds, as_json=as_json)
+        plan = _plan(log, name, model)
+        with at_work(plan, bootstrap):
+            return _follow(log, plan, seconds, as_json=as_json)
     finally:
         log.close()
 
@@ -56,15 +58,18 @@ def _follow(log: Any, plan: ShadowPlan, seconds: float | None, *, as_json: bool)
     return DONE
 
 
-def report_of(bootstrap: str, name: str, model: Path) -> dict[str, Any]:
+def report_of(bootstrap: str, name: str, model: Path | None) -> dict[str, Any]:
     """What a shadow came to so far.
 
     Raises:
-        TapedeckError: There is no live run, or the model is none.
+        TapedeckError: There is no live run or no such shadow, or the model is none, or not the shadow's.
     """
     log: Any = open_recorded(bootstrap)
     try:
-        return shadow_report(log, _plan(log, name, model))
+        plan = standing_shadow(log, name)
+        if model is not None:
+            check_model(name, plan.opening, _plan(log, name, model).model)
+        return shadow_report(log, plan)
     finally:
         log.close()
 
@@ -101,6 +106,7 @@ def _plan(log: Any, name: str, model: Path) -> ShadowPlan:
     from agents.plugins import view_of
     from models.linear import load_file
 
+    check_name(name)
     live = watched(log, LIVE)
     context = context_of(live.opened, live.definitions)
     view = view_of(context)

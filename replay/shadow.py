@@ -8,7 +8,8 @@ when it is run again under the same name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 from agents.supervisor import Supervisor
@@ -16,17 +17,18 @@ from agents.topology import TaskHops
 from agents.worker_spec import WorkerSpec
 from replay.recording import TICKS_TOPIC
 from replay.seeding import FLUSH_S_MAX
-from replay.shadow_plan import ShadowPlan
+from replay.shadow_plan import ShadowPlan, check_model, opening_of
 from schemas.catalog import BY_EVENT, DEFINITION
-from schemas.codec import decode, encode
-from schemas.control import RunOpened
+from schemas.codec import encode
 from schemas.document import Document
-from schemas.errors import BadFrame, ConfigError, SnapshotError
+from schemas.errors import BrokerError, ConfigError, SnapshotError
 from schemas.header import Header, no_stamps, pack
 from streams.agent import Agent
+from streams.broker_lock import held
 from streams.build import build_hash
 from streams.flushing import flush_all
 from streams.guarded import GuardedLog
+from streams.home import runs_dir
 from streams.kafka import KafkaLog
 from streams.log import Log
 from streams.people import PEOPLE
@@ -44,14 +46,9 @@ def open_shadow(log: Log, plan: ShadowPlan) -> bool:
         ConfigError: It stands there with another model.
         SnapshotError: The live desk has committed no state yet.
     """
-    before = _standing(log, plan)
+    before = opening_of(log, plan.name)
     if before is not None:
-        if before.model.get("sha256") != plan.model.get("sha256"):
-            raise ConfigError(
-                "a shadow of that name has another model", kind="shadow_taken",
-                got=str(plan.model.get("sha256"))[:12], allowed=str(before.model.get("sha256"))[:12], where=plan.name,
-                fix="give another name",
-            )  # fmt: skip
+        check_model(plan.name, before, plan.model)
         return False
     beginnings = _beginnings(plan)
     guarded = GuardedLog(log, plan.namespace)
@@ -77,14 +74,26 @@ def open_shadow(log: Log, plan: ShadowPlan) -> bool:
     return True
 
 
-def _standing(log: Log, plan: ShadowPlan) -> RunOpened | None:
-    if log.partitions(plan.topic("control")):
-        for record in log.scan(plan.topic("control"), 0, 0, committed=True):
-            try:
-                return decode(record.value, RunOpened)
-            except BadFrame:
-                continue
-    return None
+@contextmanager
+def at_work(plan: ShadowPlan, bootstrap: str) -> Iterator[None]:
+    """Let nobody else on this host run a shadow of that name meanwhile; it ends with the process, however that ends.
+
+    Raises:
+        ConfigError: Somebody does.
+    """
+    folder = runs_dir() / plan.namespace.rstrip(".")
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        lock = held(folder / f"{bootstrap.replace('/', '_')}.lock", doing="", timeout_s=0.0, progress=lambda _: None)
+        with lock:
+            yield
+    except BrokerError as error:
+        if error.kind != "busy":
+            raise
+        raise ConfigError(
+            "a shadow of that name is at work", kind="shadow_taken", got=plan.name, where=error.where,
+            fix=f"see what it came to: tapedeck shadow report {plan.name}; end it first, or give another name",
+        ) from None  # fmt: skip
 
 
 def _beginnings(plan: ShadowPlan) -> list[tuple[TaskHops, TaskState]]:

@@ -136,6 +136,16 @@ def removed(topic: str, partition: int, low: int, told: str, begin: int = 0) -> 
     )  # fmt: skip
 
 
+def lost(log: Log, topic: str) -> list[str]:
+    """What of a topic retention took away and no archive has, in words: a line a partition.
+
+    Raises:
+        BrokerError: It cannot be told.
+    """
+    lows = ((partition, log.bounds(topic, partition)[0]) for partition in range(log.partitions(topic)))
+    return [f"offsets below {low} of {topic}[{partition}] are removed" for partition, low in lows if low > 0]
+
+
 def _check_leap(entry: Timed, newest: int) -> None:
     """Refuse a clock that was ahead and was set back: where its records belong is not known."""
     head = entry.head
