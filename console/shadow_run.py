@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from console.interrupts import Interrupted, Interrupts
-from console.play import DONE, INTERRUPTED
+from console.play import DONE, INTERRUPTED, make_folder
 from console.recorded import open_recorded
 from console.reporter import Reporter
 from console.terminal import complain, emit, show
-from replay.shadow import Shadow, at_work, open_shadow
+from replay.shadow import Shadow, open_shadow
 from replay.shadow_plan import ShadowPlan, beside_live, check_model, check_name, standing_shadow
 from replay.shadow_report import shadow_report
 from replay.watched import watched
+from schemas.errors import BrokerError, ConfigError
+from streams.broker_lock import held
 from streams.clock import monotonic_s
+from streams.home import runs_dir
 from streams.namespace import LIVE
 
 
@@ -33,6 +38,29 @@ def follow(bootstrap: str, name: str, model: Path, seconds: float | None, *, as_
             return _follow(log, plan, seconds, as_json=as_json)
     finally:
         log.close()
+
+
+@contextmanager
+def at_work(plan: ShadowPlan, bootstrap: str) -> Iterator[None]:
+    """Let nobody else on this host run a shadow of that name meanwhile; it ends with the process, however that ends.
+
+    Raises:
+        ConfigError: Somebody does.
+    """
+    folder = runs_dir() / plan.namespace.rstrip(".")
+    make_folder(folder)
+    with ExitStack() as lock:
+        try:
+            lock.enter_context(held(
+                folder / f"{bootstrap.replace('/', '_')}.lock", doing="running a shadow", timeout_s=0.0,
+                progress=lambda _: None,
+            ))  # fmt: skip
+        except BrokerError as error:
+            raise ConfigError(
+                "a shadow of that name is at work", kind="shadow_taken", got=plan.name, where=error.where,
+                fix=f"see what it came to: tapedeck shadow report {plan.name}; end it first, or give another name",
+            ) from None  # fmt: skip
+        yield
 
 
 def _follow(log: Any, plan: ShadowPlan, seconds: float | None, *, as_json: bool) -> int:

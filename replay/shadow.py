@@ -8,8 +8,7 @@ when it is run again under the same name.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable
 from typing import Any
 
 from agents.supervisor import Supervisor
@@ -21,14 +20,12 @@ from replay.shadow_plan import ShadowPlan, check_model, opening_of
 from schemas.catalog import BY_EVENT, DEFINITION
 from schemas.codec import encode
 from schemas.document import Document
-from schemas.errors import BrokerError, ConfigError, SnapshotError
+from schemas.errors import SnapshotError
 from schemas.header import Header, no_stamps, pack
 from streams.agent import Agent
-from streams.broker_lock import held
 from streams.build import build_hash
 from streams.flushing import flush_all
 from streams.guarded import GuardedLog
-from streams.home import runs_dir
 from streams.kafka import KafkaLog
 from streams.log import Log
 from streams.people import PEOPLE
@@ -72,28 +69,6 @@ def open_shadow(log: Log, plan: ShadowPlan) -> bool:
     flush_all(appender, plan.topic("control"), FLUSH_S_MAX)
     appender.close()
     return True
-
-
-@contextmanager
-def at_work(plan: ShadowPlan, bootstrap: str) -> Iterator[None]:
-    """Let nobody else on this host run a shadow of that name meanwhile; it ends with the process, however that ends.
-
-    Raises:
-        ConfigError: Somebody does.
-    """
-    folder = runs_dir() / plan.namespace.rstrip(".")
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        lock = held(folder / f"{bootstrap.replace('/', '_')}.lock", doing="", timeout_s=0.0, progress=lambda _: None)
-        with lock:
-            yield
-    except BrokerError as error:
-        if error.kind != "busy":
-            raise
-        raise ConfigError(
-            "a shadow of that name is at work", kind="shadow_taken", got=plan.name, where=error.where,
-            fix=f"see what it came to: tapedeck shadow report {plan.name}; end it first, or give another name",
-        ) from None  # fmt: skip
 
 
 def _beginnings(plan: ShadowPlan) -> list[tuple[TaskHops, TaskState]]:

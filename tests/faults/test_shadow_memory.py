@@ -13,6 +13,7 @@ import pytest
 
 from agents.context import read_context
 from agents.topology import TaskHops
+from console.shadow_run import at_work
 from models.artefact import sign
 from replay.provenance import provenance
 from replay.shadow import open_shadow
@@ -28,6 +29,7 @@ from schemas.header import unpack
 from schemas.intent import Intent
 from schemas.order import Order
 from streams.guarded import GuardedLog
+from streams.home import HOME_VARIABLE
 from streams.people import append
 from streams.runner import Task
 from streams.scheduler import SimulatedCrash
@@ -224,6 +226,21 @@ def test_a_shadow_stands_by_its_name(calm: Shadowed) -> None:
     with pytest.raises(ConfigError, match="no such shadow") as caught:
         standing_shadow(desk.log, "d")
     assert caught.value.allowed == "c"
+
+
+def test_a_name_that_is_at_work_is_refused_and_one_whose_holder_has_ended_is_not(
+    calm: Shadowed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
+    plan = calm[1].plan
+    with at_work(plan, "host:9092"):
+        with pytest.raises(ConfigError, match="is at work") as refused, at_work(plan, "host:9092"):
+            pass
+        assert refused.value.kind == "config.shadow_taken"
+        with at_work(plan, "other:9092"), at_work(replace(plan, name="d"), "host:9092"):
+            pass
+    with at_work(plan, "host:9092"):
+        pass
 
 
 def test_its_report_sets_candidate_and_champion_side_by_side(calm: Shadowed) -> None:
