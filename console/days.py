@@ -8,7 +8,7 @@ import typer
 
 from console.examples import epilog
 from console.figures import count
-from console.recorded import recorded
+from console.recorded import recorded, tell_lost
 from console.risk_write import Json
 from console.terminal import emit, show
 
@@ -61,6 +61,7 @@ def list_days(
     log = recorded(context)
     try:
         read, namespace = 0, namespace_of(log.names(), run)
+        tell_lost(log, (name for name in log.names(namespace) if name.startswith(f"{namespace}raw.")))
         with Progress("reading the tape") as progress:
 
             def told(more: int) -> None:

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from console.recorded import recorded
+from console.recorded import recorded, tell_lost
 from console.risk_write import Json
 from console.terminal import emit
 
@@ -57,6 +57,9 @@ def export(
         asked = asked_for(log, what, since, until)
         names = log.names()
         run = next((run for run, prefix in namespaces(names).items() if prefix == asked.namespace), LIVE)
+        topic = find_topic(names, topic, run)
+        if asked.pin is None:
+            tell_lost(log, [topic])
         written = 0
         with Progress("exporting") as progress:
 
@@ -65,7 +68,7 @@ def export(
                 written += rows
                 progress.tell("rows", written)
 
-            found = write(log, asked, find_topic(names, topic, run), out, told)
+            found = write(log, asked, topic, out, told)
     finally:
         log.close()
     if json:

@@ -9,6 +9,8 @@ from console.terminal import complain
 from schemas.errors import BrokerError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from streams.log import Log
 
 
@@ -51,3 +53,15 @@ def recorded(context: Any) -> Log:
         ConfigError, BrokerError, ArchiveError: As ``address`` and ``open_recorded``.
     """
     return open_recorded(address(context))
+
+
+def tell_lost(log: Log, topics: Iterable[str]) -> None:
+    """Say on standard error what of some topics neither Kafka nor the archive has any more.
+
+    Raises:
+        BrokerError: It cannot be told.
+    """
+    from replay.tape_time import lost
+
+    for line in (line for topic in topics for line in lost(log, topic)):
+        complain(f"{line}, and no archive has them: they are not in what follows", event="removed")

@@ -44,8 +44,14 @@ def run(
     raise typer.Exit(follow(running(context), name, model, seconds, as_json=json))
 
 
-@app.command(epilog="\b\nExamples:\n  tapedeck shadow report challenger --model m14.json --json")
-def report(context: typer.Context, name: Name, model: Model, json: Json = False) -> None:
+@app.command(epilog="\b\nExamples:\n  tapedeck shadow report challenger\n  tapedeck shadow report challenger --json")
+def report(
+    context: typer.Context, name: Name,
+    model: Annotated[
+        Path | None, typer.Option("--model", metavar="FILE", show_default=False, help="The candidate that it must be.")
+    ] = None,
+    json: Json = False,
+) -> None:  # fmt: skip
     """Report what a shadow came to so far, whether it runs or not."""
     from streams.home import use_kernel_cache
 

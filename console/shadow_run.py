@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 import orjson
 
 from console.interrupts import Interrupted, Interrupts
-from console.play import DONE, INTERRUPTED
+from console.play import DONE, INTERRUPTED, make_folder
 from console.recorded import open_recorded
 from console.reporter import Reporter
 from console.terminal import complain, emit, show
 from replay.shadow import Shadow, open_shadow
-from replay.shadow_plan import ShadowPlan, beside_live
+from replay.shadow_plan import ShadowPlan, beside_live, check_model, check_name, standing_shadow
 from replay.shadow_report import shadow_report
 from replay.watched import watched
+from schemas.errors import BrokerError, ConfigError
+from streams.broker_lock import held
 from streams.clock import monotonic_s
+from streams.home import runs_dir
 from streams.namespace import LIVE
 
 
@@ -28,9 +33,34 @@ def follow(bootstrap: str, name: str, model: Path, seconds: float | None, *, as_
     """
     log: Any = open_recorded(bootstrap)
     try:
-        return _follow(log, _plan(log, name, model), seconds, as_json=as_json)
+        plan = _plan(log, name, model)
+        with at_work(plan, bootstrap):
+            return _follow(log, plan, seconds, as_json=as_json)
     finally:
         log.close()
+
+
+@contextmanager
+def at_work(plan: ShadowPlan, bootstrap: str) -> Iterator[None]:
+    """Let nobody else on this host run a shadow of that name meanwhile; it ends with the process, however that ends.
+
+    Raises:
+        ConfigError: Somebody does.
+    """
+    folder = runs_dir() / plan.namespace.rstrip(".")
+    make_folder(folder)
+    with ExitStack() as lock:
+        try:
+            lock.enter_context(held(
+                folder / f"{bootstrap.replace('/', '_')}.lock", doing="running a shadow", timeout_s=0.0,
+                progress=lambda _: None,
+            ))  # fmt: skip
+        except BrokerError as error:
+            raise ConfigError(
+                "a shadow of that name is at work", kind="shadow_taken", got=plan.name, where=error.where,
+                fix=f"see what it came to: tapedeck shadow report {plan.name}; end it first, or give another name",
+            ) from None  # fmt: skip
+        yield
 
 
 def _follow(log: Any, plan: ShadowPlan, seconds: float | None, *, as_json: bool) -> int:
@@ -56,15 +86,18 @@ def _follow(log: Any, plan: ShadowPlan, seconds: float | None, *, as_json: bool)
     return DONE
 
 
-def report_of(bootstrap: str, name: str, model: Path) -> dict[str, Any]:
+def report_of(bootstrap: str, name: str, model: Path | None) -> dict[str, Any]:
     """What a shadow came to so far.
 
     Raises:
-        TapedeckError: There is no live run, or the model is none.
+        TapedeckError: There is no live run or no such shadow, or the model is none, or not the shadow's.
     """
     log: Any = open_recorded(bootstrap)
     try:
-        return shadow_report(log, _plan(log, name, model))
+        plan = standing_shadow(log, name)
+        if model is not None:
+            check_model(name, plan.opening, _plan(log, name, model).model)
+        return shadow_report(log, plan)
     finally:
         log.close()
 
@@ -101,6 +134,7 @@ def _plan(log: Any, name: str, model: Path) -> ShadowPlan:
     from agents.plugins import view_of
     from models.linear import load_file
 
+    check_name(name)
     live = watched(log, LIVE)
     context = context_of(live.opened, live.definitions)
     view = view_of(context)

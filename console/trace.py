@@ -139,8 +139,8 @@ def _intent(tree: Any, intent: dict[str, Any]) -> None:
 
     d = intent["document"]
     branch = tree.add(Text(f"intent   {_place(intent)}"))
-    branch.add(Text(f"{d['side']} {d['quantity']} {d['instrument']} at {_price(d['limit_price'])}, position "
-                    f"{d['position']} to {d['target']}, valid until {moment(d['valid_until'])}"))  # fmt: skip
+    branch.add(Text(f"{_takes_back(d)}{d['side']} {d['quantity']} {d['instrument']} at {_price(d['limit_price'])}, "
+                    f"position {d['position']} to {d['target']}, valid until {moment(d['valid_until'])}"))  # fmt: skip
 
 
 def _in_force(tree: Any, force: dict[str, Any]) -> None:
@@ -176,7 +176,7 @@ def _rest(tree: Any, story: dict[str, Any]) -> None:
     order = story["order"]
     if order is not None:
         d = order["document"]
-        tree.add(Text(f"order    {_place(order)}: {d['side']} {d['quantity_decimal']} {d['symbol']} at "
+        tree.add(Text(f"order    {_place(order)}: {_takes_back(d)}{d['side']} {d['quantity_decimal']} {d['symbol']} at "
                       f"{d['limit_price_decimal']} {d['time_in_force']}"))  # fmt: skip
     for execution in story["executions"]:
         d = execution["document"]
@@ -199,3 +199,13 @@ def _hops(tree: Any, hops: list[dict[str, Any]]) -> None:
             hop["hop"], moment(hop["at_ns"]), *(latency(hop[k]) for k in ("waited_us", "took_us", "since_us"))
         )
     branch.add(table)
+
+
+def _takes_back(document: dict[str, Any]) -> str:
+    """What an intent or order takes back, before what it wants itself; empty where it takes back nothing.
+
+    >>> _takes_back({"action": "cancel", "cancels": "a-1"}), _takes_back({"action": "new", "cancels": ""})
+    ('cancel of a-1: ', '')
+    """
+    action = document.get("action", "new")
+    return "" if action == "new" else f"{action} of {document['cancels']}: "

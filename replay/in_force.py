@@ -48,7 +48,7 @@ def standing_at(log: Log, shape: Shape, intent: Intent, decision: Record | None)
 
 def _said_by(log: Log, shape: Shape, as_of: int) -> Standing:
     standing = Standing()
-    for record in log.scan(shape.topic("control"), 0, 0, committed=True):
+    for record in log.scan(shape.watched.people, 0, 0, committed=True):
         try:
             said = decode_any(record.value)
         except BadInput:  # junk that somebody has put there is nobody's order

@@ -70,20 +70,23 @@ class Lookup:
             contains: Text that each must hold.
             time: Their log time, nearly: they are looked for around it first, everywhere where they are not there.
         """
-        if not self._log.partitions(self._shape.topic(table_name)):
-            return []
-        if time is None:
-            return list(self._documents(table_name, wanted, contains, 0, FOREVER))
-        start = self.offset_at(table_name, 0, time)
-        return list(self._documents(table_name, wanted, contains, start, time + NEAR_NS)) or (
-            list(self._documents(table_name, wanted, contains, 0, FOREVER))
-        )
+        found = self._log.partitions(self._shape.topic(table_name))  # several of a shadow, else one
+        near = [] if time is None else [
+            document for partition in range(found)
+            for document in self._documents(
+                table_name, partition, wanted, contains, self.offset_at(table_name, partition, time), time + NEAR_NS
+            )
+        ]  # fmt: skip
+        return near or [
+            document for partition in range(found)
+            for document in self._documents(table_name, partition, wanted, contains, 0, FOREVER)
+        ]  # fmt: skip
 
     def _documents(
-        self, table_name: str, wanted: Callable[[Document], bool], contains: str, start: int, until: int
+        self, table_name: str, partition: int, wanted: Callable[[Document], bool], contains: str, start: int, until: int
     ) -> Iterator[tuple[Record, Document]]:
-        known, text = self._shape.writers(table_name, 0), contains.encode()
-        for record, head in records(self._log, self._shape, table_name, 0, start):
+        known, text = self._shape.writers(table_name, partition), contains.encode()
+        for record, head in records(self._log, self._shape, table_name, partition, start):
             if head.time > until:
                 return
             if head.writer not in known or text not in record.value:

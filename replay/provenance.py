@@ -20,6 +20,7 @@ from replay.items import PART_BITS, id_of, rows_of
 from replay.lookup import Lookup
 from replay.shape import Shape, shape_of
 from replay.shown import columns_of, document_of, payload_of, place_of
+from replay.watched import OF_LIVE
 from schemas.catalog import BY_NUMBER, RAW
 from schemas.codec import decode, decode_any
 from schemas.control import RunOpened
@@ -81,6 +82,7 @@ class _Way:
         self._prefix = prefix
         self._lookup = Lookup(log, shape)
         self._openings = [release.opening for release in ReleaseWatch(log, prefix).history]
+        self._made_live = [release.opening for release in ReleaseWatch(log).history] if shape.watched.shadow else []
 
     def told(self, table: str, record: Record, row: int) -> dict[str, Any]:
         head = peek(record.header)
@@ -180,7 +182,8 @@ class _Way:
 
     def _opening(self, table: str, head: Peek) -> RunOpened:
         """The run that wrote a number: the newest whose task began at or before it."""
-        for opening in reversed(self._openings):
+        openings = self._made_live if self._shape.watched.shadow and table in OF_LIVE else self._openings
+        for opening in reversed(openings):
             start = opening.starts.get(head.writer)
             if start is None or start.seqs.get(table, 0) <= head.seq:
                 return opening
@@ -217,7 +220,7 @@ class _Way:
     def _retried(self, copy: Record, seq: int) -> dict[str, Any] | None:
         """The order that put a payload back, and where it was first seen."""
         orders: dict[int, Retry] = {}
-        for record in self._log.scan(topic_name(self._prefix, "control"), 0, 0, committed=True):
+        for record in self._log.scan(self._shape.watched.people, 0, 0, committed=True):
             try:
                 said = decode_any(record.value)
             except BadFrame:
@@ -233,7 +236,7 @@ class _Way:
         return None
 
     def _letter(self, partition: int, offset: int) -> dict[str, Any]:
-        topic = topic_name(self._prefix, "dlq")
+        topic = topic_name("" if self._shape.watched.shadow else self._prefix, "dlq")
         letter = decode(_record(self._log, topic, partition, offset).value, DeadLetter)
         return {
             "topic": topic, "partition": partition, "offset": offset, "kind": letter.kind, "first_seen_ns": letter.ts,

@@ -16,12 +16,11 @@ from agents.topology import TaskHops
 from agents.worker_spec import WorkerSpec
 from replay.recording import TICKS_TOPIC
 from replay.seeding import FLUSH_S_MAX
-from replay.shadow_plan import ShadowPlan
+from replay.shadow_plan import ShadowPlan, check_model, opening_of
 from schemas.catalog import BY_EVENT, DEFINITION
-from schemas.codec import decode, encode
-from schemas.control import RunOpened
+from schemas.codec import encode
 from schemas.document import Document
-from schemas.errors import BadFrame, ConfigError, SnapshotError
+from schemas.errors import SnapshotError
 from schemas.header import Header, no_stamps, pack
 from streams.agent import Agent
 from streams.build import build_hash
@@ -44,14 +43,9 @@ def open_shadow(log: Log, plan: ShadowPlan) -> bool:
         ConfigError: It stands there with another model.
         SnapshotError: The live desk has committed no state yet.
     """
-    before = _standing(log, plan)
+    before = opening_of(log, plan.name)
     if before is not None:
-        if before.model.get("sha256") != plan.model.get("sha256"):
-            raise ConfigError(
-                "a shadow of that name has another model", kind="shadow_taken",
-                got=str(plan.model.get("sha256"))[:12], allowed=str(before.model.get("sha256"))[:12], where=plan.name,
-                fix="give another name",
-            )  # fmt: skip
+        check_model(plan.name, before, plan.model)
         return False
     beginnings = _beginnings(plan)
     guarded = GuardedLog(log, plan.namespace)
@@ -75,16 +69,6 @@ def open_shadow(log: Log, plan: ShadowPlan) -> bool:
     flush_all(appender, plan.topic("control"), FLUSH_S_MAX)
     appender.close()
     return True
-
-
-def _standing(log: Log, plan: ShadowPlan) -> RunOpened | None:
-    if log.partitions(plan.topic("control")):
-        for record in log.scan(plan.topic("control"), 0, 0, committed=True):
-            try:
-                return decode(record.value, RunOpened)
-            except BadFrame:
-                continue
-    return None
 
 
 def _beginnings(plan: ShadowPlan) -> list[tuple[TaskHops, TaskState]]:

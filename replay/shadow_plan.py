@@ -15,19 +15,19 @@ from typing import Any
 import msgspec
 
 from agents.context import Context, context_of
-from agents.topology import FUSED, TaskHops, partitions_of, writers
+from agents.topology import TaskHops, partitions_of, writers
 from replay.asking import on_paper
 from replay.recording import TICKS_TOPIC, Recording
 from replay.shape import Shape
-from replay.watched import Watched, watched
+from replay.watched import SHADOWS, Watched, in_shadow, watched
+from schemas.codec import decode
 from schemas.control import RunOpened
-from schemas.errors import ConfigError
-from schemas.partitions import named
+from schemas.errors import BadFrame, ConfigError
 from schemas.topics import TOPICS, topic_name
 from streams.admission import Writers
 from streams.build import build_hash
 from streams.log import Log, TopicSpec
-from streams.namespace import LIVE
+from streams.namespace import LIVE, namespaces
 from streams.task_plan import TaskPlan
 
 NAME_MAX = 64
@@ -51,7 +51,7 @@ class ShadowPlan:
     @property
     def namespace(self) -> str:
         """Topic prefix."""
-        return f"shadow.{self.name}."
+        return f"{SHADOWS}.{self.name}."
 
     @property
     def partitions(self) -> int:
@@ -86,7 +86,7 @@ class ShadowPlan:
         """As whoever reads its topics sees it."""
         opened = self.opening
         return Shape(Watched(
-            run=opened.run, namespace=self.namespace, source=self.live.source, opened=opened,
+            run=self.name, namespace=self.namespace, source=self.live.source, opened=opened,
             definitions=self.live.definitions, tasks=self.tasks,
         ), folder=self.live.folder)  # fmt: skip
 
@@ -121,8 +121,7 @@ class ShadowPlan:
 
     @property
     def _deployment(self) -> tuple[TaskHops, ...]:
-        count = self.partitions
-        return tuple(TaskHops(named(task.name, p, count), task.hops, p, count) for task in FUSED for p in range(count))
+        return in_shadow(self.partitions)
 
 
 def beside_live(log: Log, name: str, model: Mapping[str, Any], folder: Path = Path()) -> ShadowPlan:
@@ -140,6 +139,47 @@ def beside_live(log: Log, name: str, model: Mapping[str, Any], folder: Path = Pa
     check_name(name)
     live = watched(log, LIVE)
     return ShadowPlan(name, Recording(log, "", live.opened, live.definitions, {}, {}, {}, folder), model)
+
+
+def standing_shadow(log: Log, name: str) -> ShadowPlan:
+    """A shadow that was opened, whether it is at work or not, with its model.
+
+    Raises:
+        ConfigError: There is none of that name, or no live run was opened.
+    """
+    check_name(name)
+    opened = opening_of(log, name)
+    if opened is None:
+        there = sorted(run for run, namespace in namespaces(log.names()).items() if namespace.startswith(SHADOWS))
+        raise ConfigError(
+            "there is no such shadow", kind="no_run", got=name, allowed=", ".join(there) or "none: none was run",
+            fix=f"begin it: tapedeck shadow run {name} --model FILE",
+        )  # fmt: skip
+    return beside_live(log, name, opened.model)
+
+
+def opening_of(log: Log, name: str) -> RunOpened | None:
+    """The record by which a shadow was opened; None where there is none of that name."""
+    control = topic_name(f"{SHADOWS}.{name}.", CONTROL)
+    for record in log.scan(control, 0, 0, committed=True) if log.partitions(control) else ():
+        try:
+            return decode(record.value, RunOpened)
+        except BadFrame:
+            continue
+    return None
+
+
+def check_model(name: str, opened: RunOpened, model: Mapping[str, Any]) -> None:
+    """Refuse another model than a shadow was opened with: its figures are those of that one.
+
+    Raises:
+        ConfigError: It is another.
+    """
+    if opened.model.get("sha256") != model.get("sha256"):
+        raise ConfigError(
+            "a shadow of that name has another model", kind="shadow_taken", got=str(model.get("sha256"))[:12],
+            allowed=str(opened.model.get("sha256"))[:12], where=name, fix="give another name",
+        )  # fmt: skip
 
 
 def check_name(name: str) -> None:

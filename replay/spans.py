@@ -19,7 +19,7 @@ from agents.defining import all_defined, known_to
 from agents.topology import GATEWAY, PRIMARY, TaskHops
 from replay.known import check_schema
 from replay.recording import NO_END, RAW_TOPIC, Recording, header_of, snapshot_records, time_of
-from replay.tape_time import stretch
+from replay.tape_time import lost, stretch
 from schemas.catalog import END
 from schemas.codec import decode_any
 from schemas.control import ReleaseCut, RunOpened
@@ -216,7 +216,7 @@ def _states(whole: Recording, begin: Mapping[int, int]) -> dict[str, TaskState]:
                 return {}  # all of the log is there: from its first record on
             raise SnapshotError(
                 "no state is there to begin with", kind="no_start", where=f"{whole.topic('state')} of {task.name}",
-                allowed="a snapshot at or before the beginning",
+                got="; ".join(lost(whole.log, whole.topic(RAW_TOPIC))), allowed="a snapshot at or before the beginning",
                 fix="replay a later day, or one whose state was archived",
             )  # fmt: skip
         found[task.name] = source

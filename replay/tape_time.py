@@ -22,7 +22,7 @@ from streams.log import Log, Record
 
 NS_PER_MS = 1_000_000
 LOOK_RECORDS = 10_000
-"""Records behind a leap in which a clock that was set right again is looked for."""
+"""Records behind a leap in which a clock that was set right again is looked for, at least."""
 NEAR_OFFSETS = 65_536
 """A place is found by halving down to so many offsets; the rest is read."""
 SET_BACK_NS = 3_600_000_000_000
@@ -97,7 +97,7 @@ def stretch(log: Log, topic: str, partition: int, since: int, until: int, *, raw
         if raw and newest and not before and not whole:
             _check_leap(entry, newest)
         if entry.time >= until:
-            if raw and newest and entry.time > newest + SET_BACK_NS:
+            if raw and not whole and (not newest or entry.time > newest + SET_BACK_NS):
                 _check_comes_back(tape, entry, newest, until)
             return
         newest = entry.time
@@ -136,6 +136,16 @@ def removed(topic: str, partition: int, low: int, told: str, begin: int = 0) -> 
     )  # fmt: skip
 
 
+def lost(log: Log, topic: str) -> list[str]:
+    """What of a topic retention took away and no archive has, in words: a line a partition.
+
+    Raises:
+        BrokerError: It cannot be told.
+    """
+    lows = ((partition, log.bounds(topic, partition)[0]) for partition in range(log.partitions(topic)))
+    return [f"offsets below {low} of {topic}[{partition}] are removed" for partition, low in lows if low > 0]
+
+
 def _check_leap(entry: Timed, newest: int) -> None:
     """Refuse a clock that was ahead and was set back: where its records belong is not known."""
     head = entry.head
@@ -144,10 +154,18 @@ def _check_leap(entry: Timed, newest: int) -> None:
 
 
 def _check_comes_back(tape: Iterator[Timed], entry: Timed, newest: int, until: int) -> None:
-    """A leap over the end is a pause of the market, unless what follows is of the range again."""
-    for _, later in zip(range(LOOK_RECORDS), tape, strict=False):
-        if later.head is not None and later.head.schema == RAW.number and later.head.time < until:
-            raise _leaps(entry.time - newest, entry.record)
+    """A leap over the end is a pause of the market, unless what follows is of the range again.
+
+    A clock that leapt is set back before the range ends, so within as much of its own time as the range had left: that
+    is looked through, however many payloads it holds. Of a tape that begins behind the end nobody knows how much.
+    """
+    end = entry.time + (until - newest if newest else 0)
+    for n, later in enumerate(tape):
+        if n >= LOOK_RECORDS and later.time >= end:
+            return
+        head = later.head
+        if head is not None and head.schema == RAW.number and head.time < min(until, entry.time - SET_BACK_NS):
+            raise _leaps(entry.time - (newest or head.time), entry.record)
 
 
 def _leaps(by_ns: int, record: Record) -> ConfigError:

@@ -24,7 +24,8 @@ from replay.recompute import OnTicks, Recomputed, recompute
 from replay.recording import header_of
 from replay.shape import Shape, shape_of
 from replay.shown import bits, columns_of, differing, document_of, payload_of, place_of
-from replay.watched import id_of
+from replay.tape_time import lost
+from replay.watched import SHADOWS, id_of
 from schemas.codec import decode, decode_any
 from schemas.control import RunOpened
 from schemas.decision import Decision
@@ -90,7 +91,8 @@ class _Story:
         executions = self._all("executions", Execution) if ordered else []
         story: dict[str, Any] = {
             "order_id": intent.client_order_id, "run": self._shape.watched.run, "mode": self._shape.opened.mode,
-            "outcome": _outcome(decision, executions, self._shape.watched.definitions),
+            "outcome": _outcome(decision, executions, self._shape.watched.definitions)
+            + (" (simulated)" if executions and self._shape.watched.shadow else ""),
             "raw": None if raw is None else payload_of(raw),
             "tick": None if tick is None else {**place_of(tick[0], tick[1]), "columns": columns_of(tick[2])},
             "features": self._features(vector, again),
@@ -164,9 +166,9 @@ class _Story:
 def _intent(log: Log, order_id: str, run: str | None) -> tuple[Shape, Found]:
     """The run and the intent; looked for from the newest run on where none is named."""
     names = log.names()
-    runs = [run] if run is not None else [*reversed(list(namespaces(names))), LIVE]
+    runs = [run] if run is not None else _newest_first(names)
     known: list[str] = []
-    led_to_nothing = ""
+    led_to_nothing, gone = "", list[str]()
     for name in runs:
         try:
             shape = shape_of(log, name)
@@ -180,15 +182,23 @@ def _intent(log: Log, order_id: str, run: str | None) -> tuple[Shape, Found]:
         if found is not None:
             return shape, found
         led_to_nothing = led_to_nothing or _payload_of(log, shape, order_id)
+        gone += lost(log, shape.topic("orders.intent"))
         if len(known) < IDS_MAX:
             known += _ids(log, shape)
     known = list(dict.fromkeys(known))[:IDS_MAX]
     near = get_close_matches(order_id, known, n=NEAREST_MAX, cutoff=0.3) or known[-NEAREST_MAX:]
     raise ConfigError(
         "no such order", kind="no_order", got=order_id, allowed=", ".join(near) or "none: no run has an order",
-        where=("trace" if run is None else f"run {run}") + led_to_nothing,
+        where="; ".join((("trace" if run is None else f"run {run}") + led_to_nothing, *gone)),
         fix="tapedeck topics tail orders shows the last ones",
     )  # fmt: skip
+
+
+def _newest_first(names: list[str]) -> list[str]:
+    """Runs in the order in which an id is looked for: a shadow repeats the live desk's ids, and nobody works them."""
+    known = namespaces(names)
+    shadows = [run for run, namespace in known.items() if namespace.startswith(f"{SHADOWS}.")]
+    return [*(run for run in reversed(list(known)) if run not in shadows), LIVE, *shadows]
 
 
 def _asked(lookup: Lookup, shape: Shape, order_id: str) -> Found | None:
@@ -225,14 +235,16 @@ def _payload_of(log: Log, shape: Shape, order_id: str) -> str:
 
 def _ids(log: Log, shape: Shape) -> list[str]:
     """The newest ids of a run."""
-    start = log.bounds(shape.topic("orders.intent"), 0)[1] - IDS_MAX
     found = []
-    for record, _ in records(log, shape, "orders.intent", 0, max(0, start)):
-        try:
-            document = decode_any(record.value)
-        except BadInput:
-            continue
-        found += [document.client_order_id] if isinstance(document, Intent) else []
+    topic = shape.topic("orders.intent")
+    for partition in range(log.partitions(topic)):
+        start = log.bounds(topic, partition)[1] - IDS_MAX
+        for record, _ in records(log, shape, "orders.intent", partition, max(0, start)):
+            try:
+                document = decode_any(record.value)
+            except BadInput:
+                continue
+            found += [document.client_order_id] if isinstance(document, Intent) else []
     return found
 
 

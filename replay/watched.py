@@ -11,19 +11,24 @@ from typing import Any
 
 from agents.context import context_of
 from agents.defining import all_defined, known_to
-from agents.topology import TaskHops, deployed
+from agents.topology import FUSED, TaskHops, deployed
 from replay.plan import PlayPlan
 from replay.replay_plan import KIND
 from schemas.codec import decode_any
 from schemas.control import RunOpened
 from schemas.definition import Definition
 from schemas.errors import BadInput, ConfigError
+from schemas.partitions import named
 from schemas.topics import topic_name
 from streams.log import Log, Record
 from streams.namespace import LIVE, namespaces, newest_run
 
 NANOS_PER_MS = 1_000_000
 RUNS_SHOWN_MAX = 5
+SHADOWS = "shadow"
+"""Kind of the namespaces of candidates that run beside the live desk."""
+OF_LIVE = ("raw.<source>", "ticks.<source>")
+"""What a shadow has none of its own of: it goes by the live desk's."""
 
 
 @dataclass(frozen=True)
@@ -57,9 +62,22 @@ class Watched:
         """Whether it goes by the wall's time and has no end of its own."""
         return self.opened.mode == "live"
 
+    @property
+    def shadow(self) -> bool:
+        """Whether it runs beside the live desk, on that one's ticks."""
+        return self.namespace.startswith(f"{SHADOWS}.")
+
+    @property
+    def people(self) -> str:
+        """Full name of the topic in which people speak to it; a shadow hears what the live desk is told."""
+        return topic_name("" if self.shadow else self.namespace, "control")
+
     def topic(self, table_name: str) -> str:
         """Full name of a topic of the table in this run."""
-        return topic_name(self.namespace, table_name, self.source)
+        return topic_name(self._namespace(table_name), table_name, self.source)
+
+    def _namespace(self, table_name: str) -> str:
+        return "" if self.shadow and table_name in OF_LIVE else self.namespace
 
     def reports_of(self, gateway: str) -> str:
         """Full name of the topic to which an execution system reports."""
@@ -121,15 +139,26 @@ def _opened(log: Log, names: set[str], namespace: str) -> Watched | None:
     document, record = opened
     return Watched(
         run=id_of(namespace, document), namespace=namespace, source=document.source, opened=document,
-        opened_ns=record.timestamp_ms * NANOS_PER_MS, tasks=deployed(document),
+        opened_ns=record.timestamp_ms * NANOS_PER_MS, tasks=_tasks(namespace, document),
         definitions=context_of(document, known_to(document, all_defined(log, namespace))).instruments,
     )  # fmt: skip
 
 
+def _tasks(namespace: str, opened: RunOpened) -> tuple[TaskHops, ...]:
+    return in_shadow(opened.partitions) if namespace.startswith(f"{SHADOWS}.") else deployed(opened)
+
+
+def in_shadow(partitions: int) -> tuple[TaskHops, ...]:
+    """A shadow's tasks, one of each kind for every partition of the live desk's, and those whose ticks they read."""
+    return tuple(
+        TaskHops(named(task.name, p, partitions), task.hops, p, partitions) for task in FUSED for p in range(partitions)
+    )
+
+
 def id_of(namespace: str, opened: RunOpened) -> str:
-    """A run's id; a replay's opening tells that of the run it plays again."""
+    """A run's id; a replay's opening tells that of the run it plays again, and a shadow goes by its name."""
     kind, _, run = namespace.rstrip(".").partition(".")
-    return run if kind == KIND else opened.run
+    return run if kind in (KIND, SHADOWS) else opened.run
 
 
 def _documents(log: Log, topic: str) -> Iterable[tuple[Record, Any]]:

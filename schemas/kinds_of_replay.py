@@ -58,7 +58,10 @@ REPLAY = {
         "There is no such fault to inject into a replay, or it has no moment.",
         "Write e.g. `--inject duplicate --at 5 --inject stall --at 9`: seconds after the first record.",
     ),
-    "shadow_taken": ("A shadow of that name has another model.", "Give the new one another name."),
+    "shadow_taken": (
+        "A shadow of that name has another model, or is at work already.",
+        "Give the new one another name, or end the one at work.",
+    ),
     "shadow_name": ("A shadow's name is not made of letters, digits, `-` and `_`.", "Give another."),
     "outside_namespace": (
         "A replay or a shadow tried to write outside of its own namespace. Nothing was written.",

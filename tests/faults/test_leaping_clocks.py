@@ -52,6 +52,28 @@ def test_a_day_of_a_tape_whose_clock_leapt_means_one_thing_or_is_refused(
     assert len(list(tape_time.stretch(log, "raw.binance", 0, 0, NO_END, raw=True))) == len(steps)
 
 
+def test_a_leap_over_the_end_is_none_of_a_pause_however_many_payloads_it_stamped(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A clock that leapt is set back before the range ends, so within so much of its own time: so far is looked."""
+    monkeypatch.setattr(tape_time, "LOOK_RECORDS", 3)
+    steps = [MIDNIGHT + int(n * HOUR / 20) for n in range(20 * 40)]
+    leapt = payloads(*(t + 30 * HOUR * (100 <= n < 400) for n, t in enumerate(steps)))
+    with pytest.raises(ConfigError, match="leaps") as caught:
+        list(tape_time.stretch(leapt, "raw.binance", 0, MIDNIGHT, MIDNIGHT + DAY, raw=True))
+    assert caught.value.where == "raw.binance[0]@100"
+    paused = payloads(*(t + 30 * HOUR * (n >= 100) for n, t in enumerate(steps)))
+    taken = list(tape_time.stretch(paused, "raw.binance", 0, MIDNIGHT, MIDNIGHT + DAY, raw=True))
+    assert len(taken) == 100
+
+
+def test_a_log_that_begins_while_its_clock_is_ahead_has_no_such_day() -> None:
+    steps = [MIDNIGHT + int(n * HOUR / 20) for n in range(200)]
+    log = payloads(*(t + 30 * HOUR * (n < 5) for n, t in enumerate(steps)))
+    with pytest.raises(ConfigError, match="leaps"):
+        list(tape_time.stretch(log, "raw.binance", 0, MIDNIGHT, MIDNIGHT + DAY, raw=True))
+
+
 def test_the_end_of_a_run_is_a_record_and_no_event() -> None:
     log = payloads(MIDNIGHT)
     header = Header(schema=END.number, version=END.version, seq=1, time=MIDNIGHT + 1, writer="binance")

@@ -8,9 +8,11 @@ import orjson
 import pytest
 
 from console import replay_play
+from console.recorded import tell_lost
 from console.replay_play import Wanted, play_again
+from replay.trace import trace
 from schemas.catalog import RAW, SCORE_SCHEMA
-from schemas.errors import ConfigError
+from schemas.errors import ConfigError, SnapshotError
 from schemas.header import Header, pack
 from streams.home import HOME_VARIABLE
 from streams.memory import MemoryLog
@@ -55,3 +57,23 @@ def test_a_schema_version_of_a_build_to_come_is_refused(log: MemoryLog, schema: 
         play_again("", wanted(), as_json=True)
     assert refused.value.kind == "config.unknown_schema"
     assert f"{topic}[0]@" in refused.value.told
+
+
+def test_payloads_that_are_removed_are_named_where_no_state_is_left_to_begin_with(
+    log: MemoryLog, capsys: pytest.CaptureFixture[str]
+) -> None:
+    log.truncate("raw.simulator", 0, 3)
+    for partition in range(log.partitions("state")):
+        log.truncate("state", partition, log.bounds("state", partition)[1])
+    with pytest.raises(SnapshotError, match="no state is there to begin with") as refused:
+        play_again("", wanted(), as_json=True)
+    assert "offsets below 3 of raw.simulator[0] are removed" in refused.value.told
+    tell_lost(log, ["raw.simulator", "orders"])
+    assert capsys.readouterr().err.splitlines()[-1].startswith("offsets below 3 of raw.simulator[0] are removed, and")
+
+
+def test_an_order_that_retention_took_is_told_from_one_that_never_was(log: MemoryLog) -> None:
+    log.truncate("orders.intent", 0, 1)
+    with pytest.raises(ConfigError, match="no such order") as unknown:
+        trace(log, "nothing", "live")
+    assert "offsets below 1 of orders.intent[0] are removed" in unknown.value.where

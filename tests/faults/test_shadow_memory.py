@@ -13,17 +13,23 @@ import pytest
 
 from agents.context import read_context
 from agents.topology import TaskHops
+from console.shadow_run import at_work
 from models.artefact import sign
+from replay.provenance import provenance
 from replay.shadow import open_shadow
-from replay.shadow_plan import ShadowPlan, beside_live
+from replay.shadow_plan import ShadowPlan, beside_live, standing_shadow
 from replay.shadow_report import shadow_report
+from replay.trace import trace
 from schemas.codec import decode_any
 from schemas.control import Halt, LimitChange, LimitsChanged, Resume
 from schemas.decision import Decision
+from schemas.errors import ConfigError
 from schemas.execution import Execution
 from schemas.header import unpack
+from schemas.intent import Intent
 from schemas.order import Order
 from streams.guarded import GuardedLog
+from streams.home import HOME_VARIABLE
 from streams.people import append
 from streams.runner import Task
 from streams.scheduler import SimulatedCrash
@@ -182,6 +188,59 @@ def test_the_live_desk_goes_on_as_if_alone(calm: Shadowed, tmp_path: Path) -> No
 
 def values(desk: PartitionedDesk, topic: str) -> list[bytes]:
     return [record.value for record in desk.log.scan(topic, 0, 0, committed=False)]
+
+
+def test_its_orders_are_traced_to_the_live_payload_on_every_partition_and_what_it_heard(calm: Shadowed) -> None:
+    desk, shadow, said = calm
+    for partition in range(PARTITIONS):
+        record = list(desk.log.scan(shadow.plan.topic("orders"), partition, 0, committed=True))[-1]
+        order = decode_any(record.value)
+        assert isinstance(order, Order)
+        story = trace(desk.log, order.client_order_id, "c")
+        assert (story["run"], story["doubts"]) == ("c", [])
+        assert story["raw"]["topic"] == "raw.simulator"
+        assert story["features"]["agrees"] is not False
+        assert story["outcome"].endswith("(simulated)") == bool(story["executions"])
+        told = provenance(desk.log, record.topic, partition, record.offset)
+        assert told["missing"] in ([], ["features"])
+        assert [s["run"] for s in told["steps"]] == [shadow.plan.live.opening.run] + ["shadow-c"] * (
+            len(told["steps"]) - 1
+        )
+    decisions = [d for d in shadow.documents("orders.decision") if isinstance(d, Decision)]
+    denied = next(d for d in decisions if d.verdict == "denied" and d.ts >= said["limits"])
+    story = trace(desk.log, denied.client_order_id, "c")
+    assert story["outcome"].startswith("denied")
+    assert story["in_force"]["limits"]["notional_max"] == 0.01, "what the live desk was told"
+
+
+def test_an_order_of_both_is_told_as_the_live_desks(calm: Shadowed) -> None:
+    desk, shadow, _ = calm
+    ids = {d.client_order_id for d in desk.documents("orders.intent", Intent)}
+    both = next(d.client_order_id for d in shadow.documents("orders.intent") if d.client_order_id in ids)
+    assert trace(desk.log, both)["run"] == shadow.plan.live.opening.run
+
+
+def test_a_shadow_stands_by_its_name(calm: Shadowed) -> None:
+    desk, shadow, _ = calm
+    assert standing_shadow(desk.log, "c").model == shadow.plan.model
+    with pytest.raises(ConfigError, match="no such shadow") as caught:
+        standing_shadow(desk.log, "d")
+    assert caught.value.allowed == "c"
+
+
+def test_a_name_that_is_at_work_is_refused_and_one_whose_holder_has_ended_is_not(
+    calm: Shadowed, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(HOME_VARIABLE, str(tmp_path))
+    plan = calm[1].plan
+    with at_work(plan, "host:9092"):
+        with pytest.raises(ConfigError, match="is at work") as refused, at_work(plan, "host:9092"):
+            pass
+        assert refused.value.kind == "config.shadow_taken"
+        with at_work(plan, "other:9092"), at_work(replace(plan, name="d"), "host:9092"):
+            pass
+    with at_work(plan, "host:9092"):
+        pass
 
 
 def test_its_report_sets_candidate_and_champion_side_by_side(calm: Shadowed) -> None:
