@@ -15,6 +15,7 @@ import msgspec
 
 from agents.topology import GATEWAY, PRIMARY, TaskHops, topic_specs
 from replay.frame_part import part_of
+from replay.heard_order import HeardOrder
 from replay.order import LISTENED, listener_of
 from replay.recording import RAW_TOPIC, TICKS_TOPIC, Recording, header_of
 from replay.replay_plan import ReplayPlan
@@ -34,6 +35,10 @@ from streams.task_plan import RECORDED
 FLUSH_S_MAX = 60.0
 ANSWERS = ("orders.decision", "executions")
 """What tasks hear of those behind them: a state may stand behind answers that were made before the answerer's own."""
+
+
+SHARED = ("executions",)
+"""Side topics of several writers, read as they are written: ``heard_order.py``."""
 
 
 def open_replay(log: Log, plan: ReplayPlan, orders: Mapping[str, tuple[Side, ...]]) -> None:
@@ -97,27 +102,39 @@ def _copy_heard(
 ) -> None:
     """What tasks heard on a side topic, up to the last place that tells of it."""
     last: dict[int, int] = {}
+    told: list[list[Side]] = []
     start: int | None = None
+    begun: dict[int, int] = {}
     for task in plan.tasks:
         names = LISTENED.get(listener_of(task), ())
         if name not in names:
             continue
-        made_by = next(t for t in plan.recording.tasks if listener_of(task) in t.hops)
+        made_by = next(t for t in plan.recording.tasks if listener_of(task) in t.hops and t.partition == task.partition)
         state = plan.recording.states.get(made_by.name)
-        at = 0 if state is None else int(state.values["sides"].get(name, {}).get("offset", 0))
-        start = at if start is None else min(start, at)
-        for side in orders[task.name]:
-            if side.input == names.index(name):
-                last[side.writer_crc] = max(last.get(side.writer_crc, -1), side.seq)
+        position = {} if state is None else state.values["sides"].get(name, {})
+        at = int(position.get("offset", 0))
+        if start is None or at < start:
+            start = at
+            begun = {zlib.crc32(w.encode()): int(seq) - 1 for w, seq in position.get("seqs", {}).items()}
+        told.append([side for side in orders[task.name] if side.input == names.index(name)])
+        for side in told[-1]:
+            last[side.writer_crc] = max(last.get(side.writer_crc, -1), side.seq)
     crcs: dict[str, int] = {}
+    order: HeardOrder[Record] = HeardOrder(told, begun)
     for record, header in plan.recording.scan(name, 0, start or 0):
         if header is None:
             continue
         crc = crcs.setdefault(header.writer, zlib.crc32(header.writer.encode()))
-        if header.seq <= last.get(crc, -1):
+        if header.seq > last.get(crc, -1):
+            if len(crcs) == 1 and name == "clock":
+                break  # one writer, in order, and by far the most records
+        elif name in SHARED:
+            for heard in order.take(crc, header.seq, record):
+                _append(appender, topic, heard)
+        else:
             _append(appender, topic, record)
-        elif len(crcs) == 1 and name == "clock":
-            break  # one writer, in order, and by far the most records
+    for heard in order.rest():
+        _append(appender, topic, heard)
 
 
 def _copy_reports(appender: Appender, plan: ReplayPlan, gateway: str) -> None:
