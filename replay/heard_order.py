@@ -5,8 +5,7 @@ records again, further back in the log: those who had heard the first ones skip 
 repeats alone, behind what other writers have said meanwhile, and a task that followed it would hear the others too
 early. All read the same log, so there is one order that fits what each of them told of places, and this finds it.
 
->>> told = [Side(place=place, input=0, partition=0, writer_crc=crc, seq=seq) for place, crc, seq in ((5, 1, 0), (6, 2, 1))]
->>> order = HeardOrder([told], {})
+>>> order = HeardOrder([[Side(5, 0, 0, 1, 0), Side(6, 0, 0, 2, 1)]], {})
 >>> [name for crc, seq, name in [(2, 0, "b0"), (2, 1, "b1"), (1, 0, "a0")] for name in order.take(crc, seq, name)]
 ['a0', 'b0', 'b1']
 """

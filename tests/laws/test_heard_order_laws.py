@@ -40,7 +40,7 @@ def told_of(groups: list[list[Said]]) -> list[Side]:
     return [
         Side(place=10 + 3 * number, input=0, partition=0, writer_crc=writer, seq=seq)
         for number, group in enumerate(groups)
-        for writer, seq in sorted({writer: seq for writer, seq in group}.items())
+        for writer, seq in sorted(dict(group).items())
     ]
 
 
