@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from agents.limits import check_limits, default_limits, limits_of
+from agents.limits import check_limits, default_limits, limits_of, load_limits
 from agents.parameters import default_parameters
 from console.demo_plan import Choices, plan_of
 from feeds.definitions import DEFINITIONS
@@ -69,10 +70,15 @@ def test_limits_that_are_given_are_taken_as_they_are() -> None:
     assert plan.opening().limits == {"account": {"message_rate_max": 5}}
 
 
-def test_a_limits_file_may_name_made_up_instruments_and_no_unknown_ones() -> None:
-    check_limits({"instrument": {"spot:SIM0001USDT": {"quantity_max": "1"}}}, "mine")
+def test_a_limits_file_may_name_made_up_instruments_and_no_unknown_ones(tmp_path: Path) -> None:
+    file = tmp_path / "limits.toml"
+    shipped = files("agents").joinpath("limits.toml").read_text()
+    file.write_text(f'{shipped}\n[instrument."spot:SIM0001USDT"]\nquantity_max = "1"\n')
+    load_limits(file)
+    file.write_text(f'{shipped}\n[instrument."spot:DOGEUSDT"]\nquantity_max = "1"\n')
+    load_limits(file, added=True)
     with pytest.raises(ConfigError, match="unknown key"):
-        check_limits({"instrument": {"spot:DOGEUSDT": {"quantity_max": "1"}}}, "mine")
+        load_limits(file)
 
 
 @pytest.mark.parametrize("instruments", [0, 5_001])
