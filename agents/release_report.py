@@ -15,7 +15,7 @@ from agents.release_watch import Release, release_of
 from agents.topology import TaskHops, deployed
 from schemas.control import RunOpened
 from schemas.errors import SnapshotError
-from schemas.topics import TOPICS, is_spread, topic_name
+from schemas.topics import TOPICS, topic_name
 from streams.log import Log
 from streams.snapshot import newest_record
 from streams.state_bytes import load_values
@@ -78,7 +78,7 @@ def spans(history: Sequence[Release]) -> list[Span]:
                     end = None if follower is None else _seq(follower, task, topic.name)
                     if first != end:
                         found.append(Span(
-                            topic_name("", topic.name, opening.source), task.partition if is_spread(topic.name) else 0,
+                            topic_name("", topic.name, opening.source), task.partition_of(topic.name),
                             task.name, first, end, opening.run,
                             release_of(opening), opening.build,
                         ))  # fmt: skip

@@ -39,7 +39,7 @@ def left_behind(log: Log, task: TaskHops, source: str) -> bool:
     for topic in TOPICS:
         if not topic.made_by(task.hops):
             continue
-        output = Output(topic_name("", topic.name, source), task.partition if topic.spread else 0, task.name)
+        output = Output(topic_name("", topic.name, source), task.partition_of(topic.name), task.name)
         output.seq, output.since = outputs.get(topic.name, (0, 0))
         output.recall(log)
         if output.recalls:

@@ -142,7 +142,11 @@ class TaskHops:
     @property
     def input_partition(self) -> int:
         """Partition of its primary input."""
-        return self.partition if is_spread(PRIMARY[self.hops[0]]) else 0
+        return self.partition_of(PRIMARY[self.hops[0]])
+
+    def partition_of(self, table_name: str) -> int:
+        """Partition of a topic of the table that it reads or writes; of ``state`` see ``state_partition``."""
+        return self.partition if is_spread(table_name) else 0
 
     @property
     def state_partition(self) -> int:

@@ -11,7 +11,7 @@ import numpy as np
 from agents.topology import PRIMARY, TaskHops
 from chaos.findings import Findings
 from chaos.numbering import Said
-from chaos.tape import Tape, partition_of
+from chaos.tape import Tape
 from schemas.catalog import END, RAW
 from schemas.codec import decode_any
 from schemas.dead_letter import DeadLetter
@@ -57,7 +57,7 @@ def check_commits(tape: Tape, said: AllSaid, found: Findings) -> None:
             found.tell("torn", where, str(error), "a whole snapshot")
             continue
         for name, (seq, _) in values["outputs"].items():
-            outs = said.get((name, partition_of(hops, name), hops.name))
+            outs = said.get((name, hops.partition_of(name), hops.name))
             there = 0 if outs is None else len(outs) + outs.ended
             if there != seq:
                 found.tell("torn", where, f"{there} rows or documents committed on {name}",

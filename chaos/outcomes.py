@@ -14,7 +14,7 @@ from chaos.findings import Findings
 from chaos.numbering import Said
 from chaos.rerun import DLQ, Made, Observer, Rerun
 from chaos.spans import spans
-from chaos.tape import Tape, partition_of
+from chaos.tape import Tape
 from schemas.codec import decode_any
 from schemas.errors import BadInput, TapedeckError
 from schemas.score import SCORE
@@ -53,7 +53,7 @@ def check_outcomes(
             found.tell("diverged", f"{strip.place} of {hops.name}", str(error), "a re-run in the recorded order")
             continue
         for name in (*(name for stage in parts[0][1] for name in stage.writes), DLQ):
-            key = (name, partition_of(hops, name), hops.name)
+            key = (name, hops.partition_of(name), hops.name)
             if key in said:
                 _compare(tape.shape.topic(name), key, said[key], made, found)
 

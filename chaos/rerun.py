@@ -18,7 +18,7 @@ import numpy as np
 from agents.topology import TaskHops
 from chaos.places import places
 from chaos.spans import Span
-from chaos.tape import Tape, partition_of
+from chaos.tape import Tape
 from schemas.codec import encode
 from schemas.control import End
 from schemas.errors import SnapshotError
@@ -125,7 +125,7 @@ class Rerun:
         self._names = sorted({name for stage in stages for name in stage.sides})
         self._sides = {}
         for name in self._names:
-            partition = partition_of(hops, name)
+            partition = hops.partition_of(name)
             side = Input(tape.log, shape.topic(name), partition, accepts=schemas_of(name), writer=writers.get(name))
             side.seqs, since, before = span.side(name)
             known = _as_tasks_read(tape, name, partition)

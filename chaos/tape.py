@@ -14,7 +14,7 @@ from agents.topology import FUSED, TaskHops, writers
 from schemas.errors import BadFrame
 from schemas.header import Header, unpack
 from schemas.partitions import named
-from schemas.topics import TOPICS, is_spread, topic_name
+from schemas.topics import TOPICS, topic_name
 from streams.admission import Writers
 from streams.log import Log, Record
 
@@ -53,11 +53,6 @@ class Shape:
     def source_of(self, partition: int) -> str:
         """Name under which the inputs of one partition are counted."""
         return named(self.source, partition, max(task.partitions for task in self.tasks))
-
-
-def partition_of(hops: TaskHops, table_name: str) -> int:
-    """Partition of a topic of the table that a task reads or writes."""
-    return hops.partition if is_spread(table_name) else 0
 
 
 class Entry(NamedTuple):

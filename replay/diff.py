@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import sha256
 
+from agents.topology import partitions_of
 from replay.difference import NAMES, Difference
 from replay.divergence import RANK, Tracer
 from replay.economics import Economics
@@ -19,7 +20,6 @@ from replay.shape import Shape
 from schemas.codec import decode_any
 from schemas.errors import ConfigError
 from schemas.execution import Execution
-from schemas.topics import is_spread
 from streams.log import Log
 from streams.sample import FEATURE_SAMPLE
 
@@ -67,7 +67,7 @@ def compare(
         if not all(there):
             notes.append(f"{what} are in one run alone, and not compared" if any(there) else f"no run has {what}")
             continue
-        for partition in range(shape_a.opened.partitions if is_spread(table_name) else 1):
+        for partition in range(partitions_of(table_name, shape_a.opened.partitions)):
             join = Join(first)
             every = sampled if table_name == "features" else 1
             a, b = (

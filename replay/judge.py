@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from agents.topology import partitions_of
 from replay.hops import INTERVALS, HopLatencies
 from replay.parity import Comparison, Parity
 from replay.pieces import Tail
@@ -14,7 +15,6 @@ from schemas.codec import decode_any
 from schemas.execution import Execution
 from schemas.header import Header
 from schemas.partitions import PARTITIONS_MAX
-from schemas.topics import is_spread
 from streams.log import Log, Place, Record
 
 MEASURED = tuple(dict.fromkeys(interval.topic for interval in INTERVALS))
@@ -40,14 +40,14 @@ class Judge:
         self.orders = 0
         self._comparison = Comparison(plan, log)
         run = Recording(log, plan.namespace, plan.opening, (), {}, {}, {})
-        spread = range(min(plan.recording.opening.partitions, PARTITIONS_MAX))
+        count = min(plan.recording.opening.partitions, PARTITIONS_MAX)
         self._made = {
             (name, task): int(seq)
             for task, state in plan.states().items()
             for name, (seq, _) in state.values["outputs"].items()
         }  # fmt: skip
         self._tails = [
-            Tail(run, name, partition) for name in MEASURED for partition in (spread if is_spread(name) else (0,))
+            Tail(run, name, partition) for name in MEASURED for partition in range(partitions_of(name, count))
         ]
 
     def look(self) -> None:

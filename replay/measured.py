@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 from hdrh.log import HistogramLogWriter
 
+from agents.topology import partitions_of
 from replay.acknowledged import Acknowledged
 from replay.hdr import Hdr
 from replay.hops import BORN, INTERVALS, HopLatencies, HopSummary, Interval
@@ -22,7 +23,6 @@ from replay.items import records
 from replay.shape import Shape
 from schemas.errors import BadInput
 from schemas.header import HOP_NUMBER, Header, unpack
-from schemas.topics import is_spread
 from streams.log import Log
 
 SLICES_MAX = 240
@@ -235,7 +235,7 @@ class _Reading:
                     acknowledged.joined("orders", order, record.value)
         done = 0
         for partition in range(
-            min(self._log.partitions(topic), self._shape.opened.partitions if is_spread(table_name) else 1)
+            min(self._log.partitions(topic), partitions_of(table_name, self._shape.opened.partitions))
         ):
             known = self._shape.writers(table_name, partition)
             for record, head in records(self._log, self._shape, table_name, partition):

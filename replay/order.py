@@ -22,7 +22,7 @@ from schemas.dead_letter import DeadLetter
 from schemas.errors import BadFrame, ConfigError, SnapshotError
 from schemas.header import Side
 from schemas.partitions import named
-from schemas.topics import TOPICS, is_spread
+from schemas.topics import TOPICS
 from streams.sides import CLOCK_STOPPED, in_order
 from streams.state_bytes import load_values
 
@@ -99,7 +99,7 @@ def heard_by(values: dict[str, Any], names: Sequence[str], task: TaskHops) -> se
     """How far sides had been heard before the input that follows a snapshot, and what was untold by then."""
     found = set()
     for name, position in values["sides"].items():
-        number, partition = names.index(name), task.partition if is_spread(name) else 0
+        number, partition = names.index(name), task.partition_of(name)
         for writer, seq in position["seqs"].items():
             found.add(Side(values["input"]["ordinal"], number, partition, zlib.crc32(writer.encode()), seq - 1))
         for place, of, writer_crc, seq in position.get("untold", ()):
@@ -132,7 +132,7 @@ def _told(recording: Recording, task: TaskHops, names: Sequence[str]) -> set[Sid
     found: set[Side] = set()
     stops: dict[Side, int] = {}
     for name in outputs_of(task):
-        partition = task.partition if is_spread(name) else 0
+        partition = task.partition_of(name)
         since = 0 if state is None else int(state.values["outputs"][name][1])
         for _, header in recording.scan(name, partition, since):
             if header is not None and header.writer == task.name:

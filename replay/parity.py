@@ -20,7 +20,7 @@ from replay.digest import Digest
 from replay.order import outputs_of
 from replay.pieces import Piece, Tail
 from replay.replay_plan import ReplayPlan
-from schemas.topics import TOPICS, is_spread
+from schemas.topics import TOPICS
 from streams.log import Log
 
 STAGES = tuple(topic.name for topic in TOPICS)
@@ -77,7 +77,7 @@ class Comparison:
         self._sides = Sides(plan, log)
         self._hashing = ThreadPoolExecutor(1, thread_name_prefix="digest")
         self._topics = [
-            _Topic(self._sides, Digest(self._hashing), task, name, task.partition if is_spread(name) else 0)
+            _Topic(self._sides, Digest(self._hashing), task, name, task.partition_of(name))
             for task in plan.tasks
             for name in outputs_of(task)
         ]

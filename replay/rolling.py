@@ -12,7 +12,6 @@ from agents.topology import PRIMARY, TaskHops
 from replay.judge import Judge
 from replay.recording import TICKS_TOPIC
 from replay.replay_plan import ReplayPlan
-from schemas.topics import is_spread
 from streams.memory import MemoryLog
 from streams.runner import Task
 
@@ -53,7 +52,7 @@ class Rolling:
         self._fed = [task for task in plan.tasks if PRIMARY[task.hops[0]] == plan.fed]
         self._venues = [task for task in plan.tasks if "venue" in task.hops]
         self._places = {
-            (task.name, name): (plan.topic(name), task.partition if is_spread(name) else 0)
+            (task.name, name): (plan.topic(name), task.partition_of(name))
             for task in plan.tasks for name in {PRIMARY[task.hops[0]], plan.fed, TICKS_TOPIC}
         }  # fmt: skip
 

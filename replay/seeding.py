@@ -25,7 +25,7 @@ from schemas.control import End, RunOpened
 from schemas.definition import Definition
 from schemas.errors import BadFrame
 from schemas.header import Header, Side, pack
-from schemas.topics import is_spread, topic_name
+from schemas.topics import topic_name
 from streams.flushing import flush_all
 from streams.inputs import carried_header
 from streams.log import Appender, Log, Record, TopicSpec
@@ -35,8 +35,6 @@ from streams.task_plan import RECORDED
 FLUSH_S_MAX = 60.0
 ANSWERS = ("orders.decision", "executions")
 """What tasks hear of those behind them: a state may stand behind answers that were made before the answerer's own."""
-
-
 SHARED = ("executions",)
 """Side topics of several writers, read as they are written: ``heard_order.py``."""
 
@@ -191,7 +189,7 @@ def _owed(plan: ReplayPlan, states: Mapping[str, TaskState]) -> list[tuple[str, 
 def _copy_owed(appender: Appender, plan: ReplayPlan, name: str, task: TaskHops, wanted: int, made: int) -> None:
     """Rows or documents that were recorded from ``wanted`` on and before ``made``."""
     before = plan.recording.writer_of(name, task.partition)
-    partition, writer = task.partition if is_spread(name) else 0, task.name
+    partition, writer = task.partition_of(name), task.name
     for record, header in plan.recording.scan(name, partition):
         if header is None or header.writer != before or header.schema == END.number:
             continue

@@ -16,7 +16,7 @@ from replay.recording import RAW_TOPIC, Recording, documents
 from replay.tape_time import place_before
 from schemas.control import RunOpened
 from schemas.errors import ConfigError, SnapshotError
-from schemas.topics import is_spread, topic_name
+from schemas.topics import topic_name
 from streams.log import Log
 from streams.snapshot import TaskState, from_bytes
 
@@ -72,7 +72,7 @@ def _placed(recording: Recording, task: TaskHops, state: TaskState) -> TaskState
     log, time = recording.log, int(state.values.get("time", 0))
 
     def place(name: str) -> int:
-        topic, partition = recording.topic(name), task.partition if is_spread(name) else 0
+        topic, partition = recording.topic(name), task.partition_of(name)
         return place_before(log, topic, partition, time, raw=False) if partition < log.partitions(topic) else 0
 
     values = {

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 import msgspec
 import pytest
@@ -11,9 +11,7 @@ from agents.supervisor import DEATHS_MAX, Supervisor
 from agents.worker_spec import WorkerSpec
 from schemas.errors import StateDiverged
 from streams.clock import monotonic_s
-from tests.unit.test_supervisor import PATIENCE_S, QUICK, Events, spec, worker
-
-Make = Callable[[str], Supervisor]
+from tests.supervised import PATIENCE_S, Events, Make, spec, supervisors
 
 
 @pytest.fixture
@@ -23,15 +21,8 @@ def events() -> Events:
 
 @pytest.fixture
 def make(events: Events) -> Iterator[Make]:
-    made: list[Supervisor] = []
-
-    def build(body: str) -> Supervisor:
-        made.append(Supervisor(events.append, command=worker(body), backoff_s=QUICK))
-        return made[-1]
-
-    yield build
-    for supervisor in made:
-        supervisor.close()
+    with supervisors(events) as made:
+        yield made
 
 
 def expendable() -> WorkerSpec:

@@ -6,49 +6,19 @@ import contextlib
 import os
 import subprocess
 import sys
-import textwrap
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
 import msgspec
 import pytest
 
 from agents import supervisor as module
-from agents.supervisor import DEATHS_MAX, Supervisor, worker_command
-from agents.worker_spec import WorkerSpec
+from agents.supervisor import DEATHS_MAX, Supervisor
 from schemas.errors import BrokerError, ConfigError, SnapshotError, StateDiverged, TaskFailed
 from streams.clock import monotonic_s
+from tests.supervised import PATIENCE_S, Events, Make, spec, supervisors
 
-PRELUDE = """
-import json, os, signal, sys, time
-spec = json.loads(sys.argv[1])
-def say(event, **fields):
-    print(json.dumps({"event": event, **fields}), flush=True)
-def wait():
-    while os.read(0, 4096):
-        pass
-"""
-PATIENCE_S = 20.0
 REPOSITORY = Path(__file__).resolve().parents[2]
-QUICK = (0.0, 0.01)
-
-Make = Callable[..., Supervisor]
-
-
-def spec(task: str = "risk") -> WorkerSpec:
-    return WorkerSpec(bootstrap="", namespace="", run="r", source="s", task=task)
-
-
-def worker(body: str) -> Callable[[WorkerSpec], list[str]]:
-    """Command line of a worker that runs ``body``."""
-    code = PRELUDE + textwrap.dedent(body)
-    return lambda given: [sys.executable, "-S", "-E", "-c", code, worker_command(given)[-1]]
-
-
-class Events(list[dict[str, Any]]):
-    def names(self) -> list[str]:
-        return [event["event"] for event in self]
 
 
 @pytest.fixture
@@ -58,15 +28,8 @@ def events() -> Events:
 
 @pytest.fixture
 def make(events: Events) -> Iterator[Make]:
-    made: list[Supervisor] = []
-
-    def build(body: str, backoff_s: tuple[float, ...] = QUICK, fenced_s: float | None = None) -> Supervisor:
-        made.append(Supervisor(events.append, command=worker(body), backoff_s=backoff_s, fenced_s=fenced_s))
-        return made[-1]
-
-    yield build
-    for supervisor in made:
-        supervisor.close()
+    with supervisors(events) as made:
+        yield made
 
 
 def alive(pid: int) -> bool:
